@@ -1,0 +1,1 @@
+"""From footage to joints: decoding, people, estimators, refinement. Needs ``niki[capture]``."""

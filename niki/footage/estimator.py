@@ -1,0 +1,86 @@
+"""What every joint estimator takes and gives, and which there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ..errors import NikiError
+from .camera import Camera
+from .video import Frame
+
+Progress = Callable[[int], None]
+"""Called with the number of frames looked at so far."""
+
+SIGMA_SCALE = 0.1
+"""Metres of standard error at which sigma is one half."""
+
+
+def sigma_from_metres(error):
+    """Standard error in metres [0, inf] -> sigma in [0, 1]: 0 exact, 1 unknown."""
+    error = np.asarray(error, float)
+    return np.where(np.isinf(error), 1.0, error / (np.where(np.isinf(error), 0, error) + SIGMA_SCALE))
+
+
+def metres_from_sigma(sigma):
+    """Inverse of :func:`sigma_from_metres`."""
+    sigma = np.asarray(sigma, float)
+    with np.errstate(divide="ignore"):
+        return SIGMA_SCALE * sigma / (1 - sigma)
+
+
+@dataclass
+class Estimate:
+    """One person over T frames, in camera space. Frames where they are not seen hold NaN.
+
+    Attributes:
+        joints: (T, 29, 3) metres, absolute.
+        sigma: (T, 29, 2) uncertainty across and along the view, 0 exact .. 1 unknown.
+        keypoints: (T, 29, 2) pixels.
+        hints: (T, 24, 3) where the side of each bone named by ``REST_HINTS`` points; NaN where
+            nothing tells. The front end's knowledge of twist.
+        seen: (T,) whether the person was found.
+        frames, times: (T,) numbers in the footage and seconds.
+    """
+
+    joints: np.ndarray
+    sigma: np.ndarray
+    keypoints: np.ndarray
+    hints: np.ndarray
+    seen: np.ndarray
+    frames: np.ndarray
+    times: np.ndarray
+
+
+class JointEstimator(Protocol):
+    """Turns frames into one person's joints."""
+
+    name: str
+
+    def estimate(
+        self, frames: Iterable[Frame], camera: Camera, rate: float, progress: Progress
+    ) -> Estimate:
+        """Raises NikiError when no frame shows a person."""
+        ...
+
+
+QUALITIES = ("fast", "standard", "best")
+ESTIMATORS = ("blazepose",)
+
+
+def make_estimator(name: str = "blazepose", quality: str = "best") -> JointEstimator:
+    """The estimator called ``name``.
+
+    Raises:
+        NikiError: there is none of that name, or what it needs is not installed.
+    """
+    if name not in ESTIMATORS:
+        raise NikiError(f"There is no estimator '{name}'", f"choose from: {', '.join(ESTIMATORS)}")
+    if quality not in QUALITIES:
+        raise NikiError(f"There is no quality '{quality}'", f"choose from: {', '.join(QUALITIES)}")
+    from .landmark_estimator import BlazePoseEstimator
+
+    return BlazePoseEstimator(quality)

@@ -1,0 +1,58 @@
+"""Choosing among several readings of the same frame.
+
+A single reading of an ambiguous view flips left and right now and then; several crops of the same
+frame rarely all flip. The steadiest path through them is kept (Viterbi, 1967), and readings that
+agree with it are averaged; averaging before choosing would mix a body with its mirror image.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+BODY = [11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
+"""BlazePose's shoulders, elbows, wrists, hips, knees and ankles."""
+
+_STEP_SCALE = 0.03  # metres a joint moves between frames before a change looks odd
+_STEP_LIMIT = 0.30  # a cut or a fast move costs no more than this
+_SPREAD_SCALE = 0.10
+_AGREE_WITHIN = 0.10
+
+
+def steadiest_path(world: np.ndarray) -> np.ndarray:
+    """Index of the reading to trust in each frame.
+
+    Args:
+        world: (T, V, 33, 3) metres about mid-hip, consecutive frames without gaps.
+
+    Returns:
+        (T,) indices into V.
+    """
+    body = world[:, :, BODY]
+    spread = _distance(body[:, :, None], body[:, None]).mean(-1) / _SPREAD_SCALE
+    cost, back = spread[0], []
+    for t in range(1, len(body)):
+        step = np.minimum(_distance(body[t - 1][:, None], body[t][None]), _STEP_LIMIT) / _STEP_SCALE
+        total = cost[:, None] + step
+        back.append(total.argmin(0))
+        cost = total.min(0) + spread[t]
+    path = [int(cost.argmin())]
+    for choice in reversed(back):
+        path.append(int(choice[path[-1]]))
+    return np.array(path[::-1])
+
+
+def agreeing(world: np.ndarray, path: np.ndarray) -> np.ndarray:
+    """(T, V) bool: readings within 10 cm, on average over the body, of the chosen one."""
+    body = world[:, :, BODY]
+    chosen = np.take_along_axis(body, path[:, None, None, None], 1)
+    return _distance(body, chosen) < _AGREE_WITHIN
+
+
+def mean_of(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Mean over V of ``values`` (T, V, ...) where ``mask`` (T, V)."""
+    weights = mask / mask.sum(1, keepdims=True)
+    return np.einsum("tv,tv...->t...", weights, values)
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(a - b, axis=-1).mean(-1)

@@ -1,0 +1,104 @@
+"""Finding a person and following them from frame to frame."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .blazepose import BlazePose, Landmarks, Roi, Variant
+
+_TILE_FRACTIONS = (0.6, 0.4)
+_SEARCH_EVERY_FRAME = 30  # lost frames searched one by one; after that every fifth
+_FORGET_AFTER = 45  # lost frames until anybody may become the subject
+
+
+def find_people(blazepose: BlazePose, rgb: np.ndarray) -> list[Roi]:
+    """Squares around the people in a picture, largest first.
+
+    The detector answers for large figures in the whole picture; when it finds nobody it is asked
+    again in overlapping tiles. Each find is confirmed by the landmark network.
+    """
+    finds = [roi for _, roi in blazepose.detect(rgb)]
+    people = _confirmed(blazepose, rgb, finds)
+    if not people:
+        finds = [roi for fraction in _TILE_FRACTIONS for roi in _detect_in_tiles(blazepose, rgb, fraction)]
+        people = _confirmed(blazepose, rgb, finds)
+    return sorted(people, key=lambda roi: -roi.side)
+
+
+def _detect_in_tiles(blazepose, rgb, fraction) -> list[Roi]:
+    height, width = rgb.shape[:2]
+    side = int(max(height, width) * fraction)
+
+    def starts(length):
+        count = 1 if side >= length else math.ceil((length - side) / (side / 2)) + 1
+        return np.linspace(0, max(length - side, 0), count).astype(int)
+
+    finds = []
+    for x in starts(width):
+        for y in starts(height):
+            for _, roi in blazepose.detect(rgb[y : y + side, x : x + side], threshold=0.4):
+                finds.append(Roi(roi.x + x, roi.y + y, roi.side, roi.angle))
+    return finds
+
+
+def _confirmed(blazepose, rgb, finds: list[Roi]) -> list[Roi]:
+    people: list[Roi] = []
+    for find in finds:
+        if any(_distance(find, other) < 0.35 for other in people):
+            continue
+        seen = blazepose.landmarks(rgb, find, (Variant(),))
+        if seen.presence[0] >= 0.5 and not any(_distance(seen.roi, p) < 0.35 for p in people):
+            people.append(seen.roi)
+    return people
+
+
+def _distance(a: Roi, b: Roi) -> float:
+    """Between centres, in sides of the smaller square."""
+    return math.hypot(a.x - b.x, a.y - b.y) / max(min(a.side, b.side), 1e-6)
+
+
+class Follower:
+    """Follows one person, the largest at first, through frames given in order."""
+
+    def __init__(self, blazepose: BlazePose, variants: tuple[Variant, ...]):
+        self._blazepose, self._variants = blazepose, variants
+        self._roi: Roi | None = None
+        self._last: Roi | None = None
+        self._lost = 0
+
+    def __call__(self, rgb: np.ndarray) -> Landmarks | None:
+        """Landmarks of the person in this frame, or None where they cannot be seen."""
+        roi = self._roi or self._search(rgb)
+        seen = self._look(rgb, roi)
+        if seen is None and self._roi is not None:  # followed into nothing: search once more
+            self._roi = None
+            seen = self._look(rgb, self._search(rgb))
+        if seen is None:
+            self._roi, self._lost = None, self._lost + 1
+            return None
+        self._roi = self._last = seen.roi
+        self._lost = 0
+        return seen
+
+    def _look(self, rgb, roi) -> Landmarks | None:
+        if roi is None:
+            return None
+        seen = self._blazepose.landmarks(rgb, roi, self._variants)
+        jumped = self._roi is not None and not self._same_person(seen.roi, roi)
+        return None if np.median(seen.presence) < 0.5 or jumped else seen
+
+    def _search(self, rgb) -> Roi | None:
+        if self._lost > _SEARCH_EVERY_FRAME and self._lost % 5:
+            return None
+        people = find_people(self._blazepose, rgb)
+        if self._last is None or self._lost > _FORGET_AFTER:
+            return people[0] if people else None
+        same = [roi for roi in people if self._same_person(roi, self._last)]
+        return min(same, key=lambda roi: _distance(roi, self._last), default=None)
+
+    def _same_person(self, roi: Roi, before: Roi) -> bool:
+        ratio = roi.side / before.side
+        reach = 0.35 + 0.03 * self._lost
+        return _distance(roi, before) < reach and 0.6 < ratio < 1.7

@@ -1,0 +1,153 @@
+"""Forward kinematics and the analytic twist-and-swing inverse (HybrIK, CVPR 2021, section 3).
+
+Works on numpy and torch arrays, batched over leading dimensions. Rotations are parent-relative
+matrices; positions are metres in library space or in any frame that shares its handedness.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import rotation as rot
+from .skeleton import BONE_CHILD, NUM_BONES, NUM_JOINTS, PARENTS, TREE_ORDER, Body
+
+PELVIS, SPINE3 = 0, 9
+_SEVERAL_CHILDREN = {j: [i for i, p in enumerate(PARENTS) if p == j] for j in (PELVIS, SPINE3)}
+
+
+def forward_kinematics(rotations, body: Body, translation=None):
+    """Pose -> joints.
+
+    Args:
+        rotations: parent-relative matrices (..., 24, 3, 3).
+        body: the proportions.
+        translation: (..., 3) added to every joint, as AMASS's ``trans``; default 0, which leaves
+            the pelvis at ``body.rest_joints[0]``.
+
+    Returns:
+        joints (..., 29, 3) and global rotations (..., 24, 3, 3).
+    """
+    xp = rot.namespace(rotations)
+    offsets = rot.like(body.offsets, rotations)
+    start = rot.like(body.rest_joints[0], rotations) + xp.zeros_like(rotations[..., 0, 0, :])
+    positions, orientations = {0: start}, {0: rotations[..., 0, :, :]}
+    for i in TREE_ORDER:
+        parent = PARENTS[i]
+        positions[i] = positions[parent] + rot.apply(orientations[parent], offsets[i])
+        if i < NUM_BONES:
+            orientations[i] = orientations[parent] @ rotations[..., i, :, :]
+    joints = xp.stack([positions[i] for i in range(NUM_JOINTS)], -2)
+    if translation is not None:
+        joints = joints + translation[..., None, :]
+    return joints, xp.stack([orientations[i] for i in range(NUM_BONES)], -3)
+
+
+def analytic_ik(joints, body: Body, twist=None, hints=None, rest_hints=None):
+    """Joints -> pose by swing and twist, no iteration.
+
+    The pelvis and the chest, which carry several bones, take the least-squares rotation of all of
+    them; every other bone takes the smallest swing onto its target direction, after a twist about
+    itself. Joints of a skeleton with the body's own proportions are reproduced exactly; others in
+    direction. A bone whose end points coincide or are NaN stays at rest relative to its parent.
+
+    Args:
+        joints: (..., 29, 3).
+        body: the proportions.
+        twist: (..., 23, 2) cosine and sine about each bone of joints 1..23 (HybrIK's phi);
+            default no twist.
+        hints: (..., 24, 3) instead of ``twist``: where the side of each bone named by
+            ``rest_hints`` points now; NaN where nothing is known (no twist there).
+        rest_hints: (24, 3) the same sides in the rest pose.
+
+    Returns:
+        parent-relative matrices (..., 24, 3, 3), always proper rotations without NaN.
+    """
+    xp = rot.namespace(joints)
+    identity = rot.like(np.eye(3), joints) + xp.zeros_like(_finite(joints[..., 0, :])[..., None])
+    axes, offsets = rot.like(body.bone_axes, joints), rot.like(body.offsets, joints)
+    if twist is not None:
+        known = xp.isfinite(twist) & (rot.norm(xp.nan_to_num(twist)) > 0)
+        twist = rot.normalize(xp.where(known, xp.nan_to_num(twist), rot.like([1.0, 0.0], joints)))
+    local, world = {}, {}
+    for j in (0, *(i for i in TREE_ORDER if i < NUM_BONES)):
+        parent = world[PARENTS[j]] if j else identity
+        into_parent = rot.transpose(parent)
+        swing = _aim(joints, j, axes[j], into_parent, identity)
+        if j in _SEVERAL_CHILDREN:
+            local[j] = _least_squares(joints, j, offsets, into_parent, swing)
+        elif hints is not None:
+            local[j] = _twist_towards(
+                swing, axes[j], rot.like(rest_hints[j], joints), hints[..., j, :], into_parent
+            )
+        elif twist is not None:
+            local[j] = rot.compose_swing_twist(swing, axes[j], twist[..., j - 1, :])
+        else:
+            local[j] = swing
+        world[j] = parent @ local[j]
+    return xp.stack([local[j] for j in range(NUM_BONES)], -3)
+
+
+def swing_and_twist(rotations, body: Body):
+    """Pose -> swing (..., 24, 3, 3) and twist (..., 23, 2) of joints 1..23 about their bones.
+
+    The pelvis is kept whole in ``swing``. :func:`compose` is the inverse.
+    """
+    axes = rot.like(body.bone_axes, rotations)
+    swing, twist = rot.swing_twist(rotations[..., 1:, :, :], axes[1:])
+    swing = rot.namespace(rotations).concatenate([rotations[..., :1, :, :], swing], -3)
+    return swing, twist
+
+
+def compose(swing, twist, body: Body):
+    """Swing (..., 24, 3, 3) and twist (..., 23, 2) -> pose (..., 24, 3, 3)."""
+    axes = rot.like(body.bone_axes, swing)
+    turned = rot.compose_swing_twist(swing[..., 1:, :, :], axes[1:], twist)
+    return rot.namespace(swing).concatenate([swing[..., :1, :, :], turned], -3)
+
+
+def _usable(v):
+    """Whether each vector (..., 3) -> (..., 1) is finite and long enough to have a direction."""
+    xp = rot.namespace(v)
+    return rot.norm(xp.nan_to_num(v)) > 1e-6
+
+
+def _finite(v):
+    """``v`` with every vector that holds a NaN or infinity set to zero."""
+    xp = rot.namespace(v)
+    finite = xp.isfinite(v).all(-1)[..., None]
+    return xp.where(finite, v, xp.zeros_like(v))
+
+
+def _aim(joints, j, axis, into_parent, identity):
+    target = _finite(joints[..., BONE_CHILD[j], :] - joints[..., j, :])
+    xp = rot.namespace(joints)
+    usable = _usable(target)
+    direction = rot.normalize(xp.where(usable, rot.apply(into_parent, target), axis))
+    return xp.where(usable[..., None], rot.swing_between(axis + 0 * direction, direction), identity)
+
+
+def _least_squares(joints, j, offsets, into_parent, swing):
+    xp = rot.namespace(joints)
+    children = _SEVERAL_CHILDREN[j]
+    targets = _finite(joints[..., children, :] - joints[..., [j], :])
+    usable = _usable(targets)
+    local = (into_parent[..., None, :, :] @ targets[..., None])[..., 0]
+    weights = xp.where(usable, xp.ones_like(usable * 1.0), xp.zeros_like(usable * 1.0))[..., 0]
+    weights = weights.astype(joints.dtype) if xp is np else weights.to(joints.dtype)
+    fitted = rot.kabsch(offsets[children] + 0 * local, local, weights)
+    enough = (weights.sum(-1) >= 2)[..., None, None]
+    return xp.where(enough, fitted, swing)
+
+
+def _twist_towards(swing, axis, rest_side, hint, into_parent):
+    """Swing with the twist that turns ``rest_side`` of the bone as near ``hint`` as it gets."""
+    xp = rot.namespace(swing)
+    hint = _finite(hint)
+    side = rot.normalize(rest_side - rot.dot(rest_side, axis) * axis)
+    wanted = rot.apply(rot.transpose(swing), rot.apply(into_parent, hint))
+    cos_sin = xp.concatenate(
+        [rot.dot(wanted, side), rot.dot(wanted, rot.cross(axis, side) + 0 * wanted)], -1
+    )
+    return rot.compose_swing_twist(
+        swing, axis + 0 * wanted, rot.normalize(cos_sin, fallback=[1.0, 0.0])
+    )

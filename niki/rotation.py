@@ -1,0 +1,282 @@
+"""Rotations, in any array namespace (numpy or torch), batched over leading dimensions.
+
+Conventions: matrices act on column vectors; quaternions are (w, x, y, z); angles are radians;
+the 6D form (Zhou et al., CVPR 2019) is the first two columns of the matrix. "Swing" and "twist"
+are relative to a bone: ``matrix = swing @ twist``, twist first about the bone at rest, then the
+smallest rotation that carries the resting bone onto the posed one (Li et al., HybrIK, CVPR 2021,
+section 3.2).
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+
+def namespace(*arrays):
+    """The module (numpy or torch) whose functions work on ``arrays``."""
+    torch = sys.modules.get("torch")
+    if torch is not None and any(isinstance(a, torch.Tensor) for a in arrays):
+        return torch
+    return np
+
+
+def like(value, reference):
+    """``value`` as an array of the same namespace, dtype and device as ``reference``."""
+    xp = namespace(reference)
+    if xp is np:
+        return np.asarray(value, dtype=reference.dtype)
+    return xp.as_tensor(value, dtype=reference.dtype, device=reference.device)
+
+
+def dot(a, b):
+    """Inner product over the last axis, kept as an axis of length 1: (..., n) -> (..., 1)."""
+    return (a * b).sum(-1)[..., None]
+
+
+def norm(v):
+    """Euclidean length over the last axis, kept as an axis of length 1: (..., n) -> (..., 1)."""
+    return namespace(v).sqrt(dot(v, v))
+
+
+def normalize(v, fallback=None):
+    """``v / |v|`` over the last axis; where |v| is zero, ``fallback`` (default: zero)."""
+    xp = namespace(v)
+    length = norm(v)
+    tiny = length <= xp.finfo(v.dtype).tiny
+    unit = v / xp.where(tiny, xp.ones_like(length), length)
+    return unit if fallback is None else xp.where(tiny, like(fallback, v), unit)
+
+
+def cross(a, b):
+    """Cross product over the last axis, (..., 3) x (..., 3) -> (..., 3)."""
+    xp = namespace(a, b)
+    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
+    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
+    return xp.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], -1)
+
+
+def any_perpendicular(v):
+    """A unit vector perpendicular to unit ``v`` (..., 3), the same one for the same ``v``."""
+    xp = namespace(v)
+    x_is_small = abs(v[..., :1]) < 0.6
+    helper = xp.where(x_is_small, like([1.0, 0.0, 0.0], v), like([0.0, 1.0, 0.0], v))
+    return normalize(cross(v, helper + xp.zeros_like(v)))
+
+
+def transpose(matrix):
+    """Swap the last two axes; for a rotation, its inverse."""
+    return namespace(matrix).swapaxes(matrix, -1, -2)
+
+
+def apply(matrix, v):
+    """Rotate vectors: (..., 3, 3), (..., 3) -> (..., 3)."""
+    return (matrix @ v[..., None])[..., 0]
+
+
+def _skew(v):
+    xp = namespace(v)
+    x, y, z = v[..., 0], v[..., 1], v[..., 2]
+    o = xp.zeros_like(x)
+    rows = [xp.stack([o, -z, y], -1), xp.stack([z, o, -x], -1), xp.stack([-y, x, o], -1)]
+    return xp.stack(rows, -2)
+
+
+def _identity_like(matrix):
+    xp = namespace(matrix)
+    return like(np.eye(3), matrix) + xp.zeros_like(matrix)
+
+
+def about_axis(axis, cos_sin):
+    """Rotation about unit ``axis`` (..., 3) by the angle with ``cos_sin`` (..., 2) -> (..., 3, 3)."""
+    K = _skew(axis)
+    c, s = cos_sin[..., 0][..., None, None], cos_sin[..., 1][..., None, None]
+    return _identity_like(K) + s * K + (1 - c) * (K @ K)
+
+
+# --- axis-angle, quaternion, 6D ---------------------------------------------------------------
+
+
+def quaternion_from_axis_angle(v):
+    """Rotation vector (..., 3) -> unit quaternion (..., 4)."""
+    xp = namespace(v)
+    half = norm(v) / 2
+    small = half < 1e-6
+    safe = xp.where(small, xp.ones_like(half), half)
+    scale = xp.where(small, 0.5 - half * half / 12, xp.sin(safe) / (2 * safe))
+    return xp.concatenate([xp.cos(half), v * scale], -1)
+
+
+def axis_angle_from_quaternion(q):
+    """Unit quaternion (..., 4) -> rotation vector (..., 3) with angle in [0, pi]."""
+    xp = namespace(q)
+    q = xp.where(q[..., :1] < 0, -q, q)
+    vector, sine = q[..., 1:], norm(q[..., 1:])
+    small = sine < 1e-6
+    safe = xp.where(small, xp.ones_like(sine), sine)
+    return vector * xp.where(small, 2 / q[..., :1], 2 * xp.arctan2(safe, q[..., :1]) / safe)
+
+
+def matrix_from_quaternion(q):
+    """Quaternion (..., 4), normalised here, -> matrix (..., 3, 3)."""
+    xp = namespace(q)
+    q = normalize(q)
+    w, x, y, z = q[..., 0], q[..., 1], q[..., 2], q[..., 3]
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return xp.stack([xp.stack(row, -1) for row in rows], -2)
+
+
+def quaternion_from_matrix(m):
+    """Matrix (..., 3, 3) -> unit quaternion (..., 4) with w >= 0, accurate at every angle.
+
+    Each of the four components is a square root of a sum that may vanish; all four rows of
+    ``4 q qᵀ`` are formed and the one with the largest diagonal is kept.
+    """
+    xp = namespace(m)
+    m00, m11, m22 = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
+    a, b, c = m[..., 2, 1], m[..., 0, 2], m[..., 1, 0]
+    d, e, f = m[..., 1, 2], m[..., 2, 0], m[..., 0, 1]
+    rows = xp.stack(
+        [
+            xp.stack([1 + m00 + m11 + m22, a - d, b - e, c - f], -1),
+            xp.stack([a - d, 1 + m00 - m11 - m22, c + f, b + e], -1),
+            xp.stack([b - e, c + f, 1 - m00 + m11 - m22, a + d], -1),
+            xp.stack([c - f, b + e, a + d, 1 - m00 - m11 + m22], -1),
+        ],
+        -2,
+    )
+    diagonal = xp.stack([rows[..., i, i] for i in range(4)], -1)
+    best = xp.argmax(diagonal, -1)[..., None]
+    q = rows[..., 0, :]
+    for i in range(1, 4):
+        q = xp.where(best == i, rows[..., i, :], q)
+    return normalize(xp.where(q[..., :1] < 0, -q, q))
+
+
+def matrix_from_axis_angle(v):
+    """Rotation vector (..., 3) -> matrix (..., 3, 3)."""
+    return matrix_from_quaternion(quaternion_from_axis_angle(v))
+
+
+def axis_angle_from_matrix(m):
+    """Matrix (..., 3, 3) -> rotation vector (..., 3) with angle in [0, pi]."""
+    return axis_angle_from_quaternion(quaternion_from_matrix(m))
+
+
+def matrix_from_6d(x):
+    """First two columns, (..., 6), made orthonormal -> matrix (..., 3, 3)."""
+    xp = namespace(x)
+    a = normalize(x[..., :3])
+    b = x[..., 3:]
+    b = normalize(b - dot(a, b) * a)
+    return xp.stack([a, b, cross(a, b)], -1)
+
+
+def sixd_from_matrix(m):
+    """Matrix (..., 3, 3) -> its first two columns (..., 6)."""
+    return namespace(m).concatenate([m[..., :, 0], m[..., :, 1]], -1)
+
+
+def continuous_quaternions(q):
+    """Flip signs along the first axis (time) so that neighbours lie on one hemisphere.
+
+    (T, ..., 4) -> (T, ..., 4), the same rotations; interpolation then takes the short way.
+    """
+    xp = namespace(q)
+    agree = (q[1:] * q[:-1]).sum(-1)[..., None]
+    flips = xp.where(agree < 0, -xp.ones_like(agree), xp.ones_like(agree))
+    signs = xp.concatenate([xp.ones_like(q[:1, ..., :1]), xp.cumprod(flips, 0)], 0)
+    return q * signs
+
+
+def slerp(q0, q1, t):
+    """Spherical interpolation of unit quaternions (..., 4) the short way; t (..., 1) in [0, 1]."""
+    xp = namespace(q0, q1)
+    cosine = dot(q0, q1)
+    q1 = xp.where(cosine < 0, -q1, q1)
+    cosine = xp.clip(abs(cosine), 0.0, 1.0)
+    angle = xp.arccos(cosine)
+    near = angle < 1e-4
+    sine = xp.where(near, xp.ones_like(angle), xp.sin(angle))
+    w0 = xp.where(near, 1 - t, xp.sin((1 - t) * angle) / sine)
+    w1 = xp.where(near, t + 0 * angle, xp.sin(t * angle) / sine)
+    return normalize(w0 * q0 + w1 * q1)
+
+
+def angle_between(a, b):
+    """Geodesic angle between two rotations, (..., 3, 3) x 2 -> (...) in [0, pi]."""
+    xp = namespace(a, b)
+    q = quaternion_from_matrix(transpose(a) @ b)
+    return 2 * xp.arctan2(norm(q[..., 1:])[..., 0], q[..., 0])
+
+
+# --- swing and twist --------------------------------------------------------------------------
+
+
+def swing_between(u, v):
+    """The smallest rotation that carries unit ``u`` to unit ``v``: (..., 3) x 2 -> (..., 3, 3).
+
+    It is the product of two half turns, about ``u`` and about the bisector of ``u`` and ``v``.
+    Past a right angle the bisector is taken perpendicular to ``u - v``, which keeps it accurate to
+    the last digits; at 180 degrees, where no swing is smallest, a fixed perpendicular stands in.
+    """
+    xp = namespace(u, v)
+    total, difference = u + v, normalize(u - v)
+    bisector = xp.where(dot(u, v) > 0, total, total - dot(total, difference) * difference)
+    antiparallel = dot(bisector, bisector) < (8 * xp.finfo(u.dtype).eps) ** 2
+    bisector = xp.where(antiparallel, any_perpendicular(u), normalize(bisector))
+    half_turn = 2 * bisector[..., :, None] * bisector[..., None, :]
+    half_turn = half_turn - like(np.eye(3), u)
+    return half_turn @ (2 * u[..., :, None] * u[..., None, :] - like(np.eye(3), u))
+
+
+def swing_twist(matrix, axis):
+    """Split a rotation about a bone: ``matrix = swing @ about_axis(axis, twist)``.
+
+    Args:
+        matrix: rotations (..., 3, 3).
+        axis: unit direction of the bone at rest (..., 3).
+
+    Returns:
+        swing (..., 3, 3) and twist (..., 2), the cosine and sine of the angle about ``axis``.
+        Defined everywhere; where the swing is 180 degrees its plane is a fixed choice and the
+        pair still composes to ``matrix``.
+    """
+    xp = namespace(matrix)
+    axis = axis + xp.zeros_like(matrix[..., 0])
+    swing = swing_between(axis, normalize(apply(matrix, axis)))
+    rest = transpose(swing) @ matrix
+    side = any_perpendicular(axis)
+    turned = apply(rest, side)
+    twist = xp.concatenate([dot(turned, side), dot(turned, cross(axis, side))], -1)
+    return swing, normalize(twist)
+
+
+def compose_swing_twist(swing, axis, twist):
+    """Inverse of :func:`swing_twist`: (..., 3, 3), (..., 3), (..., 2) -> (..., 3, 3)."""
+    return swing @ about_axis(axis, twist)
+
+
+def kabsch(source, target, weights=None):
+    """Rotation R that minimises ``sum_k w_k |R source_k - target_k|²`` (Kabsch, 1976).
+
+    Args:
+        source, target: (..., K, 3). weights: (..., K), default 1.
+
+    Returns:
+        (..., 3, 3), always a proper rotation, also for collinear or mirrored points.
+    """
+    xp = namespace(source, target)
+    if weights is not None:
+        source = source * weights[..., None]
+    U, _, Vt = xp.linalg.svd(transpose(source) @ target)
+    V, Ut = transpose(Vt), transpose(U)
+    sign = xp.linalg.det(V @ Ut)
+    sign = xp.where(sign < 0, -xp.ones_like(sign), xp.ones_like(sign))
+    V = xp.concatenate([V[..., :2], V[..., 2:] * sign[..., None, None]], -1)
+    return V @ Ut
