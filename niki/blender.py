@@ -1,0 +1,97 @@
+"""Runs jobs of ``niki_blender`` in a process of their own, with the ``bpy`` module.
+
+A process of its own because ``bpy`` may hang or crash when Python exits, and because ``niki``
+itself never imports it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+import types
+from pathlib import Path
+
+from .errors import NikiError
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The folder that holds ``niki`` and ``niki_blender``; the extension's root."""
+
+_PACKAGE = "niki_extension"
+
+
+def load_extension():
+    """The root as one package, as Blender loads it: ``niki_blender`` imports ``..niki``."""
+    if _PACKAGE not in sys.modules:
+        package = types.ModuleType(_PACKAGE)
+        package.__path__ = [str(ROOT)]
+        sys.modules[_PACKAGE] = package
+    return sys.modules[_PACKAGE]
+
+
+def blender_module(name: str):
+    """The module ``niki_blender.<name>``; needs bpy."""
+    load_extension()
+    return importlib.import_module(f"{_PACKAGE}.niki_blender.{name}")
+
+
+def run_job(job: str, time_limit: float = 1800, **arguments):
+    """Call ``niki_blender.<module>.<function>``, ``job`` being "module.function", elsewhere.
+
+    Args:
+        arguments: anything JSON can carry.
+        time_limit: seconds after which the process is killed.
+
+    Returns:
+        what the function returns, through JSON.
+
+    Raises:
+        NikiError: bpy is not installed, the job failed, or it took too long.
+    """
+    if importlib.util.find_spec("bpy") is None:
+        raise NikiError("Blender's Python module is not installed", 'run: pip install "niki[blender]"')
+    with tempfile.TemporaryDirectory() as folder:
+        task, answer = Path(folder, "task.json"), Path(folder, "answer.json")
+        task.write_text(json.dumps({"job": job, "arguments": arguments, "answer": str(answer)}))
+        command = [sys.executable, "-c", _BOOTSTRAP, str(ROOT), str(task)]
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, timeout=time_limit)
+        except subprocess.TimeoutExpired:
+            raise NikiError(f"Blender did not finish within {time_limit:.0f} s") from None
+        if not answer.is_file():
+            lines = (result.stderr or result.stdout).strip().splitlines()
+            raise NikiError(f"Blender ended with status {result.returncode}: {(lines or ['no message'])[-1]}")
+        reply = json.loads(answer.read_text())
+    if "error" in reply:
+        raise NikiError(f"Blender's job failed: {reply['error']}")
+    return reply["value"]
+
+
+_BOOTSTRAP = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from niki.blender import _answer
+_answer(sys.argv[2])
+"""
+
+
+def _answer(task_file: str) -> None:
+    """The other process: do the job, write the answer, leave without Blender's exit handlers."""
+    task = json.loads(Path(task_file).read_text())
+    try:
+        module, function = task["job"].split(".")
+        reply = {"value": getattr(blender_module(module), function)(**task["arguments"])}
+    except Exception as error:
+        traceback.print_exc()
+        reply = {"error": str(error) or type(error).__name__}
+    unfinished = Path(task["answer"] + ".part")
+    unfinished.write_text(json.dumps(reply))
+    unfinished.replace(task["answer"])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

@@ -1,0 +1,55 @@
+"""The SMPL armature: 24 bones, each along its limb, at rest in the T-pose."""
+
+import bpy
+import numpy as np
+from mathutils import Vector
+
+from ..niki.skeleton import BONE_CHILD, BONES, PARENTS, Body
+from .space import to_blender
+
+_ARMS = ("Collar", "Shoulder", "Elbow", "Wrist", "Hand")
+_TAIL_TIP = 0.9  # of the way to the tip for hands, feet and head: a tip is skin, not a joint
+
+
+def create_armature(body: Body, name: str = "NIKI") -> bpy.types.Object:
+    """An armature object in the active scene with ``body``'s proportions.
+
+    Bone heads are the joints; bones point at their child along the limb, so a twist turns about
+    Blender's bone Y. Left and right are mirror images, rolls included.
+    """
+    armature = bpy.data.armatures.new(name)
+    armature.display_type = "STICK"
+    rig = bpy.data.objects.new(name, armature)
+    rig.show_in_front = True
+    bpy.context.scene.collection.objects.link(rig)
+    _make_only_selected(rig)
+    bpy.ops.object.mode_set(mode="EDIT")
+    joints = to_blender(body.rest_joints)
+    for i, bone_name in enumerate(BONES):
+        bone = armature.edit_bones.new(bone_name)
+        bone.head = joints[i]
+        reach = _TAIL_TIP if BONE_CHILD[i] >= len(BONES) else 1.0
+        bone.tail = joints[i] + reach * (joints[BONE_CHILD[i]] - joints[i])
+        bone.align_roll(Vector((0, 0, 1) if bone_name.endswith(_ARMS) else (0, -1, 0)))
+        if PARENTS[i] >= 0:
+            bone.parent = armature.edit_bones[BONES[PARENTS[i]]]
+    bpy.ops.object.mode_set(mode="OBJECT")
+    for bone in rig.pose.bones:
+        bone.rotation_mode = "QUATERNION"
+        if bone.parent:
+            bone.lock_location = (True, True, True)
+    return rig
+
+
+def rest_orientations(rig: bpy.types.Object) -> np.ndarray:
+    """(24, 3, 3): axes of each bone at rest in the armature's space, in SMPL's order."""
+    return np.array([np.array(rig.data.bones[name].matrix_local)[:3, :3] for name in BONES])
+
+
+def _make_only_selected(rig: bpy.types.Object) -> None:
+    if bpy.context.mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    for other in bpy.context.selected_objects:
+        other.select_set(False)
+    rig.select_set(True)
+    bpy.context.view_layer.objects.active = rig

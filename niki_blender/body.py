@@ -1,0 +1,55 @@
+"""The body that the armature moves: a mesh with materials, skinned to the 24 bones."""
+
+import bpy
+import numpy as np
+
+from ..niki.skeleton import BONES, Body
+from .mannequin import Skin, mannequin
+from .space import to_blender
+
+_CLAY = (0.60, 0.62, 0.66, 1.0)
+
+
+def add_mannequin(rig: bpy.types.Object, body: Body) -> bpy.types.Object:
+    """The neutral mannequin on ``rig``, which has ``body``'s proportions."""
+    mesh = add_skin(rig, mannequin(body), "Mannequin")
+    mesh.data.materials.append(make_material("NIKI Clay", _CLAY))
+    return mesh
+
+
+def add_skin(rig: bpy.types.Object, skin: Skin, name: str) -> bpy.types.Object:
+    """A smooth-shaded mesh object parented to ``rig``, one vertex group for each bone."""
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata(to_blender(skin.vertices).tolist(), [], skin.faces.tolist())
+    mesh.polygons.foreach_set("use_smooth", np.ones(len(mesh.polygons), bool))
+    mesh.update()
+    skinned = bpy.data.objects.new(name, mesh)
+    bpy.context.scene.collection.objects.link(skinned)
+    for i, bone in enumerate(BONES):
+        group = skinned.vertex_groups.new(name=bone)
+        for weight, vertices in _by_weight(skin.weights[:, i]):
+            group.add(vertices, weight, "REPLACE")
+    modifier = skinned.modifiers.new("Armature", "ARMATURE")
+    modifier.object = rig
+    modifier.use_deform_preserve_volume = True
+    skinned.parent = rig
+    return skinned
+
+
+def make_material(name: str, colour, roughness: float = 0.55) -> bpy.types.Material:
+    """A plain surface of ``colour`` (r, g, b, a), the same in the viewport and in renders."""
+    material = bpy.data.materials.new(name)
+    material.diffuse_color = colour
+    material.roughness = roughness
+    material.use_nodes = True
+    surface = next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
+    surface.inputs["Base Color"].default_value = colour
+    surface.inputs["Roughness"].default_value = roughness
+    return material
+
+
+def _by_weight(weights: np.ndarray):
+    """(weight, vertex indices) with weights in steps of 1/256: one call for many vertices."""
+    steps = np.round(weights * 256).astype(int)
+    for step in np.unique(steps[steps > 0]):
+        yield step / 256, np.flatnonzero(steps == step).tolist()

@@ -1,0 +1,67 @@
+"""The camera that took the footage, with the footage behind the scene."""
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ..niki.motion import Motion
+from .space import LIBRARY_TO_BLENDER
+
+_SENSOR_WIDTH = 36.0  # millimetres; only its ratio to the focal length matters
+
+
+def create_camera(motion: Motion, name: str = "NIKI Camera") -> bpy.types.Object:
+    """A camera with the motion's intrinsics and pose; makes it the scene's and sets the resolution.
+
+    A motion without a camera (no image size) gets Blender's default lens.
+    """
+    data = bpy.data.cameras.new(name)
+    camera = bpy.data.objects.new(name, data)
+    scene = bpy.context.scene
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    pose = np.eye(4)
+    # Blender's camera looks down its own -Z with Y up, OpenCV's down +Z with Y down.
+    pose[:3, :3] = LIBRARY_TO_BLENDER @ motion.camera_pose[:3, :3] @ np.diag([1.0, -1.0, -1.0])
+    pose[:3, 3] = LIBRARY_TO_BLENDER @ motion.camera_pose[:3, 3]
+    camera.matrix_world = Matrix(pose.tolist())
+    width, height = (int(n) for n in motion.image_size)
+    if width and height:
+        longer = max(width, height)
+        data.sensor_fit = "HORIZONTAL" if width >= height else "VERTICAL"
+        data.sensor_width = data.sensor_height = _SENSOR_WIDTH
+        data.lens = float(motion.camera[0, 0]) / longer * _SENSOR_WIDTH
+        data.shift_x = (width / 2 - float(motion.camera[0, 2])) / longer
+        data.shift_y = (float(motion.camera[1, 2]) - height / 2) / longer
+        scene.render.resolution_x, scene.render.resolution_y = width, height
+        scene.render.resolution_percentage = 100
+    return camera
+
+
+def show_behind(camera: bpy.types.Object, path: str, motion: Motion, frame_start: int = 1):
+    """Put the footage behind ``camera``, in step with a motion that starts at ``frame_start``.
+
+    Returns:
+        the movie clip, or None where the file is gone or Blender cannot read it.
+    """
+    file = Path(path)
+    if file.is_dir():
+        images = sorted(p for p in file.iterdir() if p.is_file())
+        file = images[0] if images else file
+    if not file.is_file():
+        return None
+    try:
+        clip = bpy.data.movieclips.load(str(file), check_existing=True)
+    except RuntimeError:
+        return None
+    clip.frame_start = frame_start - int(motion.frames[0])
+    camera.data.show_background_images = True
+    background = camera.data.background_images.new()
+    background.source = "MOVIE_CLIP"
+    background.clip = clip
+    background.frame_method = "FIT"
+    background.display_depth = "BACK"
+    background.alpha = 1.0
+    return clip

@@ -1,0 +1,21 @@
+"""Library space (Y up, facing +Z) and Blender's (Z up, facing -Y), in one place."""
+
+import numpy as np
+
+LIBRARY_TO_BLENDER = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
+"""(x, y, z) -> (x, -z, y); the transpose goes back."""
+
+
+def to_blender(points: np.ndarray) -> np.ndarray:
+    """Points or directions (..., 3), library -> Blender."""
+    return points @ LIBRARY_TO_BLENDER.T
+
+
+def to_library(points: np.ndarray) -> np.ndarray:
+    """Points or directions (..., 3), Blender -> library."""
+    return points @ LIBRARY_TO_BLENDER
+
+
+def rotations_to_blender(matrices: np.ndarray) -> np.ndarray:
+    """Rotations (..., 3, 3) about library axes -> the same about Blender's."""
+    return LIBRARY_TO_BLENDER @ matrices @ LIBRARY_TO_BLENDER.T
