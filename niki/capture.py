@@ -61,7 +61,7 @@ def capture(
     end: int | None = None,
     rate: float | None = None,
     focal: float | None = None,
-    estimator: JointEstimator | None = None,
+    estimator: Callable[[], JointEstimator] = make_estimator,
     progress: Progress = lambda done, expected: None,
 ) -> Captured:
     """Footage of a person -> their motion; frame N of the motion is frame N of the range.
@@ -71,20 +71,20 @@ def capture(
         start, end: first and last frame, from 0, both included.
         rate: frames per second; default what the footage says.
         focal: focal length in pixels; default assumed from the picture's size, and said so.
-        estimator: default BlazePose at best quality.
+        estimator: makes the estimator, once the footage is known to be readable.
 
     Raises:
         NikiError: unreadable footage, an empty range, nobody in it.
     """
     footage = Footage(path, start, end, rate)
     camera = Camera.of(footage.size, focal)
-    estimator = estimator or make_estimator()
-    estimate = estimator.estimate(
+    joint_estimator = estimator()
+    estimate = joint_estimator.estimate(
         iter(footage), camera, footage.rate, lambda done: progress(done, footage.expected)
     )
     motion = motion_from_estimate(estimate, camera, footage.rate)
     motion.footage = os.fspath(footage.path.resolve())
-    motion.source = f"niki {__version__}; estimator {estimator.name}; solver {_SOLVER}"
+    motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {_SOLVER}"
     warnings = list(footage.warnings)
     if camera.assumed:
         warnings.append(
