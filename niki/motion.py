@@ -152,7 +152,7 @@ class Motion:
             raise NikiError(f"There is no file {path}") from None
         except OSError as error:
             raise NikiError(f"{path} cannot be read: {error.strerror or error}") from None
-        except (ValueError, EOFError, zipfile.BadZipFile, AttributeError):
+        except (ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError):
             raise NikiError(
                 f"{path} is not a motion file", "expected the .npz that niki capture writes"
             ) from None

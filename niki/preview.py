@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from .blender import run_job
 from .files import writing
 from .footage.video import Footage, VideoWriter
 from .motion import Motion
@@ -15,6 +18,7 @@ from .skeleton import JOINTS, PARENTS
 
 _LEFT, _RIGHT, _MIDDLE = (255, 138, 61), (64, 160, 255), (240, 240, 240)
 _GAP = (150, 150, 150)
+_CELL_WIDTH, _CELL_HEIGHT = 360, 420  # of the contact sheet
 
 
 def draw_skeleton(rgb: np.ndarray, pixels: np.ndarray, seen: bool = True) -> np.ndarray:
@@ -73,3 +77,65 @@ def save_overlay(
 
 def _colour(name: str) -> tuple[int, int, int]:
     return _LEFT if name.startswith("left") else _RIGHT if name.startswith("right") else _MIDDLE
+
+
+def save_contact_sheet(
+    motion_file: str | os.PathLike, footage_path: str | os.PathLike, path: str | os.PathLike, moments: int = 6
+) -> None:
+    """Write a picture with three rows: footage, skeleton on it, rendered body; a column a moment.
+
+    Raises:
+        NikiError: as :func:`save_overlay`, or bpy is not installed.
+    """
+    motion = Motion.load(motion_file)
+    chosen = np.unique(np.linspace(0, len(motion) - 1, moments + 2).round().astype(int)[1:-1])
+    numbers = {int(motion.frames[t]): int(t) for t in chosen}
+    footage = Footage(footage_path, min(numbers), max(numbers), motion.mocap_framerate)
+    pixels = motion.projected()
+    shown, drawn = [], []
+    for frame in footage:
+        if frame.number in numbers:
+            t = numbers[frame.number]
+            shown.append(frame.rgb)
+            drawn.append(draw_skeleton(frame.rgb, pixels[t], seen=motion.confidence[t].any()))
+    window = _window(pixels[chosen], footage.size)
+    with tempfile.TemporaryDirectory() as folder:
+        stills = run_job(
+            "scene.render_stills",
+            motion_file=str(Path(motion_file).resolve()),
+            indices=list(numbers.values()),
+            folder=folder,
+            width=round(_CELL_WIDTH * footage.size[0] / (window[2] - window[0])),
+        )
+        rendered = [cv2.cvtColor(cv2.imread(still), cv2.COLOR_BGR2RGB) for still in stills]
+    rows = [np.hstack([_cut(image, window, footage.size) for image in row]) for row in (shown, drawn, rendered)]
+    with writing(path) as temporary:
+        cv2.imwrite(str(temporary), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
+
+
+def _window(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The part of the picture, x0 y0 x1 y1, that holds the person at all chosen moments."""
+    width, height = size
+    points = pixels.reshape(-1, 2)
+    low, high = points.min(0), points.max(0)
+    margin = 0.12 * (high - low).max()
+    low, high = np.maximum(low - margin, 0), np.minimum(high + margin, (width, height))
+    centre, extent = (low + high) / 2, high - low
+    shape = np.array([_CELL_WIDTH, _CELL_HEIGHT])
+    extent = np.minimum(shape * (extent / shape).max(), (width, height))
+    low = np.clip(centre - extent / 2, 0, np.array([width, height]) - extent)
+    return np.concatenate([low, low + extent])
+
+
+def _cut(rgb: np.ndarray, window: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """``window`` (in pixels of the footage) of an image of any resolution, fitted into a cell."""
+    x0, y0, x1, y1 = (window * rgb.shape[1] / size[0]).round().astype(int)
+    part = rgb[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
+    scale = min(_CELL_WIDTH / part.shape[1], _CELL_HEIGHT / part.shape[0])
+    width, height = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
+    cell = np.full((_CELL_HEIGHT, _CELL_WIDTH, 3), 24, np.uint8)
+    x, y = (_CELL_WIDTH - width) // 2, (_CELL_HEIGHT - height) // 2
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    cell[y : y + height, x : x + width] = cv2.resize(part, (width, height), interpolation=method)
+    return cell
+

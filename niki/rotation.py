@@ -27,6 +27,7 @@ def like(value, reference):
     xp = namespace(reference)
     if xp is np:
         return np.asarray(value, dtype=reference.dtype)
+    value = value if isinstance(value, xp.Tensor) else np.array(value)  # a copy: torch wants it writable
     return xp.as_tensor(value, dtype=reference.dtype, device=reference.device)
 
 

@@ -14,7 +14,7 @@ BODY = [11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
 
 _STEP_SCALE = 0.03  # metres a joint moves between frames before a change looks odd
 _STEP_LIMIT = 0.30  # a cut or a fast move costs no more than this
-_SPREAD_SCALE = 0.10
+_OUTVOTED = 0.3  # what it costs to be far from the other readings: little, or a long flip would win
 _AGREE_WITHIN = 0.10
 
 
@@ -28,7 +28,8 @@ def steadiest_path(world: np.ndarray) -> np.ndarray:
         (T,) indices into V.
     """
     body = world[:, :, BODY]
-    spread = _distance(body[:, :, None], body[:, None]).mean(-1) / _SPREAD_SCALE
+    spread = _distance(body[:, :, None], body[:, None])
+    spread = _OUTVOTED * np.minimum(spread / _AGREE_WITHIN, 1).mean(-1)
     cost, back = spread[0], []
     for t in range(1, len(body)):
         step = np.minimum(_distance(body[t - 1][:, None], body[t][None]), _STEP_LIMIT) / _STEP_SCALE

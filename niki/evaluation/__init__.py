@@ -1,0 +1,1 @@
+"""Measuring motions against the truth."""

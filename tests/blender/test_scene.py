@@ -1,0 +1,177 @@
+"""Inside Blender: the armature, its keys, the body, the camera. Runs on every bpy supported."""
+
+import shutil
+
+import numpy as np
+import pytest
+from conftest import ROOT, some_motion
+
+bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
+
+from niki.blender import blender_module, run_job
+from niki.bvh import save_bvh
+from niki.skeleton import BONES, PARENTS, Body
+
+animation, armature, body_module = (blender_module(n) for n in ("animation", "armature", "body"))
+footage, mannequin, scene, space = (blender_module(n) for n in ("footage", "mannequin", "scene", "space"))
+
+
+@pytest.fixture(autouse=True)
+def empty_file():
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    yield
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+def heads(rig, names=BONES):
+    """World positions of the bones' heads, as Blender evaluates them now, in library space."""
+    posed = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    return space.to_library(np.array([posed.matrix_world @ posed.pose.bones[n].head for n in names]))
+
+
+def test_spaces_are_each_others_inverse(rng):
+    points = rng.normal(size=(5, 3))
+    np.testing.assert_allclose(space.to_library(space.to_blender(points)), points)
+    np.testing.assert_allclose(space.to_blender(np.array([0, 0, 1.0])), [0, -1, 0])  # faces Blender's front
+
+
+def test_armature_has_the_bodys_proportions_and_smpls_names(body):
+    rig = armature.create_armature(body)
+    assert {b.name for b in rig.data.bones} == set(BONES)
+    for name, parent in zip(BONES[1:], PARENTS[1:24], strict=True):
+        assert rig.data.bones[name].parent.name == BONES[parent]
+    np.testing.assert_allclose(heads(rig), body.rest_joints[:24], atol=1e-6)
+    knee, ankle = rig.data.bones["L_Knee"], rig.data.bones["L_Ankle"]
+    np.testing.assert_allclose(knee.tail_local, ankle.head_local, atol=1e-6)
+
+
+def test_left_and_right_bones_mirror_each_other(body):
+    rig = armature.create_armature(body)
+    axes = dict(zip(BONES, armature.rest_orientations(rig), strict=True))
+    for name in BONES:
+        if name.startswith("L_"):
+            np.testing.assert_allclose(axes["R_" + name[2:]][:, 1], axes[name][:, 1] * [-1, 1, 1], atol=1e-5)
+            np.testing.assert_allclose(axes["R_" + name[2:]][:, 2], axes[name][:, 2] * [-1, 1, 1], atol=1e-5)
+
+
+def test_saved_file_opens_with_keys_that_put_every_joint_in_place(tmp_path):
+    motion = some_motion(frames=40, footage="")
+    motion.save(tmp_path / "m.npz")
+    assert scene.save_blend(str(tmp_path / "m.npz"), str(tmp_path / "m.blend")) == []
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "m.blend"))
+    rig = next(o for o in bpy.data.objects if o.type == "ARMATURE")
+    assert len(rig.data.bones) == 24
+    current = bpy.context.scene
+    assert (current.frame_start, current.frame_end) == (1, 40)
+    curves = animation.fcurves_of(rig)
+    assert len(curves) == 24 * 4 + 3
+    assert all(c.group.name in BONES for c in curves)
+    for curve in curves:
+        assert [k.co[0] for k in curve.keyframe_points] == list(range(1, 41))
+    expected = motion.solved_joints()[:, :24]
+    for t in range(40):
+        current.frame_set(1 + t)
+        np.testing.assert_allclose(heads(rig), expected[t], atol=1e-4)
+
+
+def test_a_second_bake_leaves_the_first_action(body):
+    rig = armature.create_armature(body)
+    first = animation.bake_motion(rig, some_motion(rest_joints=body.rest_joints))
+    second = animation.bake_motion(rig, some_motion(rest_joints=body.rest_joints, seed=9), frame_start=100)
+    assert first != second
+    assert first.use_fake_user
+    assert rig.animation_data.action == second
+    assert second.frame_range[0] == 100
+
+
+def test_bvh_comes_back_through_blenders_importer(tmp_path):
+    motion = some_motion(frames=10)
+    save_bvh(motion, tmp_path / "m.bvh")
+    bpy.ops.preferences.addon_enable(module="io_anim_bvh")
+    bpy.ops.import_anim.bvh(filepath=str(tmp_path / "m.bvh"), use_fps_scale=False, update_scene_fps=False)
+    rig = bpy.context.object
+    expected = motion.solved_joints()[:, :24]
+    for t in range(10):
+        bpy.context.scene.frame_set(1 + t)
+        np.testing.assert_allclose(heads(rig), expected[t], atol=2e-5)
+    bpy.ops.preferences.addon_disable(module="io_anim_bvh")
+
+
+def test_camera_sees_joints_where_the_footage_has_them():
+    from bpy_extras.object_utils import world_to_camera_view
+    from mathutils import Vector
+
+    motion = some_motion()
+    camera = footage.create_camera(motion)
+    bpy.context.view_layer.update()
+    current = bpy.context.scene
+    assert (current.render.resolution_x, current.render.resolution_y) == (640, 480)
+    for joint, pixel in zip(motion.solved_joints()[0], motion.projected()[0], strict=True):
+        seen = world_to_camera_view(current, camera, Vector(space.to_blender(joint)))
+        np.testing.assert_allclose([seen.x * 640, (1 - seen.y) * 480], pixel, atol=0.05)
+
+
+def test_footage_is_behind_the_camera_and_in_step(tmp_path):
+    clip_file = tmp_path / "clip with spaces.mp4"
+    shutil.copy(ROOT / "samples/sample.mp4", clip_file)
+    motion = some_motion(frames=12)
+    motion.frames = motion.frames + 30
+    camera = footage.create_camera(motion)
+    clip = footage.show_behind(camera, str(clip_file), motion, frame_start=1)
+    assert clip.frame_start == 1 - 30
+    assert camera.data.background_images[0].clip == clip
+    assert footage.show_behind(camera, str(tmp_path / "gone.mp4"), motion) is None
+
+
+def test_scene_keeps_fractional_rates():
+    for rate in (24, 24000 / 1001, 30000 / 1001, 59.94005994, 12.5, 50):
+        scene._set_rate(bpy.context.scene, rate)
+        render = bpy.context.scene.render
+        assert render.fps / render.fps_base == pytest.approx(rate, rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [0.75, 1.0, 1.2])
+def test_mannequin_is_closed_and_every_vertex_is_held(size):
+    body = Body(Body.default().rest_joints * size)
+    skin = mannequin.mannequin(body)
+    edges = np.stack([skin.faces, np.roll(skin.faces, -1, axis=1)], -1).reshape(-1, 2)
+    forward = {tuple(e) for e in edges.tolist()}
+    assert all((b, a) in forward for a, b in forward)  # every edge has a face on either side
+    np.testing.assert_allclose(skin.weights.sum(1), 1, atol=1e-9)
+    assert (skin.weights > 0).any(0).all()
+    a, b, c, d = (skin.vertices[skin.faces[:, k]] for k in range(4))
+    volume = sum((np.cross(p, q) * r).sum(-1).sum() / 6 for p, q, r in ((a, b, c), (a, c, d)))
+    assert 0.045 * size**3 < volume < 0.095 * size**3  # litres of a person, and not inside out
+    left = skin.vertices[:, 0] > 0.12
+    for i, name in enumerate(BONES):
+        if name.startswith("R_"):
+            assert skin.weights[left][:, i].max() < 0.02
+
+
+def test_mannequin_follows_its_bones(body):
+    rig = armature.create_armature(body)
+    mesh = body_module.add_mannequin(rig, body)
+    rig.pose.bones["L_Elbow"].rotation_quaternion = (0.7071068, 0, 0, 0.7071068)
+    bpy.context.view_layer.update()
+    rest = np.array([v.co for v in mesh.data.vertices])
+    moved_mesh = mesh.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    moved = np.linalg.norm(np.array([v.co for v in moved_mesh.vertices]) - rest, axis=-1)
+    hand = rest[:, 0] > body.rest_joints[22, 0]
+    assert moved[hand].min() > 0.2
+    assert moved[rest[:, 0] < body.rest_joints[16, 0]].max() < 1e-5
+
+
+def test_job_in_its_own_process_reports_errors(tmp_path):
+    from niki.errors import NikiError
+
+    with pytest.raises(NikiError, match=r"no file .*none\.npz"):
+        run_job("scene.save_blend", motion_file=str(tmp_path / "none.npz"), path=str(tmp_path / "m.blend"))
+
+
+def test_stills_are_rendered(tmp_path):
+    motion = some_motion(frames=3, footage="", camera=np.array([[90.0, 0, 32], [0, 90, 24], [0, 0, 1]]), image_size=np.array([64, 48]))
+    motion.save(tmp_path / "m.npz")
+    paths = run_job("scene.render_stills", motion_file=str(tmp_path / "m.npz"), indices=[0, 2], folder=str(tmp_path), width=64, samples=2)
+    assert len(paths) == 2
+    assert all((tmp_path / p).stat().st_size > 500 for p in paths)

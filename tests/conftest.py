@@ -1,0 +1,48 @@
+"""Shared by all tests: the root on the path, a body, random poses."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from niki import rotation as rot  # noqa: E402
+from niki.motion import Motion  # noqa: E402
+from niki.skeleton import Body  # noqa: E402
+
+
+@pytest.fixture
+def body():
+    return Body.default()
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+def random_rotations(rng, *shape, spread=1.0):
+    return rot.matrix_from_axis_angle(rng.normal(size=(*shape, 3)) * spread)
+
+
+def some_motion(frames=12, seed=3, **changes):
+    """A motion with everything filled in, of a body unlike the default."""
+    rng = np.random.default_rng(seed)
+    lengths = Body.default().bone_lengths * rng.uniform(0.85, 1.15, 29)
+    steps = np.cumsum(rng.normal(size=(frames, 24, 3)) * 0.15, axis=0)
+    values = {
+        "poses": steps.reshape(frames, 72),
+        "trans": np.cumsum(rng.normal(size=(frames, 3)) * 0.05, axis=0),
+        "mocap_framerate": 30.0,
+        "rest_joints": Body.from_bone_lengths(lengths).rest_joints,
+        "camera": np.array([[900.0, 0, 330], [0, 900, 230], [0, 0, 1]]),
+        "camera_pose": np.array([[1.0, 0, 0, 0.2], [0, -1, 0, 1.3], [0, 0, -1, 4], [0, 0, 0, 1]]),
+        "image_size": np.array([640, 480]),
+        "footage": "clip.mp4",
+        "source": "test",
+    }
+    return Motion(**(values | changes))

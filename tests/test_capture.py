@@ -1,0 +1,129 @@
+"""Solving on estimates made here, and the whole pipeline on the sample clip with known truth."""
+
+import numpy as np
+import pytest
+from conftest import ROOT, random_rotations, some_motion
+
+pytest.importorskip("av", reason="niki[capture] is not installed here")
+
+from niki import rotation as rot
+from niki.capture import body_from_joints, bridge_gaps, capture, motion_from_estimate, reprojection_error
+from niki.evaluation.metrics import about_root, mpjpe, procrustes_aligned
+from niki.footage.camera import CAMERA_TO_LIBRARY, Camera
+from niki.footage.estimator import Estimate, make_estimator
+from niki.footage.video import Footage, VideoWriter
+from niki.motion import Motion
+
+SAMPLE, TRUTH = ROOT / "samples/sample.mp4", ROOT / "samples/sample_truth.npz"
+
+
+def exact_estimate(motion, gaps=()):
+    """What a perfect estimator would say of ``motion``."""
+    joints = (motion.solved_joints() - motion.camera_pose[:3, 3]) @ CAMERA_TO_LIBRARY
+    seen = ~np.isin(np.arange(len(motion)), gaps)
+    joints[~seen] = np.nan
+    keypoints = np.where(seen[:, None, None], motion.projected(), np.nan)
+    sigma = np.where(seen[:, None, None], 0.1, 1.0) * np.ones((len(motion), 29, 2))
+    hints = np.full((len(motion), 24, 3), np.nan)
+    return Estimate(joints, sigma, keypoints, hints, seen, motion.frames, motion.times)
+
+
+def test_exact_joints_give_the_exact_motion_and_picture():
+    truth = some_motion(frames=20)
+    camera = Camera.of((660, 460), 900.0)
+    motion = motion_from_estimate(exact_estimate(truth), camera, 30.0)
+    lift = (motion.camera_pose - truth.camera_pose)[:3, 3]
+    expected = truth.solved_joints() + lift
+    # Head, hands and feet get usual proportions: they are too short to be measured.
+    core = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21]
+    assert np.linalg.norm(motion.solved_joints() - expected, axis=-1)[:, core].max() < 0.02
+    assert reprojection_error(motion) < 2
+    assert motion.confidence.min() > 0.5
+
+
+def test_gaps_are_bridged_and_frames_keep_their_numbers():
+    truth = some_motion(frames=20)
+    gaps = [0, 7, 8, 9, 19]
+    motion = motion_from_estimate(exact_estimate(truth, gaps), Camera.of((660, 460), 900.0), 30.0)
+    assert len(motion) == 20
+    np.testing.assert_array_equal(motion.frames, np.arange(20))
+    assert (motion.confidence[gaps] == 0).all()
+    assert (np.delete(motion.confidence, gaps, axis=0) > 0).all()
+    assert np.isnan(motion.joints[gaps]).all()
+    np.testing.assert_allclose(motion.trans[0], motion.trans[1], atol=1e-12)
+    steps = rot.angle_between(motion.rotations[6:10], motion.rotations[7:11])
+    np.testing.assert_allclose(steps, np.broadcast_to(steps[0], steps.shape), atol=1e-5)
+
+
+def test_bridging_turns_evenly_the_short_way(rng):
+    rotations = random_rotations(rng, 9, 24)
+    seen = np.array([1, 0, 0, 0, 1, 1, 1, 1, 1], bool)
+    trans = np.arange(27.0).reshape(9, 3)
+    filled, moved = bridge_gaps(np.where(seen[:, None, None, None], rotations, np.eye(3)), trans, seen)
+    np.testing.assert_allclose(filled[seen], rotations[seen])
+    np.testing.assert_allclose(moved, trans)
+    quarter = rot.angle_between(filled[0], filled[1])
+    np.testing.assert_allclose(4 * quarter, rot.angle_between(rotations[0], rotations[4]), atol=1e-6)
+
+
+def test_body_is_symmetric_and_ignores_gaps():
+    motion = some_motion(frames=8)
+    joints = motion.solved_joints()
+    joints[2] = np.nan
+    body = body_from_joints(joints)
+    left, right = body.bone_lengths[[1, 4, 7, 16, 18, 20]], body.bone_lengths[[2, 5, 8, 17, 19, 21]]
+    np.testing.assert_allclose(left, right)
+    measured = (motion.body.bone_lengths[4] + motion.body.bone_lengths[5]) / 2
+    assert left[1] == pytest.approx(measured)
+
+
+@pytest.fixture(scope="module")
+def sample():
+    truth = Motion.load(TRUTH)
+    return truth, capture(SAMPLE, focal=truth.camera[0, 0])
+
+
+def test_sample_is_solved_in_every_frame_and_near_its_truth(sample):
+    truth, captured = sample
+    motion = captured.motion
+    assert len(motion) == len(truth)
+    assert captured.share_seen == 1
+    assert reprojection_error(motion) < 8
+    joints, expected = (about_root(m.solved_joints()[:, :24], [0]) for m in (motion, truth))
+    assert mpjpe(joints, expected) < 0.13
+    assert mpjpe(procrustes_aligned(joints, expected), expected) < 0.09
+    assert mpjpe(motion.solved_joints()[:, :24], motion.joints[:, :24]) < 0.03
+
+
+def test_sample_turns_as_the_figure_turns_with_left_on_the_left(sample):
+    truth, captured = sample
+    facing = [m.rotations[:, 0] @ [0, 0, 1] for m in (captured.motion, truth)]
+    angle = np.degrees(np.arccos(np.clip((facing[0] * facing[1]).sum(-1), -1, 1)))
+    assert np.median(angle) < 25
+    assert angle.max() < 75
+    # Thumbs, toes and nose too: the whole orientation of every limb, not its direction alone.
+    world = [m.rotations[:, [0]] for m in (captured.motion, truth)]
+    assert np.degrees(np.median(rot.angle_between(*world))) < 25
+
+
+def test_feet_point_forward_and_knees_bend_forward(sample):
+    _, captured = sample
+    joints = captured.motion.solved_joints()
+    forward = captured.motion.rotations[:, 0] @ [0, 0, 1]
+    for ankle, toe, hip, knee in ((7, 27, 1, 4), (8, 28, 2, 5)):
+        assert np.mean(((joints[:, toe] - joints[:, ankle]) * forward).sum(-1) > 0) > 0.95
+        kneecap = joints[:, knee] - (joints[:, hip] + joints[:, ankle]) / 2
+        assert np.mean((kneecap * forward).sum(-1) > -0.02) > 0.95
+
+
+def test_empty_pictures_around_a_person_become_gaps(tmp_path, sample):
+    blank = np.full((640, 640, 3), 90, np.uint8)
+    with VideoWriter(tmp_path / "gap.mp4", 24, (640, 640)) as writer:
+        for frame in Footage(SAMPLE, end=19):
+            writer.write(blank if frame.number in (8, 9, 10) else frame.rgb)
+    captured = capture(tmp_path / "gap.mp4", estimator=lambda: make_estimator("blazepose", "fast"))
+    np.testing.assert_array_equal(np.flatnonzero(~captured.seen), [8, 9, 10])
+    assert len(captured.motion) == 20
+    assert np.isfinite(captured.motion.poses).all()
+    assert any("3 of 20 frames" in w for w in captured.warnings)
+    assert any("focal length is assumed" in w for w in captured.warnings)

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from conftest import some_motion
+
+from niki.bvh import save_bvh
+from niki.errors import NikiError
+from niki.files import writing
+from niki.motion import Motion
+from niki.skeleton import BONES
+
+
+def test_round_trip_keeps_every_field(tmp_path):
+    motion = some_motion()
+    motion.joints[3] = np.nan
+    motion.save(tmp_path / "m.npz")
+    again = Motion.load(tmp_path / "m.npz")
+    for name, value in vars(motion).items():
+        np.testing.assert_array_equal(getattr(again, name), value, err_msg=name)
+    with np.load(tmp_path / "m.npz", allow_pickle=False) as file:
+        assert {"poses", "trans", "betas", "gender", "mocap_framerate"} <= set(file.files)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("poses", np.zeros((12, 71))),
+        ("trans", np.zeros((11, 3))),
+        ("trans", np.full((12, 3), np.nan)),
+        ("confidence", np.zeros((12, 24))),
+        ("rest_joints", np.zeros((24, 3))),
+        ("camera", np.zeros(3)),
+        ("keypoints", np.array(["a"] * 12)),
+        ("mocap_framerate", 0.0),
+    ],
+)
+def test_errors_name_the_field(tmp_path, field, value):
+    some_motion().save(tmp_path / "m.npz")
+    with np.load(tmp_path / "m.npz") as file:
+        values = dict(file)
+    values[field] = value
+    np.savez(tmp_path / "bad.npz", **values)
+    with pytest.raises(NikiError, match=field):
+        Motion.load(tmp_path / "bad.npz")
+    del values[field]
+    np.savez(tmp_path / "bad.npz", **values)
+    with pytest.raises(NikiError, match=f"lacks the field '{field}'"):
+        Motion.load(tmp_path / "bad.npz")
+
+
+def test_not_a_motion_file(tmp_path):
+    (tmp_path / "text.npz").write_text("hello")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    (tmp_path / "array.npy").rename(tmp_path / "array.npz")
+    np.savez(tmp_path / "pickle.npz", poses=np.array([{}], dtype=object))
+    for name in ("text", "array", "pickle", "none"):
+        with pytest.raises(NikiError):
+            Motion.load(tmp_path / f"{name}.npz")
+
+
+def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    some_motion().save(tmp_path / "m.npz")
+    before = (tmp_path / "m.npz").read_bytes()
+    with pytest.raises(RuntimeError), writing(tmp_path / "m.npz") as temporary:
+        temporary.write_bytes(b"half")
+        raise RuntimeError
+    assert (tmp_path / "m.npz").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["m.npz"]
+    with pytest.raises(NikiError, match="no folder"):
+        some_motion().save(tmp_path / "nowhere/m.npz")
+
+
+def test_projection_puts_a_point_straight_ahead_at_the_principal_point():
+    motion = some_motion()
+    ahead = motion.camera_pose[:3, 3] + [0, 0, -2.0]
+    np.testing.assert_allclose(motion.projected(ahead[None]), [[330, 230]])
+    right_and_up = ahead + [0.1, 0.2, 0]
+    np.testing.assert_allclose(motion.projected(right_and_up[None]), [[330 + 45, 230 - 90]])
+
+
+def test_bvh_has_a_t_pose_rest_and_every_bone(tmp_path):
+    motion = some_motion()
+    save_bvh(motion, tmp_path / "m.bvh")
+    text = (tmp_path / "m.bvh").read_text()
+    assert all(f"{name}\n" in text for name in BONES)
+    assert text.count("End Site") == 5
+    rows = text.split("Frame Time:")[1].splitlines()[1:]
+    assert len(rows) == len(motion)
+    assert all(len(row.split()) == 3 + 24 * 3 for row in rows)
