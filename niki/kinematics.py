@@ -145,9 +145,5 @@ def _twist_towards(swing, axis, rest_side, hint, into_parent):
     hint = _finite(hint)
     side = rot.normalize(rest_side - rot.dot(rest_side, axis) * axis)
     wanted = rot.apply(rot.transpose(swing), rot.apply(into_parent, hint))
-    cos_sin = xp.concatenate(
-        [rot.dot(wanted, side), rot.dot(wanted, rot.cross(axis, side) + 0 * wanted)], -1
-    )
-    return rot.compose_swing_twist(
-        swing, axis + 0 * wanted, rot.normalize(cos_sin, fallback=[1.0, 0.0])
-    )
+    cos_sin = xp.concatenate([rot.dot(wanted, side), rot.dot(wanted, rot.cross(axis, side) + 0 * wanted)], -1)
+    return rot.compose_swing_twist(swing, axis + 0 * wanted, rot.normalize(cos_sin, fallback=[1.0, 0.0]))

@@ -108,7 +108,9 @@ def save_contact_sheet(
             width=round(_CELL_WIDTH * footage.size[0] / (window[2] - window[0])),
         )
         rendered = [cv2.cvtColor(cv2.imread(still), cv2.COLOR_BGR2RGB) for still in stills]
-    rows = [np.hstack([_cut(image, window, footage.size) for image in row]) for row in (shown, drawn, rendered)]
+    rows = [
+        np.hstack([_cut(image, window, footage.size) for image in row]) for row in (shown, drawn, rendered)
+    ]
     with writing(path) as temporary:
         cv2.imwrite(str(temporary), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
 
@@ -138,4 +140,3 @@ def _cut(rgb: np.ndarray, window: np.ndarray, size: tuple[int, int]) -> np.ndarr
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     cell[y : y + height, x : x + width] = cv2.resize(part, (width, height), interpolation=method)
     return cell
-

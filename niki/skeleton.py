@@ -40,9 +40,7 @@ BONE_CHILD = (
 """The joint that each bone points at: its swing and twist are about that direction."""
 
 MIRROR = tuple(
-    JOINTS.index(
-        name.replace("left_", "right_") if "left_" in name else name.replace("right_", "left_")
-    )
+    JOINTS.index(name.replace("left_", "right_") if "left_" in name else name.replace("right_", "left_"))
     for name in JOINTS
 )
 """Index of each joint's counterpart on the other side (itself on the midline)."""

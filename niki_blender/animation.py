@@ -12,7 +12,9 @@ from .space import rotations_to_blender, to_blender
 _SLOTTED = hasattr(bpy.types, "ActionSlot")  # Blender 4.4 and later
 
 
-def bake_motion(rig: bpy.types.Object, motion: Motion, frame_start: int = 1, name: str = "") -> bpy.types.Action:
+def bake_motion(
+    rig: bpy.types.Object, motion: Motion, frame_start: int = 1, name: str = ""
+) -> bpy.types.Action:
     """Key every bone on every frame of ``motion`` in a new action, the rig's old one left as it is.
 
     Frame ``i`` of the motion becomes scene frame ``frame_start + i``.

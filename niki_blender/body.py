@@ -7,7 +7,7 @@ from ..niki.skeleton import BONES, Body
 from .mannequin import Skin, mannequin
 from .space import to_blender
 
-_CLAY = (0.60, 0.62, 0.66, 1.0)
+_CLAY = (0.42, 0.46, 0.52, 1.0)
 
 
 def add_mannequin(rig: bpy.types.Object, body: Body) -> bpy.types.Object:

@@ -8,13 +8,15 @@ neighbour gives the skin weights.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from ..niki.skeleton import BONES, JOINTS, NUM_BONES, PARENTS, Body
 
 _CELL = 0.011  # metres
-_BLEND = 0.022  # metres over which neighbouring forms melt together
+_MELT_TRUNK, _MELT_LIMB = 0.045, 0.014  # metres over which a form melts into its neighbours ...
+_MELT_SHARE = 0.5  # ... and at most this share of its own radius, or fingers would web together
 _SMOOTHING_PASSES = 8
 
 
@@ -38,6 +40,10 @@ class _Form:
     ra: float
     rb: float
     scale: np.ndarray
+    melt: float = _MELT_TRUNK
+
+    def __post_init__(self):
+        self.melt = min(self.melt, _MELT_SHARE * min(self.ra, self.rb) * self.scale.min())
 
     def distance(self, points: np.ndarray) -> np.ndarray:
         p, a, b = points / self.scale, self.a / self.scale, self.b / self.scale
@@ -69,76 +75,128 @@ def _forms(body: Body) -> list[_Form]:
     chest_half = abs(joint["left_shoulder"][0])
     forms: list[_Form] = []
 
-    def add(bone, a, b, ra, rb, scale=(1, 1, 1), size=tall):
-        forms.append(_Form(BONES.index(bone), np.asarray(a, float), np.asarray(b, float), ra * size, rb * size, np.array(scale, float)))  # fmt: skip
+    def add(bone, a, b, ra, rb, scale=(1, 1, 1), size=tall, melt=_MELT_TRUNK):
+        a, b, scale = (np.asarray(x, float) for x in (a, b, scale))
+        forms.append(_Form(BONES.index(bone), a, b, ra * size, rb * size, scale, melt))
 
     def v(x, y, z, size=tall):
         return np.array([x, y, z]) * size
 
-    # The trunk, upwards: seat, waist, ribs, shoulders.
+    # The trunk, upwards: seat, waist, ribs, chest, shoulders.
     hip = (joint["left_hip"] + joint["right_hip"]) / 2
     wide = chest_half / 0.185
-    add("Pelvis", hip + v(-0.058, 0.02, -0.012), hip + v(0.058, 0.02, -0.012), 0.103, 0.103, (1.0, 0.95, 0.92))
-    add("Pelvis", joint["pelvis"] + v(-0.03, 0.02, 0), joint["pelvis"] + v(0.03, 0.02, 0), 0.112, 0.112, (1.0, 0.85, 0.80))
-    add("Spine1", joint["spine1"] + v(-0.03, 0, 0.01), joint["spine1"] + v(0.03, 0, 0.01), 0.102, 0.102, (1, 1.0, 0.80))
-    add("Spine2", joint["spine2"] + v(-0.04, 0, 0.0), joint["spine2"] + v(0.04, 0, 0.0), 0.110, 0.110, (1, 1.0, 0.82))
-    ribs = joint["spine3"] * 0.6 + joint["neck"] * 0.4
-    add("Spine3", ribs + v(-0.058 * wide, 0.005, 0.022), ribs + v(0.058 * wide, 0.005, 0.022), 0.116, 0.116, (1.0, 1.08, 0.86), torso)
-    top = joint["neck"] + v(0, -0.065, 0.0)
-    add("Spine3", top + v(-0.085 * wide, 0, 0.0), top + v(0.085 * wide, 0, 0.0), 0.070, 0.070, (1, 0.9, 0.95))
-    add("Neck", joint["neck"] + v(0, -0.03, -0.005), joint["head"] + v(0, 0.02, -0.022), 0.058, 0.054)
-    # Head: skull, face, chin and a hint of a nose, so that one sees where it looks.
+    seat, basin = hip + v(0, 0.015, -0.012), joint["pelvis"] + v(0, 0.010, 0)
+    add("Pelvis", seat - v(0.052, 0, 0), seat + v(0.052, 0, 0), 0.098, 0.098, (1, 0.95, 0.92))
+    add("Pelvis", basin - v(0.035, 0, 0), basin + v(0.035, 0, 0), 0.106, 0.106, (1, 0.85, 0.84))
+    waist = (joint["spine1"] + joint["spine2"]) / 2
+    add("Spine1", joint["pelvis"] + v(0, 0, 0.006), waist, 0.088, 0.083, (1.38, 1, 0.98))
+    add("Spine2", waist, joint["spine3"] + v(0, 0.02, 0.008), 0.083, 0.097, (1.40, 1, 0.98))
+    ribs = joint["spine3"] * 0.6 + joint["neck"] * 0.4 + v(0, 0, 0.016)
+    chest = ribs + v(0, 0.012, 0.054)
+    across = v(0.052 * wide, 0, 0)
+    add("Spine3", ribs - across, ribs + across, 0.118, 0.118, (1, 1.12, 0.86), torso)
+    add("Spine3", chest - 1.2 * across, chest + 1.2 * across, 0.064, 0.064, (1.1, 0.95, 0.75), torso)
+    top = joint["neck"] + v(0, -0.065, 0)
+    add("Spine3", top - 1.6 * across, top + 1.6 * across, 0.068, 0.068, (1, 0.9, 0.95))
+    add("Neck", joint["neck"] + v(0, -0.04, -0.008), joint["head"] + v(0, 0.01, -0.030), 0.057, 0.052)
+    # Head: skull, jaw and a hint of a nose, so that one sees where it looks.
     skull = joint["head"] * 0.42 + joint["head_top"] * 0.58
-    add("Head", skull + v(0, 0.004, -0.012), skull + v(0, 0.004, 0.006), 0.094, 0.094, (0.84, 1.0, 1.0))
-    add("Head", joint["head"] + v(0, 0.055, 0.028), joint["head"] + v(0, 0.005, 0.046), 0.066, 0.040, (0.92, 1, 1))
-    add("Head", joint["head"] + v(0, 0.060, 0.092), joint["head"] + v(0, 0.038, 0.102), 0.008, 0.012)
+    jaw, chin = joint["head"] + v(0, 0.050, 0.020), joint["head"] + v(0, -0.006, 0.038)
+    add("Head", skull + v(0, 0.012, -0.016), skull + v(0, 0, 0.008), 0.099, 0.097, (0.82, 1, 1))
+    add("Head", jaw, chin, 0.074, 0.050, (0.90, 1, 1), melt=0.03)
+    add(
+        "Head",
+        joint["head"] + v(0, 0.066, 0.090),
+        joint["head"] + v(0, 0.036, 0.100),
+        0.008,
+        0.013,
+        melt=0.01,
+    )
     for side, s in (("left", 1), ("right", -1)):
         letter = side[0].upper()
-        j = {n.removeprefix(f"{side}_"): p for n, p in joint.items() if n.startswith(side)}
-        # Arm: shoulder cap, upper arm with its biceps, forearm thick below the elbow, mitten.
-        add(f"{letter}_Collar", j["collar"] + v(s * 0.02, 0.005, -0.005), j["shoulder"] + v(-s * 0.03, 0.002, 0), 0.052, 0.056)
-        add(f"{letter}_Shoulder", j["shoulder"] + v(s * 0.005, 0.0, 0), j["shoulder"] * 0.65 + j["elbow"] * 0.35, 0.060, 0.049)
-        add(f"{letter}_Shoulder", j["shoulder"] * 0.65 + j["elbow"] * 0.35, j["elbow"], 0.049, 0.038)
-        add(f"{letter}_Elbow", j["elbow"], j["elbow"] * 0.70 + j["wrist"] * 0.30, 0.037, 0.041)
-        add(f"{letter}_Elbow", j["elbow"] * 0.70 + j["wrist"] * 0.30, j["wrist"], 0.041, 0.026, (1, 0.92, 1))
-        palm = j["wrist"] * 0.35 + j["hand"] * 0.65
-        add(f"{letter}_Wrist", j["wrist"] + v(s * 0.012, 0, 0), palm, 0.025, 0.040, (1, 0.58, 1))
-        add(f"{letter}_Wrist", j["wrist"] * 0.8 + j["hand"] * 0.2 + v(0, -0.004, 0.022), j["hand"] + v(-s * 0.012, -0.010, 0.055), 0.016, 0.011)
-        for z, reach, r in ((0.030, 0.88, 0.0095), (0.010, 1.0, 0.0100), (-0.010, 0.94, 0.0095), (-0.029, 0.76, 0.0085)):
-            tip = j["hand"] + reach * (j["middle_finger"] - j["hand"])
-            add(f"{letter}_Hand", j["hand"] + v(-s * 0.020, 0, z * 0.95), tip + v(0, -0.006, z * 1.10), r * 1.18, r * 0.86)
-        # Leg: thigh, knee, calf behind the shin, foot with heel and toes.
-        add(f"{letter}_Hip", j["hip"] + v(s * 0.018, -0.01, 0), j["hip"] * 0.55 + j["knee"] * 0.45, 0.092, 0.070, (0.94, 1, 1))
-        add(f"{letter}_Hip", j["hip"] * 0.55 + j["knee"] * 0.45, j["knee"], 0.070, 0.049, (0.95, 1, 1))
-        add(f"{letter}_Hip", hip * 0.35 + j["hip"] * 0.65 + v(s * 0.020, -0.035, -0.042), j["hip"] * 0.9 + j["knee"] * 0.1 + v(s * 0.01, 0, -0.040), 0.078, 0.060)
-        add(f"{letter}_Knee", j["knee"] + v(0, 0, 0.006), j["knee"] * 0.72 + j["ankle"] * 0.28 + v(0, 0, -0.012), 0.047, 0.053)
-        add(f"{letter}_Knee", j["knee"] * 0.72 + j["ankle"] * 0.28 + v(0, 0, -0.012), j["ankle"], 0.053, 0.033, (0.95, 1, 1))
-        sole = min(j["big_toe"][1] - 0.02 * tall, j["ankle"][1] - 0.06 * tall)
-        heel = np.array([j["ankle"][0], sole + 0.036 * tall, j["ankle"][2] - 0.030 * tall])
-        ball = np.array([j["foot"][0], sole + 0.028 * tall, j["foot"][2]])
-        add(f"{letter}_Ankle", j["ankle"], heel, 0.036, 0.034)
-        add(f"{letter}_Ankle", heel, ball, 0.034, 0.034, (1.05, 0.9, 1))
-        add(f"{letter}_Ankle", j["ankle"] + v(0, -0.01, 0.01), ball, 0.034, 0.026)
-        toe = np.array([j["big_toe"][0], sole + 0.021 * tall, j["big_toe"][2] - 0.01 * tall])
-        add(f"{letter}_Foot", ball + v(-0.010, -0.004, 0), toe + v(-0.014, 0, 0), 0.027, 0.019, (1, 0.85, 1))
-        add(f"{letter}_Foot", ball + v(0.012, -0.004, 0), toe + v(0.020, -0.002, -0.010), 0.026, 0.017, (1, 0.85, 1))
+        j = {name.removeprefix(f"{side}_"): at for name, at in joint.items() if name.startswith(side)}
+        _add_arm(partial(_prefixed, add, letter), j, s, v)
+        _add_leg(partial(_prefixed, add, letter), j, s, v, hip)
     return forms
+
+
+def _prefixed(add, letter, bone, *arguments, **options):
+    add(f"{letter}_{bone}", *arguments, **options)
+
+
+def _between(a, b, t):
+    return (1 - t) * a + t * b
+
+
+def _add_arm(add, j, s, v):
+    """Shoulder cap, upper arm with its biceps, forearm thick below the elbow, palm and fingers."""
+    biceps, thick = _between(j["shoulder"], j["elbow"], 0.42), _between(j["elbow"], j["wrist"], 0.26)
+    add(
+        "Collar",
+        j["collar"] + v(s * 0.02, 0.006, -0.005),
+        j["shoulder"] + v(-s * 0.02, 0.002, 0),
+        0.052,
+        0.056,
+    )
+    add("Shoulder", j["shoulder"], j["shoulder"] + v(s * 0.045, 0, 0), 0.061, 0.056, melt=0.03)
+    add("Shoulder", j["shoulder"] + v(s * 0.045, 0, 0), biceps, 0.056, 0.050, melt=_MELT_LIMB)
+    add("Shoulder", biceps, j["elbow"], 0.050, 0.039, melt=_MELT_LIMB)
+    add("Elbow", j["elbow"], thick, 0.039, 0.042, melt=_MELT_LIMB)
+    add("Elbow", thick, j["wrist"], 0.042, 0.026, melt=_MELT_LIMB)
+    palm, thumb = _between(j["wrist"], j["hand"], 0.65), j["wrist"] + v(s * 0.018, -0.004, 0.022)
+    add("Wrist", j["wrist"] + v(s * 0.012, 0, 0), palm, 0.026, 0.042, (1, 0.58, 1))
+    add("Wrist", thumb, j["hand"] + v(-s * 0.012, -0.010, 0.055), 0.017, 0.011)
+    for z, reach, r in (
+        (0.030, 0.88, 0.0098),
+        (0.010, 1.0, 0.0102),
+        (-0.010, 0.94, 0.0098),
+        (-0.029, 0.76, 0.0088),
+    ):
+        tip = _between(j["hand"], j["middle_finger"], reach)
+        add("Hand", j["hand"] + v(-s * 0.020, 0, z * 0.95), tip + v(0, -0.006, z * 1.10), r * 1.18, r * 0.9)
+
+
+def _add_leg(add, j, s, v, hip):
+    """Thigh and buttock, knee, calf behind the shin, foot with heel and toes."""
+    middle, calf = (
+        _between(j["hip"], j["knee"], 0.45),
+        _between(j["knee"], j["ankle"], 0.28) + v(0, 0, -0.010),
+    )
+    add("Hip", j["hip"] + v(s * 0.016, -0.01, 0), middle, 0.090, 0.071, (0.95, 1, 1))
+    add("Hip", middle, j["knee"], 0.071, 0.051, (0.95, 1, 1), melt=_MELT_LIMB)
+    buttock = _between(hip, j["hip"], 0.65) + v(s * 0.020, -0.030, -0.040)
+    add("Hip", buttock, _between(j["hip"], j["knee"], 0.12) + v(s * 0.01, 0, -0.036), 0.076, 0.062)
+    add("Knee", j["knee"], calf, 0.050, 0.053, melt=_MELT_LIMB)
+    add("Knee", calf, j["ankle"], 0.053, 0.034, (0.95, 1, 1), melt=_MELT_LIMB)
+    sole = min(j["big_toe"][1] - v(0, 0.02, 0)[1], j["ankle"][1] - v(0, 0.06, 0)[1])
+
+    def above_sole(point, height, ahead=0.0):
+        return np.array([point[0], sole + v(0, height, 0)[1], point[2] + v(0, 0, ahead)[2]])
+
+    heel, ball, toe = (
+        above_sole(j["ankle"], 0.036, -0.03),
+        above_sole(j["foot"], 0.028),
+        above_sole(j["big_toe"], 0.021, -0.01),
+    )
+    add("Ankle", j["ankle"], heel, 0.037, 0.034)
+    add("Ankle", heel, ball, 0.034, 0.034, (1.05, 0.9, 1))
+    add("Ankle", j["ankle"] + v(0, -0.01, 0.01), ball, 0.035, 0.026)
+    add("Foot", ball + v(-0.010, -0.004, 0), toe + v(-0.014, 0, 0), 0.027, 0.019, (1, 0.85, 1))
+    add("Foot", ball + v(0.012, -0.004, 0), toe + v(0.020, -0.002, -0.010), 0.026, 0.017, (1, 0.85, 1))
 
 
 def _field(forms: list[_Form], low: np.ndarray, shape: np.ndarray) -> np.ndarray:
     """Signed distance on the grid, forms melted together; each is evaluated near itself only."""
-    field = np.full(shape, 4 * _BLEND)
+    field = np.full(shape, 4 * _MELT_TRUNK)
     for form in forms:
-        start, stop = (np.asarray(corner) for corner in form.bounds(2 * _BLEND))
+        start, stop = form.bounds(form.melt + 2 * _CELL)
         start = np.clip(np.floor((start - low) / _CELL).astype(int), 0, shape)
         stop = np.clip(np.ceil((stop - low) / _CELL).astype(int) + 1, 0, shape)
         box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
         axes = [low[k] + _CELL * np.arange(start[k], stop[k]) for k in range(3)]
         points = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
         distance = form.distance(points.reshape(-1, 3)).reshape(points.shape[:3])
-        # Thin forms melt less, or fingers would web together.
-        blend = min(_BLEND, 0.45 * min(form.ra, form.rb) * form.scale.min())
-        field[box] = _smooth_minimum(field[box], distance, blend)
+        field[box] = _smooth_minimum(field[box], distance, form.melt)
     return field
 
 

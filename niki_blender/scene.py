@@ -105,9 +105,9 @@ def _add_light(scene: bpy.types.Scene) -> None:
     world.use_nodes = True
     background = next(n for n in world.node_tree.nodes if n.type == "BACKGROUND")
     background.inputs["Color"].default_value = (0.80, 0.84, 0.90, 1)
-    background.inputs["Strength"].default_value = 0.55
+    background.inputs["Strength"].default_value = 0.45
     sun = bpy.data.lights.new("Sun", "SUN")
-    sun.energy, sun.angle = 3.0, math.radians(8)
+    sun.energy, sun.angle = 2.6, math.radians(8)
     light = bpy.data.objects.new("Sun", sun)
     light.rotation_euler = (math.radians(48), math.radians(12), math.radians(28))
     scene.collection.objects.link(light)

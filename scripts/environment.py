@@ -40,7 +40,10 @@ def ensure(name: str) -> Path:
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run([*install, "-r", str(pins)], "packages could not be installed; is there a network connection?")
     if name in ("main", "human"):
-        _run([*install, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)], "niki could not be installed")
+        _run(
+            [*install, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)],
+            "niki could not be installed",
+        )
         _run([str(python), "-m", "niki", "setup"], "the BlazePose networks could not be set up")
     stamp.write_text(wanted)
     return python

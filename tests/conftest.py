@@ -10,9 +10,9 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from niki import rotation as rot  # noqa: E402
-from niki.motion import Motion  # noqa: E402
-from niki.skeleton import Body  # noqa: E402
+from niki import rotation as rot
+from niki.motion import Motion
+from niki.skeleton import Body
 
 
 @pytest.fixture

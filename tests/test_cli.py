@@ -31,7 +31,9 @@ def refused(result, *words):
 
 def test_capture_preview_info_and_export(tmp_path):
     motion = tmp_path / "motion.npz"
-    result = run("capture", SAMPLE, "-o", motion, "--start", 10, "--end", 21, "--quality", "fast", "--focal", 1120)
+    result = run(
+        "capture", SAMPLE, "-o", motion, "--start", 10, "--end", 21, "--quality", "fast", "--focal", 1120
+    )
     assert result.returncode == 0, result.stderr
     assert "12 frames" in result.stdout
     assert list(Motion.load(motion).frames) == list(range(10, 22))
@@ -47,7 +49,13 @@ def test_capture_preview_info_and_export(tmp_path):
     told = run("info", motion).stdout
     assert "12 (10 to 21 of the footage)" in told
     assert "blazepose:fast" in told
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["copy.npz", "m.blend", "m.bvh", "motion.npz", "overlay.mp4"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "copy.npz",
+        "m.blend",
+        "m.bvh",
+        "motion.npz",
+        "overlay.mp4",
+    ]
 
 
 def test_quiet_says_nothing(tmp_path):

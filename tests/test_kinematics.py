@@ -20,7 +20,11 @@ def test_raising_the_left_arm_moves_the_left_arm_alone(body):
     pose[JOINTS.index("left_shoulder")] = rot.matrix_from_axis_angle(np.array([0, 0, np.pi / 2]))
     moved = forward_kinematics(pose, body)[0]
     assert moved[JOINTS.index("left_wrist"), 1] > body.rest_joints[JOINTS.index("head_top"), 1]
-    still = [i for i, n in enumerate(JOINTS) if n.split("_", 1)[-1] not in ("elbow", "wrist", "hand", "middle_finger") or "right" in n]
+    still = [
+        i
+        for i, n in enumerate(JOINTS)
+        if n.split("_", 1)[-1] not in ("elbow", "wrist", "hand", "middle_finger") or "right" in n
+    ]
     np.testing.assert_allclose(moved[still], body.rest_joints[still], atol=1e-12)
 
 

@@ -11,7 +11,9 @@ angles = st.floats(-np.pi, np.pi)
 
 
 def assert_rotation(m, tolerance=1e-12):
-    np.testing.assert_allclose(m @ np.swapaxes(m, -1, -2), np.broadcast_to(np.eye(3), m.shape), atol=tolerance)
+    np.testing.assert_allclose(
+        m @ np.swapaxes(m, -1, -2), np.broadcast_to(np.eye(3), m.shape), atol=tolerance
+    )
     np.testing.assert_allclose(np.linalg.det(m), 1, atol=tolerance)
 
 

@@ -19,7 +19,9 @@ def test_torch_agrees_with_numpy(body, rng):
     np.testing.assert_allclose(swing_and_twist(tensors[0], body)[1].numpy(), twist, atol=1e-12)
     np.testing.assert_allclose(analytic_ik(tensors[1], body, tensors[2]).numpy(), pose, atol=1e-9)
     for name in ("axis_angle_from_matrix", "quaternion_from_matrix", "sixd_from_matrix"):
-        np.testing.assert_allclose(getattr(rot, name)(tensors[0]).numpy(), getattr(rot, name)(pose), atol=1e-12)
+        np.testing.assert_allclose(
+            getattr(rot, name)(tensors[0]).numpy(), getattr(rot, name)(pose), atol=1e-12
+        )
     q = rot.quaternion_from_matrix(tensors[0])
     np.testing.assert_allclose(rot.slerp(q, q, torch.full((5, 24, 1), 0.3)).numpy(), q.numpy(), atol=1e-12)
     continuous = rot.continuous_quaternions(q).numpy()

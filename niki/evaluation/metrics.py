@@ -29,4 +29,6 @@ def across_and_along(estimated, truth, view=(0.0, 0.0, 1.0)) -> tuple[float, flo
     """Mean error across and along the unit direction ``view``."""
     error, view = estimated - truth, np.asarray(view)
     along = error @ view
-    return float(np.nanmean(np.linalg.norm(error - along[..., None] * view, axis=-1))), float(np.nanmean(np.abs(along)))
+    return float(np.nanmean(np.linalg.norm(error - along[..., None] * view, axis=-1))), float(
+        np.nanmean(np.abs(along))
+    )

@@ -60,9 +60,7 @@ class JointEstimator(Protocol):
 
     name: str
 
-    def estimate(
-        self, frames: Iterable[Frame], camera: Camera, rate: float, progress: Progress
-    ) -> Estimate:
+    def estimate(self, frames: Iterable[Frame], camera: Camera, rate: float, progress: Progress) -> Estimate:
         """Raises NikiError when no frame shows a person."""
         ...
 

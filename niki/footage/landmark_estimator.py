@@ -56,9 +56,7 @@ class BlazePoseEstimator:
             progress(len(seen))
         found = np.array([s is not None for s in seen])
         if not found.any():
-            raise NikiError(
-                "No person was found in the footage", "the whole body should be in view and lit"
-            )
+            raise NikiError("No person was found in the footage", "the whole body should be in view and lit")
         reading = _Reading.nothing(len(seen))
         for run in runs(found):
             reading.fill(run, [seen[t] for t in run])

@@ -125,7 +125,9 @@ def twist_hints(joints: np.ndarray, world: np.ndarray, head: np.ndarray) -> np.n
         hip, knee, ankle = at(f"{side}_hip"), at(f"{side}_knee"), at(f"{side}_ankle")
         toes = normalize(at(f"{side}_big_toe") - ankle)
         kneecap = knee - (hip + ankle) / 2
-        bend = np.linalg.norm(kneecap, axis=-1, keepdims=True) / np.linalg.norm(hip - ankle, axis=-1, keepdims=True)
+        bend = np.linalg.norm(kneecap, axis=-1, keepdims=True) / np.linalg.norm(
+            hip - ankle, axis=-1, keepdims=True
+        )
         ahead = normalize(normalize(kneecap) * np.minimum(8 * bend, 2) + toes)
         put(f"{side}_hip", ahead)
         put(f"{side}_knee", normalize(ahead + toes))

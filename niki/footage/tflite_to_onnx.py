@@ -168,7 +168,9 @@ class _Converter:
         if options.Padding() != tflite.Padding.SAME:
             return [0, 0, 0, 0]
         before, after = [], []
-        for size, k, stride, dilation in zip(self._shape(tensor)[1:3], kernel, strides, dilations, strict=True):
+        for size, k, stride, dilation in zip(
+            self._shape(tensor)[1:3], kernel, strides, dilations, strict=True
+        ):
             total = max((-(-size // stride) - 1) * stride + (k - 1) * dilation + 1 - size, 0)
             before.append(total // 2)
             after.append(total - total // 2)
@@ -179,9 +181,7 @@ class _Converter:
         kernel = [options.FilterHeight(), options.FilterWidth()]
         strides = [options.StrideH(), options.StrideW()]
         pads = self._pads(options, inputs[0], kernel, strides)
-        return self._node(
-            "MaxPool", [self.names[inputs[0]]], kernel_shape=kernel, strides=strides, pads=pads
-        )
+        return self._node("MaxPool", [self.names[inputs[0]]], kernel_shape=kernel, strides=strides, pads=pads)
 
     def _add(self, operator, inputs, output):
         values = [self.names[i] if i in self.names else self._constant(self.constants[i]) for i in inputs]

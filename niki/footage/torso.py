@@ -36,7 +36,13 @@ def torso_features(hips: np.ndarray, shoulders: np.ndarray, between_ears: np.nda
     up = top - origin
     length = np.linalg.norm(up, axis=-1, keepdims=True)
     up = normalize(up)
-    forward = normalize(cross(normalize(hips[..., 0, :] - hips[..., 1, :]) + normalize(shoulders[..., 0, :] - shoulders[..., 1, :]), up))
+    forward = normalize(
+        cross(
+            normalize(hips[..., 0, :] - hips[..., 1, :])
+            + normalize(shoulders[..., 0, :] - shoulders[..., 1, :]),
+            up,
+        )
+    )
     frame = np.stack([cross(up, forward), up, forward], -1)
     points = np.concatenate([hips, shoulders, between_ears[..., None, :]], -2)
     local = (points - origin[..., None, :]) @ frame / length[..., None]

@@ -47,9 +47,7 @@ class Footage:
         NikiError: missing, not footage, no image in the folder, or an empty range.
     """
 
-    def __init__(
-        self, path, start: int | None = None, end: int | None = None, rate: float | None = None
-    ):
+    def __init__(self, path, start: int | None = None, end: int | None = None, rate: float | None = None):
         self.path, self.start, self.end = Path(path), start or 0, end
         self.warnings: list[str] = []
         if self.start < 0 or (end is not None and end < self.start):

@@ -170,8 +170,20 @@ def test_job_in_its_own_process_reports_errors(tmp_path):
 
 
 def test_stills_are_rendered(tmp_path):
-    motion = some_motion(frames=3, footage="", camera=np.array([[90.0, 0, 32], [0, 90, 24], [0, 0, 1]]), image_size=np.array([64, 48]))
+    motion = some_motion(
+        frames=3,
+        footage="",
+        camera=np.array([[90.0, 0, 32], [0, 90, 24], [0, 0, 1]]),
+        image_size=np.array([64, 48]),
+    )
     motion.save(tmp_path / "m.npz")
-    paths = run_job("scene.render_stills", motion_file=str(tmp_path / "m.npz"), indices=[0, 2], folder=str(tmp_path), width=64, samples=2)
+    paths = run_job(
+        "scene.render_stills",
+        motion_file=str(tmp_path / "m.npz"),
+        indices=[0, 2],
+        folder=str(tmp_path),
+        width=64,
+        samples=2,
+    )
     assert len(paths) == 2
     assert all((tmp_path / p).stat().st_size > 500 for p in paths)

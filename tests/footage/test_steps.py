@@ -57,7 +57,9 @@ def test_bone_lengths_repair_depth_and_keep_the_picture(body, rng):
     np.testing.assert_allclose(CAMERA.project(repaired), pixels, atol=1e-6)
 
     def bone_error(points):
-        return np.abs(np.linalg.norm(points[:, bones[:, 0]] - points[:, bones[:, 1]], axis=-1) - lengths).mean()
+        return np.abs(
+            np.linalg.norm(points[:, bones[:, 0]] - points[:, bones[:, 1]], axis=-1) - lengths
+        ).mean()
 
     def depth_error(points):
         z = points[..., 2] - points[:, :1, 2]
@@ -109,7 +111,8 @@ def test_mirrored_bones_are_each_others_mirror_image():
     names = list(landmarks.POINTS)
     for (a, b), mirror in zip(landmarks.BONES, landmarks.MIRRORED_BONES, strict=True):
         swapped = {
-            n.replace("left", "?").replace("right", "left").replace("?", "right") for n in (names[a], names[b])
+            n.replace("left", "?").replace("right", "left").replace("?", "right")
+            for n in (names[a], names[b])
         }
         assert swapped == {names[i] for i in landmarks.BONES[mirror]}
 
@@ -121,4 +124,3 @@ def test_the_network_files_come_from_the_pinned_wheel(tmp_path, monkeypatch):
     monkeypatch.setenv("NIKI_MODELS", str(tmp_path))
     with pytest.raises(NikiError, match="niki setup"):
         models.model_path("pose_detection")
-
