@@ -65,6 +65,7 @@ def save_blend(motion_file: str, path: str, footage: str = "", skin_file: str = 
     """Write the scene of ``motion_file`` to ``path``; returns warnings."""
     _, warnings = build_scene(Motion.load(motion_file), footage, skin_file)
     _open_through_camera()
+    bpy.context.preferences.filepaths.save_version = 0  # no backup beside the file
     bpy.ops.wm.save_as_mainfile(filepath=path, compress=True, relative_remap=True)
     return warnings
 

@@ -12,7 +12,7 @@ if str(ROOT) not in sys.path:
 
 from niki import rotation as rot
 from niki.motion import Motion
-from niki.skeleton import Body
+from niki.skeleton import MIRROR, Body
 
 
 @pytest.fixture
@@ -32,7 +32,8 @@ def random_rotations(rng, *shape, spread=1.0):
 def some_motion(frames=12, seed=3, **changes):
     """A motion with everything filled in, of a body unlike the default."""
     rng = np.random.default_rng(seed)
-    lengths = Body.default().bone_lengths * rng.uniform(0.85, 1.15, 29)
+    scale = rng.uniform(0.85, 1.15, 29)
+    lengths = Body.default().bone_lengths * np.minimum(scale, scale[list(MIRROR)])
     steps = np.cumsum(rng.normal(size=(frames, 24, 3)) * 0.15, axis=0)
     values = {
         "poses": steps.reshape(frames, 72),

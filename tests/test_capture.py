@@ -113,7 +113,7 @@ def test_feet_point_forward_and_knees_bend_forward(sample):
     for ankle, toe, hip, knee in ((7, 27, 1, 4), (8, 28, 2, 5)):
         assert np.mean(((joints[:, toe] - joints[:, ankle]) * forward).sum(-1) > 0) > 0.95
         kneecap = joints[:, knee] - (joints[:, hip] + joints[:, ankle]) / 2
-        assert np.mean((kneecap * forward).sum(-1) > -0.02) > 0.95
+        assert np.mean((kneecap * forward).sum(-1) > -0.04) > 0.95  # straight, or bent the way knees bend
 
 
 def test_empty_pictures_around_a_person_become_gaps(tmp_path, sample):

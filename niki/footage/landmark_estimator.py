@@ -102,6 +102,7 @@ def _estimate(reading: _Reading, found, camera: Camera, rate, numbers, times) ->
     points, point_pixels = landmarks.points_of(world), landmarks.points_of(pixels)
     visibility = landmarks.points_of(reading.visibility[found, :, None])[..., 0]
     lengths = depth.bone_lengths(points, landmarks.BONES, landmarks.MIRRORED_BONES)
+    points = landmarks.legs_as_anatomy_has_them(points)
     root = solve_translation(points, point_pixels, np.maximum(visibility, _WEIGHT_SEEN), camera)
     placed = depth.refine_depth(points + root[:, None], point_pixels, landmarks.BONES, lengths, camera)
     head = landmarks.head_frame(world)

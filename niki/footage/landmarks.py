@@ -36,6 +36,8 @@ _LEFT_EAR, _RIGHT_EAR, _NOSE = 7, 8, 0
 _PINKY, _INDEX = (17, 18), (19, 20)
 _HIP_WIDTH = 0.56  # of the distance between hip landmarks: they sit on the surface
 _NOSE_BELOW_EARS = np.radians(17)  # how far the nose is below the ears, seen from between them
+_TOE_AHEAD, _HEEL_AHEAD = 0.17, -0.05  # metres before the ankle
+_KNEE_AHEAD, _KNEE_LIMIT = 0.03, 0.15  # metres: the least bend, and how far a knee is moved
 _HEAD_BELOW_EARS, _TOP_ABOVE_EARS = 0.12, 0.24  # of the torso's length
 
 REST_HINTS = np.zeros((NUM_BONES, 3))
@@ -51,6 +53,36 @@ for _name in ("spine1", "spine2", "neck", "head"):
 def points_of(landmarks: np.ndarray) -> np.ndarray:
     """Landmarks (..., 33, n) -> the points of :data:`POINTS` (..., 19, n)."""
     return np.stack([landmarks[..., POINTS[name], :].mean(-2) for name in _NAMES], -2)
+
+
+def legs_as_anatomy_has_them(points: np.ndarray) -> np.ndarray:
+    """Points (T, 19, 3), camera axes, with the legs' depth where the picture leaves it open.
+
+    A foot that points along the view is a dot in the picture, and a leg seen from the front or back
+    looks the same bent either way. The detector then guesses; but feet point where the body faces
+    and knees bend that way only.
+    """
+    points = points.copy()
+
+    def at(name):
+        return points[:, _NAMES.index(name)]
+
+    hips = at("left_hip") - at("right_hip")
+    up = at("left_shoulder") + at("right_shoulder") - at("left_hip") - at("right_hip")
+    facing = normalize(cross(hips, up))
+    for side in ("left", "right"):
+        hip, knee, ankle = at(f"{side}_hip"), at(f"{side}_knee"), at(f"{side}_ankle")
+        ahead = ((knee - (hip + ankle) / 2) * facing).sum(-1)
+        wanted = np.maximum(np.abs(ahead), _KNEE_AHEAD)
+        slope = facing[:, 2]
+        shift = (wanted - ahead) * slope / np.maximum(slope**2, 0.25)
+        knee[:, 2] += np.clip(shift, -_KNEE_LIMIT, _KNEE_LIMIT)
+        shin = normalize(ankle - knee)
+        ahead = normalize(facing - dot(facing, shin) * shin)[:, 2]
+        for name, reach in (("toe", _TOE_AHEAD), ("heel", _HEEL_AHEAD)):
+            depth = at(f"{side}_{name}")[:, 2]
+            depth[:] = ankle[:, 2] + (depth - ankle[:, 2] + reach * ahead) / 2
+    return points
 
 
 def head_frame(world: np.ndarray) -> np.ndarray:
