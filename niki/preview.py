@@ -98,45 +98,41 @@ def save_contact_sheet(
             t = numbers[frame.number]
             shown.append(frame.rgb)
             drawn.append(draw_skeleton(frame.rgb, pixels[t], seen=motion.confidence[t].any()))
-    window = _window(pixels[chosen], footage.size)
+    windows = _windows(pixels[chosen], footage.size)
     with tempfile.TemporaryDirectory() as folder:
         stills = run_job(
             "scene.render_stills",
             motion_file=str(Path(motion_file).resolve()),
             indices=list(numbers.values()),
             folder=folder,
-            width=round(_CELL_WIDTH * footage.size[0] / (window[2] - window[0])),
+            width=round(_CELL_WIDTH * footage.size[0] / (windows[0, 2] - windows[0, 0])),
         )
         rendered = [cv2.cvtColor(cv2.imread(still), cv2.COLOR_BGR2RGB) for still in stills]
     rows = [
-        np.hstack([_cut(image, window, footage.size) for image in row]) for row in (shown, drawn, rendered)
+        np.hstack([_cut(image, window, footage.size) for image, window in zip(row, windows, strict=True)])
+        for row in (shown, drawn, rendered)
     ]
     with writing(path) as temporary:
         cv2.imwrite(str(temporary), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
 
 
-def _window(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The part of the picture, x0 y0 x1 y1, that holds the person at all chosen moments."""
-    width, height = size
-    points = pixels.reshape(-1, 2)
-    low, high = points.min(0), points.max(0)
-    margin = 0.12 * (high - low).max()
-    low, high = np.maximum(low - margin, 0), np.minimum(high + margin, (width, height))
-    centre, extent = (low + high) / 2, high - low
-    shape = np.array([_CELL_WIDTH, _CELL_HEIGHT])
-    extent = np.minimum(shape * (extent / shape).max(), (width, height))
-    low = np.clip(centre - extent / 2, 0, np.array([width, height]) - extent)
-    return np.concatenate([low, low + extent])
+def _windows(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(T, 4) x0 y0 x1 y1: a part of the picture around the person at each moment, all of one size."""
+    low, high = pixels.min(1), pixels.max(1)
+    cell = np.array([_CELL_WIDTH, _CELL_HEIGHT])
+    extent = cell * min(1.25 * ((high - low) / cell).max(), (np.array(size) / cell).max())
+    corner = (low + high - extent) / 2
+    room = np.maximum(np.array(size) - extent, 0)
+    corner = np.where(extent > size, (np.array(size) - extent) / 2, np.clip(corner, 0, room))
+    return np.concatenate([corner, corner + extent], -1)
 
 
 def _cut(rgb: np.ndarray, window: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """``window`` (in pixels of the footage) of an image of any resolution, fitted into a cell."""
+    """``window`` (in pixels of the footage) of an image of any resolution, as a cell."""
     x0, y0, x1, y1 = (window * rgb.shape[1] / size[0]).round().astype(int)
-    part = rgb[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
-    scale = min(_CELL_WIDTH / part.shape[1], _CELL_HEIGHT / part.shape[0])
-    width, height = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
-    cell = np.full((_CELL_HEIGHT, _CELL_WIDTH, 3), 24, np.uint8)
-    x, y = (_CELL_WIDTH - width) // 2, (_CELL_HEIGHT - height) // 2
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    cell[y : y + height, x : x + width] = cv2.resize(part, (width, height), interpolation=method)
-    return cell
+    height, width = rgb.shape[:2]
+    margins = [max(-y0, 0), max(y1 - height, 0), max(-x0, 0), max(x1 - width, 0)]
+    part = rgb[max(y0, 0) : y1, max(x0, 0) : x1]
+    part = cv2.copyMakeBorder(part, *margins, cv2.BORDER_CONSTANT, value=(24, 24, 24))
+    method = cv2.INTER_AREA if part.shape[1] > _CELL_WIDTH else cv2.INTER_CUBIC
+    return cv2.resize(part, (_CELL_WIDTH, _CELL_HEIGHT), interpolation=method)

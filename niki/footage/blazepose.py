@@ -87,7 +87,7 @@ class Landmarks:
 
 
 class BlazePose:
-    """Both networks, loaded. ``device`` is "cpu" or "gpu" (ONNX Runtime's first GPU provider)."""
+    """Both networks, loaded, on the CPU."""
 
     def __init__(self, threads: int = 2):
         import onnxruntime
