@@ -83,7 +83,7 @@ def capture(
         iter(footage), camera, footage.rate, lambda done: progress(done, footage.expected)
     )
     motion = motion_from_estimate(estimate, camera, footage.rate)
-    motion.footage = os.fspath(footage.path.resolve())
+    motion.footage = os.fspath(footage.file.resolve())
     motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {_SOLVER}"
     warnings = list(footage.warnings)
     if camera.assumed:

@@ -43,13 +43,13 @@ def create_camera(motion: Motion, name: str = "NIKI Camera") -> bpy.types.Object
 def show_behind(camera: bpy.types.Object, path: str, motion: Motion, frame_start: int = 1):
     """Put the footage behind ``camera``, in step with a motion that starts at ``frame_start``.
 
+    Args:
+        path: a video, or the first image of a numbered sequence.
+
     Returns:
         the movie clip, or None where the file is gone or Blender cannot read it.
     """
     file = Path(path)
-    if file.is_dir():
-        images = sorted(p for p in file.iterdir() if p.is_file())
-        file = images[0] if images else file
     if not file.is_file():
         return None
     try:

@@ -40,8 +40,9 @@ class Footage:
         rate: frames per second; default what the file says (24 for images).
 
     Attributes:
-        path, rate, size (width, height, after rotation), expected: the number of frames that the
-        file promises within the range, or None; warnings: filled while decoding.
+        path, rate, size (width, height, after rotation), file: the video or the first image;
+        expected: the number of frames that the file promises within the range, or None;
+        warnings: filled while decoding.
 
     Raises:
         NikiError: missing, not footage, no image in the folder, or an empty range.
@@ -57,6 +58,7 @@ class Footage:
         if not self.path.exists():
             raise NikiError(f"There is no footage at {self.path}")
         self._images = _image_sequence(self.path)
+        self.file = self._images[0] if self._images else self.path
         if self._images:
             self.rate, total = rate or _DEFAULT_SEQUENCE_RATE, len(self._images)
             height, width = _read_image(self._images[0]).shape[:2]

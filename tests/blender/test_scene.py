@@ -124,6 +124,16 @@ def test_footage_is_behind_the_camera_and_in_step(tmp_path):
     assert footage.show_behind(camera, str(tmp_path / "gone.mp4"), motion) is None
 
 
+def test_image_sequences_can_be_behind_the_camera(tmp_path):
+    image = bpy.data.images.new("frame", 64, 48)
+    for n in range(1, 6):
+        image.filepath_raw, image.file_format = str(tmp_path / f"shot_{n:03d}.png"), "PNG"
+        image.save()
+    camera = footage.create_camera(some_motion(frames=5))
+    clip = footage.show_behind(camera, str(tmp_path / "shot_001.png"), some_motion(frames=5))
+    assert (clip.source, clip.frame_duration, tuple(clip.size)) == ("SEQUENCE", 5, (64, 48))
+
+
 def test_scene_keeps_fractional_rates():
     for rate in (24, 24000 / 1001, 30000 / 1001, 59.94005994, 12.5, 50):
         scene._set_rate(bpy.context.scene, rate)

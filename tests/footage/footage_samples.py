@@ -1,12 +1,6 @@
-"""Footage made on the spot, and the sample clip that the project ships."""
+"""Frames that tell their own number, for footage made on the spot."""
 
 import numpy as np
-import pytest
-from conftest import ROOT
-
-pytest.importorskip("av", reason="niki[capture] is not installed here")
-
-SAMPLE, TRUTH = ROOT / "samples/sample.mp4", ROOT / "samples/sample_truth.npz"
 
 
 def coloured_frames(count, size=(64, 48)):
@@ -15,4 +9,5 @@ def coloured_frames(count, size=(64, 48)):
 
 
 def number_of(rgb):
+    """The number of a frame made by :func:`coloured_frames`."""
     return round(float(rgb.mean()) / 10) - 1

@@ -93,6 +93,7 @@ def test_image_sequences_by_folder_and_by_one_image(tmp_path):
         cv2.imwrite(str(tmp_path / f"shot_{n + 1}.png"), rgb)
     for path in (tmp_path, tmp_path / "shot_4.png"):
         footage = Footage(path, start=1, rate=12.5)
+        assert footage.file == tmp_path / "shot_1.png"
         frames = list(footage)
         assert [number_of(f.rgb) for f in frames] == list(range(1, 12))  # 10 after 9, not after 1
         assert frames[-1].time == pytest.approx(11 / 12.5)
