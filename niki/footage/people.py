@@ -8,23 +8,24 @@ import numpy as np
 
 from .blazepose import BlazePose, Landmarks, Roi, Variant
 
-_TILE_FRACTIONS = (0.6, 0.4)
+_TILE_FRACTIONS = (0.6, 0.4, 0.25)  # of the picture's longer side
 _SEARCH_EVERY_FRAME = 30  # lost frames searched one by one; after that every fifth
 _FORGET_AFTER = 45  # lost frames until anybody may become the subject
 
 
 def find_people(blazepose: BlazePose, rgb: np.ndarray) -> list[Roi]:
-    """Squares around the people in a picture, largest first.
+    """Squares around the people that stand out in a picture, largest first.
 
-    The detector answers for large figures in the whole picture; when it finds nobody it is asked
-    again in overlapping tiles. Each find is confirmed by the landmark network.
+    Each find of the detector is confirmed by the landmark network.
     """
-    finds = [roi for _, roi in blazepose.detect(rgb)]
-    people = _confirmed(blazepose, rgb, finds)
-    if not people:
-        finds = [roi for fraction in _TILE_FRACTIONS for roi in _detect_in_tiles(blazepose, rgb, fraction)]
-        people = _confirmed(blazepose, rgb, finds)
-    return sorted(people, key=lambda roi: -roi.side)
+    return _confirmed(blazepose, rgb, [roi for _, roi in blazepose.detect(rgb)])
+
+
+def find_small_people(blazepose: BlazePose, rgb: np.ndarray) -> list[Roi]:
+    """Squares around people, largest first, also those too small in the picture for the detector:
+    it is asked in overlapping tiles."""
+    finds = [roi for fraction in _TILE_FRACTIONS for roi in _detect_in_tiles(blazepose, rgb, fraction)]
+    return _confirmed(blazepose, rgb, finds)
 
 
 def _detect_in_tiles(blazepose, rgb, fraction) -> list[Roi]:
@@ -51,7 +52,7 @@ def _confirmed(blazepose, rgb, finds: list[Roi]) -> list[Roi]:
         seen = blazepose.landmarks(rgb, find, (Variant(),))
         if seen.presence[0] >= 0.5 and not any(_distance(seen.roi, p) < 0.35 for p in people):
             people.append(seen.roi)
-    return people
+    return sorted(people, key=lambda roi: -roi.side)
 
 
 def _distance(a: Roi, b: Roi) -> float:
@@ -92,7 +93,13 @@ class Follower:
     def _search(self, rgb) -> Roi | None:
         if self._lost > _SEARCH_EVERY_FRAME and self._lost % 5:
             return None
-        people = find_people(self._blazepose, rgb)
+        for find in (find_people, find_small_people):
+            subject = self._subject_among(find(self._blazepose, rgb))
+            if subject is not None:
+                return subject
+        return None
+
+    def _subject_among(self, people: list[Roi]) -> Roi | None:
         if self._last is None or self._lost > _FORGET_AFTER:
             return people[0] if people else None
         same = [roi for roi in people if self._same_person(roi, self._last)]
