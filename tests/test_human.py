@@ -9,6 +9,8 @@ from niki.errors import NikiError
 from niki.human import REGIONS, make_human
 from niki.skeleton import BONES, JOINTS, Body
 
+pytestmark = pytest.mark.timeout(900)  # Anny compiles its kernels the first time
+
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
