@@ -46,6 +46,7 @@ def make_human(path: str | os.PathLike, body: Body | None = None) -> Body:
     vertices, joints = _to_t_pose(vertices, weights, joints)
     source = Body(joints)
     target = body or Body(joints - [0, vertices[:, 1].min(), 0])
+    regions = _regions(vertices, faces, weights, source)
     vertices = _stretched(vertices, weights, source, target)
     with writing(path) as temporary, open(temporary, "wb") as stream:
         np.savez_compressed(
@@ -53,7 +54,7 @@ def make_human(path: str | os.PathLike, body: Body | None = None) -> Body:
             vertices=vertices,
             faces=faces,
             weights=weights.astype(np.float32),
-            regions=_regions(vertices, faces, weights, target),
+            regions=regions,
             region_names=np.array(REGIONS),
             rest_joints=target.rest_joints,
         )
@@ -151,13 +152,14 @@ def _to_t_pose(vertices, weights, joints) -> tuple[np.ndarray, np.ndarray]:
 def _stretched(vertices, weights, source: Body, target: Body) -> np.ndarray:
     """Each part turned and stretched along its bone to the target's; widths follow its height."""
     width = np.ptp(target.rest_joints[:, 1]) / np.ptp(source.rest_joints[:, 1])
-    children = list(BONE_CHILD)
+    children = np.array(BONE_CHILD)
     ratio = target.bone_lengths[children] / source.bone_lengths[children]
+    ratio[children >= NUM_BONES] = width  # head, hands and toes keep their shape
     moved = np.zeros_like(vertices)
     for b in range(NUM_BONES):
         axis = source.bone_axes[b]
-        # A bone's end may bend its parent's direction; parts with several bones are not turned.
-        turn = swing_between(axis, target.bone_axes[b]) if BONES[b].endswith(_TURNED) else np.eye(3)
+        # Pelvis and chest carry several bones: turning them towards one would twist the others.
+        turn = np.eye(3) if BONES[b] in ("Pelvis", "Spine3") else swing_between(axis, target.bone_axes[b])
         along = np.outer(axis, axis)
         stretch = turn @ (ratio[b] * along + width * (np.eye(3) - along))
         placed = (vertices - source.rest_joints[b]) @ stretch.T + target.rest_joints[b]
