@@ -70,7 +70,8 @@ class Footage:
                 f"The start frame {self.start} is beyond the end of {self.path}",
                 f"its last frame is {total - 1}",
             )
-        self.expected = None if total is None else min(total, (end or total - 1) + 1) - self.start
+        stop = total if end is None or total is None else min(total, end + 1)
+        self.expected = None if total is None else stop - self.start
 
     def __iter__(self) -> Iterator[Frame]:
         frames = self._read_images() if self._images else self._decode_video()

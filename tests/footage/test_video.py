@@ -54,6 +54,9 @@ def test_frame_range_is_counted_from_zero_and_includes_its_end(tmp_path):
     assert [f.number for f in frames] == [number_of(f.rgb) for f in frames] == [2, 3, 4, 5]
     assert footage.expected == 4
     assert len(list(Footage(tmp_path / "clip.mp4", start=7, end=99))) == 2
+    first_alone = Footage(tmp_path / "clip.mp4", end=0)
+    assert len(list(first_alone)) == first_alone.expected == 1
+    assert first_alone.warnings == []
 
 
 def test_odd_sizes_are_written_and_read(tmp_path):
