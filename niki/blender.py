@@ -18,6 +18,8 @@ import types
 from pathlib import Path
 
 from .errors import NikiError
+from .files import writing
+from .motion import Motion
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder that holds ``niki`` and ``niki_blender``; the extension's root."""
@@ -25,18 +27,15 @@ ROOT = Path(__file__).resolve().parent.parent
 _PACKAGE = "niki_extension"
 
 
-def load_extension():
-    """The root as one package, as Blender loads it: ``niki_blender`` imports ``..niki``."""
+def blender_module(name: str):
+    """The module ``niki_blender.<name>``; needs bpy.
+
+    The root is loaded as one package, as Blender loads it: ``niki_blender`` imports ``..niki``.
+    """
     if _PACKAGE not in sys.modules:
         package = types.ModuleType(_PACKAGE)
         package.__path__ = [str(ROOT)]
         sys.modules[_PACKAGE] = package
-    return sys.modules[_PACKAGE]
-
-
-def blender_module(name: str):
-    """The module ``niki_blender.<name>``; needs bpy."""
-    load_extension()
     return importlib.import_module(f"{_PACKAGE}.niki_blender.{name}")
 
 
@@ -70,6 +69,23 @@ def run_job(job: str, time_limit: float = 1800, **arguments):
     if "error" in reply:
         raise NikiError(f"Blender's job failed: {reply['error']}")
     return reply["value"]
+
+
+def save_blend(motion_file: str, path: str, body: str = "mannequin") -> list[str]:
+    """Write a scene with the animated body, in a Blender of its own; returns warnings."""
+    with writing(path) as temporary, tempfile.TemporaryDirectory() as folder:
+        skin_file = ""
+        if body == "human":
+            from .human import make_human
+
+            skin_file = str(Path(folder, "human.npz"))
+            make_human(skin_file, Motion.load(motion_file).body)
+        return run_job(
+            "scene.save_blend",
+            motion_file=str(Path(motion_file).resolve()),
+            path=str(temporary.resolve()),
+            skin_file=skin_file,
+        )
 
 
 _BOOTSTRAP = """

@@ -16,7 +16,7 @@ from .footage.landmarks import REST_HINTS
 from .footage.video import Footage
 from .kinematics import analytic_ik, forward_kinematics
 from .motion import Motion
-from .skeleton import JOINTS, MIRROR, NUM_JOINTS, PARENTS, Body
+from .skeleton import JOINTS, KINDS, MIRROR, NUM_JOINTS, PARENTS, Body
 
 Progress = Callable[[int, int | None], None]
 """Called with frames done and frames expected (None when the footage does not say)."""
@@ -43,10 +43,6 @@ class Captured:
     @property
     def share_seen(self) -> float:
         return float(self.seen.mean())
-
-    def reprojection_error(self) -> float:
-        """Mean distance in pixels between solved joints and what was seen of them."""
-        return reprojection_error(self.motion)
 
 
 def reprojection_error(motion: Motion) -> float:
@@ -130,7 +126,7 @@ def body_from_joints(joints: np.ndarray) -> Body:
     lengths = np.nanmedian(np.linalg.norm(vectors, axis=-1), axis=0)
     lengths = (lengths + lengths[list(MIRROR)]) / 2
     default = Body.default().bone_lengths
-    built = np.array([n.removeprefix("left_").removeprefix("right_") in _BUILT for n in JOINTS])
+    built = np.array([kind in _BUILT for kind in KINDS])
     measured = ~built & (np.arange(NUM_JOINTS) > 0)
     scale = lengths[measured].sum() / default[measured].sum()
     return Body.from_bone_lengths(np.where(built, default * scale, lengths))

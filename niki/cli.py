@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from . import __version__
+from .blender import save_blend
 from .bvh import save_bvh
 from .errors import NikiError
-from .files import check_writable, writing
+from .files import check_writable
 from .motion import Motion
 
 
@@ -90,13 +91,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _capture(options) -> None:
-    from .capture import capture
+    from .capture import capture, reprojection_error
     from .footage.estimator import make_estimator
 
     check_writable(options.output)
     if options.focal is not None and not options.focal > 0:
         raise NikiError(f"The focal length must be positive, not {options.focal}")
-    with _progress_bar("capturing", options.quiet) as show:
+    with progress_bar("capturing", options.quiet) as show:
         captured = capture(
             options.footage,
             options.start,
@@ -112,7 +113,7 @@ def _capture(options) -> None:
             print(f"niki: {warning}", file=sys.stderr)
         print(
             f"{options.output}: {len(captured.motion)} frames, a person in {captured.share_seen:.0%},"
-            f" mean reprojection error {captured.reprojection_error():.1f} px"
+            f" mean reprojection error {reprojection_error(captured.motion):.1f} px"
         )
 
 
@@ -120,7 +121,7 @@ def _preview(options) -> None:
     from .preview import save_overlay
 
     motion = Motion.load(options.motion)
-    with _progress_bar("drawing", options.quiet) as show:
+    with progress_bar("drawing", options.quiet) as show:
         save_overlay(motion, options.footage, options.output, show)
 
 
@@ -137,28 +138,9 @@ def _export(options) -> None:
         raise NikiError(f"Cannot export to '{kind or options.output}'", "choose .bvh, .npz or .blend")
 
 
-def save_blend(motion_file: str, path: str, body: str = "mannequin") -> list[str]:
-    """Write a scene with the animated body, in a Blender of its own; returns warnings."""
-    from .blender import run_job
-
-    with writing(path) as temporary, tempfile.TemporaryDirectory() as folder:
-        skin_file = ""
-        if body == "human":
-            from .human import make_human
-
-            skin_file = str(Path(folder, "human.npz"))
-            make_human(skin_file, Motion.load(motion_file).body)
-        return run_job(
-            "scene.save_blend",
-            motion_file=str(Path(motion_file).resolve()),
-            path=str(temporary.resolve()),
-            skin_file=skin_file,
-        )
-
-
 def _info(options) -> None:
     motion = Motion.load(options.motion)
-    gaps = int((motion.confidence.max(1) == 0).sum())
+    gaps = int((~motion.seen).sum())
     seconds = len(motion) / motion.mocap_framerate
     height = np.ptp(motion.rest_joints[:, 1])
     lines = {
@@ -182,20 +164,15 @@ def _setup(options) -> None:
         print(path)
 
 
-class _progress_bar:  # noqa: N801 - used as a function
-    """A bar on stderr that knows its total from the first call."""
+@contextlib.contextmanager
+def progress_bar(what: str, quiet: bool = False):
+    """A bar on stderr; gives a function of frames done and frames expected (or None)."""
+    from tqdm import tqdm
 
-    def __init__(self, what: str, quiet: bool):
-        from tqdm import tqdm
+    with tqdm(desc=what, unit=" frames", disable=quiet, leave=False) as bar:
 
-        self._bar = tqdm(desc=what, unit=" frames", disable=quiet, leave=False)
+        def show(done: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
 
-    def __enter__(self):
-        return self._show
-
-    def _show(self, done: int, total: int | None) -> None:
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)
-
-    def __exit__(self, *exception):
-        self._bar.close()
+        yield show

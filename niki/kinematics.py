@@ -106,9 +106,8 @@ def compose(swing, twist, body: Body):
 
 
 def _usable(v):
-    """Whether each vector (..., 3) -> (..., 1) is finite and long enough to have a direction."""
-    xp = rot.namespace(v)
-    return rot.norm(xp.nan_to_num(v)) > 1e-6
+    """Whether each finite vector (..., 3) -> (..., 1) is long enough to have a direction."""
+    return rot.norm(v) > 1e-6
 
 
 def _finite(v):
@@ -130,10 +129,9 @@ def _least_squares(joints, j, offsets, into_parent, swing):
     xp = rot.namespace(joints)
     children = _SEVERAL_CHILDREN[j]
     targets = _finite(joints[..., children, :] - joints[..., [j], :])
-    usable = _usable(targets)
-    local = (into_parent[..., None, :, :] @ targets[..., None])[..., 0]
-    weights = xp.where(usable, xp.ones_like(usable * 1.0), xp.zeros_like(usable * 1.0))[..., 0]
-    weights = weights.astype(joints.dtype) if xp is np else weights.to(joints.dtype)
+    local = rot.apply(into_parent[..., None, :, :], targets)
+    one = xp.ones_like(targets[..., :1])
+    weights = xp.where(_usable(targets), one, 0 * one)[..., 0]
     fitted = rot.kabsch(offsets[children] + 0 * local, local, weights)
     enough = (weights.sum(-1) >= 2)[..., None, None]
     return xp.where(enough, fitted, swing)

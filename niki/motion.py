@@ -112,6 +112,11 @@ class Motion:
         return Body(self.rest_joints)
 
     @property
+    def seen(self) -> np.ndarray:
+        """(T,) bool: frames where the person was seen; the others are bridged."""
+        return self.confidence.any(1)
+
+    @property
     def rotations(self) -> np.ndarray:
         """(T, 24, 3, 3) parent-relative matrices."""
         return rot.matrix_from_axis_angle(self.poses.reshape(-1, 24, 3))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -41,17 +41,27 @@ def draw_skeleton(rgb: np.ndarray, pixels: np.ndarray, seen: bool = True) -> np.
     return cv2.addWeighted(layer, 0.9 if seen else 0.5, rgb, 0.1 if seen else 0.5, 0)
 
 
-def overlay_frames(motion: Motion, footage_path: str | os.PathLike) -> Iterator[np.ndarray]:
-    """The footage's frames (H, W, 3) that the motion covers, with its skeleton drawn on them."""
-    first, last = int(motion.frames[0]), int(motion.frames[-1])
-    footage = Footage(footage_path, first, last, motion.mocap_framerate)
-    scale = np.array(footage.size) / np.where(motion.image_size > 0, motion.image_size, footage.size)
-    pixels = motion.projected() * scale
-    index = {int(number): t for t, number in enumerate(motion.frames)}
+def overlay_frames(
+    motion: Motion, footage_path: str | os.PathLike, moments: Iterable[int] | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Each frame (H, W, 3) of the footage that the motion covers, as it is and with the skeleton.
+
+    Args:
+        moments: indices into the motion; default all of it.
+    """
+    moments = range(len(motion)) if moments is None else moments
+    index = {int(motion.frames[t]): t for t in moments}
+    footage = Footage(footage_path, min(index), max(index), motion.mocap_framerate)
+    pixels, seen = pixels_in(motion, footage.size), motion.seen
     for frame in footage:
         if frame.number in index:
             t = index[frame.number]
-            yield draw_skeleton(frame.rgb, pixels[t], seen=motion.confidence[t].any())
+            yield frame.rgb, draw_skeleton(frame.rgb, pixels[t], seen[t])
+
+
+def pixels_in(motion: Motion, size: tuple[int, int]) -> np.ndarray:
+    """(T, 29, 2): the solved joints in pictures of ``size`` (width, height), the footage's or a proxy's."""
+    return motion.projected() * (np.array(size) / np.where(motion.image_size > 0, motion.image_size, size))
 
 
 def save_overlay(
@@ -66,7 +76,7 @@ def save_overlay(
         NikiError: the footage cannot be read or the path cannot be written.
     """
     with writing(path) as temporary:
-        frames = overlay_frames(motion, footage_path)
+        frames = (drawn for _, drawn in overlay_frames(motion, footage_path))
         first = next(frames)
         with VideoWriter(temporary, motion.mocap_framerate, first.shape[1::-1]) as writer:
             writer.write(first)
@@ -89,27 +99,20 @@ def save_contact_sheet(
     """
     motion = Motion.load(motion_file)
     chosen = np.unique(np.linspace(0, len(motion) - 1, moments + 2).round().astype(int)[1:-1])
-    numbers = {int(motion.frames[t]): int(t) for t in chosen}
-    footage = Footage(footage_path, min(numbers), max(numbers), motion.mocap_framerate)
-    pixels = motion.projected()
-    shown, drawn = [], []
-    for frame in footage:
-        if frame.number in numbers:
-            t = numbers[frame.number]
-            shown.append(frame.rgb)
-            drawn.append(draw_skeleton(frame.rgb, pixels[t], seen=motion.confidence[t].any()))
-    windows = _windows(pixels[chosen], footage.size)
+    shown, drawn = zip(*overlay_frames(motion, footage_path, chosen), strict=True)
+    size = shown[0].shape[1::-1]
+    windows = _windows(pixels_in(motion, size)[chosen], size)
     with tempfile.TemporaryDirectory() as folder:
         stills = run_job(
             "scene.render_stills",
             motion_file=str(Path(motion_file).resolve()),
-            indices=list(numbers.values()),
+            indices=chosen.tolist(),
             folder=folder,
-            width=round(_CELL_WIDTH * footage.size[0] / (windows[0, 2] - windows[0, 0])),
+            width=round(_CELL_WIDTH * size[0] / (windows[0, 2] - windows[0, 0])),
         )
         rendered = [cv2.cvtColor(cv2.imread(still), cv2.COLOR_BGR2RGB) for still in stills]
     rows = [
-        np.hstack([_cut(image, window, footage.size) for image, window in zip(row, windows, strict=True)])
+        np.hstack([_cut(image, window, size) for image, window in zip(row, windows, strict=True)])
         for row in (shown, drawn, rendered)
     ]
     with writing(path) as temporary:

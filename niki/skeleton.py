@@ -45,6 +45,9 @@ MIRROR = tuple(
 )
 """Index of each joint's counterpart on the other side (itself on the midline)."""
 
+KINDS = tuple(name.removeprefix("left_").removeprefix("right_") for name in JOINTS)
+"""What each joint is, left and right alike: "knee" for both knees."""
+
 NUM_JOINTS, NUM_BONES = len(JOINTS), len(BONES)
 
 _DEFAULT_OFFSETS = {  # metres from the parent; an adult of 1.75 m, SMPL's layout, own figures
@@ -110,13 +113,11 @@ class Body:
         Where a length is NaN the default's is kept.
         """
         default = cls.default()
-        lengths = np.where(np.isfinite(lengths), lengths, default.bone_lengths)
-        scale = np.divide(
-            lengths, default.bone_lengths, out=np.ones(NUM_JOINTS), where=np.arange(NUM_JOINTS) > 0
-        )
+        offsets, usual = default.offsets, default.bone_lengths
+        lengths = np.where(np.isfinite(lengths), lengths, usual)
         joints = np.zeros((NUM_JOINTS, 3))
         for i in TREE_ORDER:
-            joints[i] = joints[PARENTS[i]] + default.offsets[i] * scale[i]
+            joints[i] = joints[PARENTS[i]] + offsets[i] * (lengths[i] / usual[i])
         return cls(_on_the_ground(joints))
 
     @property

@@ -23,27 +23,27 @@ def bake_motion(
     local = np.swapaxes(axes, -1, -2) @ rotations_to_blender(motion.rotations) @ axes
     quaternions = continuous_quaternions(quaternion_from_matrix(local))
     location = to_blender(motion.trans) @ axes[0]
-    action, curves = new_action(rig, name or rig.name)
+    action, owner = new_action(rig, name or rig.name)
     frames = np.arange(frame_start, frame_start + len(motion), dtype=np.float32)
-    write_curves(curves, _path(BONES[0], "location"), BONES[0], frames, location)
+    write_curves(owner, _path(BONES[0], "location"), BONES[0], frames, location)
     for i, bone in enumerate(BONES):
-        write_curves(curves, _path(bone, "rotation_quaternion"), bone, frames, quaternions[:, i])
+        write_curves(owner, _path(bone, "rotation_quaternion"), bone, frames, quaternions[:, i])
     return action
 
 
 def new_action(rig: bpy.types.Object, name: str):
-    """A fresh action assigned to ``rig``, and its collection of f-curves."""
+    """A fresh action assigned to ``rig``, and what holds its f-curves and groups."""
     data = rig.animation_data_create()
     if data.action:
         data.action.use_fake_user = True
     action = bpy.data.actions.new(name)
     data.action = action
     if not _SLOTTED:
-        return action, action.fcurves
+        return action, action
     slot = action.slots.new(id_type=rig.id_type, name=rig.name)
     data.action_slot = slot
     strip = action.layers.new("Layer").strips.new(type="KEYFRAME")
-    return action, strip.channelbag(slot, ensure=True).fcurves
+    return action, strip.channelbag(slot, ensure=True)
 
 
 def fcurves_of(rig: bpy.types.Object):
@@ -55,11 +55,16 @@ def fcurves_of(rig: bpy.types.Object):
     return next(bag.fcurves for bag in bags if bag)
 
 
-def write_curves(curves, path: str, group: str, frames: np.ndarray, values: np.ndarray) -> None:
-    """One f-curve for each column of ``values`` (T, n), keys linear and at ``frames`` (T,)."""
+def write_curves(owner, path: str, group: str, frames: np.ndarray, values: np.ndarray) -> None:
+    """One f-curve for each column of ``values`` (T, n), keys linear and at ``frames`` (T,).
+
+    ``owner`` is what :func:`new_action` returns: a legacy action or a slot's channel bag.
+    """
     linear = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value
+    channel_group = owner.groups.get(group) or owner.groups.new(group)
     for index in range(values.shape[1]):
-        curve = _new_curve(curves, path, index, group)
+        curve = owner.fcurves.new(path, index=index)
+        curve.group = channel_group
         curve.keyframe_points.add(len(frames))
         keys = np.stack([frames, values[:, index]], -1).astype(np.float32)
         curve.keyframe_points.foreach_set("co", keys.ravel())
@@ -69,20 +74,3 @@ def write_curves(curves, path: str, group: str, frames: np.ndarray, values: np.n
 
 def _path(bone: str, channel: str) -> str:
     return f'pose.bones["{bpy.utils.escape_identifier(bone)}"].{channel}'
-
-
-def _new_curve(curves, path: str, index: int, group: str):
-    if not _SLOTTED:
-        return curves.new(path, index=index, action_group=group)
-    if bpy.app.version >= (5, 0, 0):
-        return curves.new(path, index=index, group_name=group)
-    curve = curves.new(path, index=index)
-    bag = next(
-        bag
-        for layer in curves.id_data.layers
-        for strip in layer.strips
-        for bag in strip.channelbags
-        if bag.fcurves == curves
-    )
-    curve.group = bag.groups.get(group) or bag.groups.new(group)
-    return curve

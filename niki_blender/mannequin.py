@@ -79,8 +79,8 @@ def _forms(body: Body) -> list[_Form]:
         a, b, scale = (np.asarray(x, float) for x in (a, b, scale))
         forms.append(_Form(BONES.index(bone), a, b, ra * size, rb * size, scale, melt))
 
-    def v(x, y, z, size=tall):
-        return np.array([x, y, z]) * size
+    def v(x, y, z):
+        return np.array([x, y, z]) * tall
 
     # The trunk, upwards: seat, waist, ribs, chest, shoulders.
     hip = (joint["left_hip"] + joint["right_hip"]) / 2

@@ -95,8 +95,7 @@ def render_stills(
 
 
 def _set_rate(scene: bpy.types.Scene, rate: float) -> None:
-    ntsc = abs(rate * 1.001 - round(rate * 1.001)) < 1e-3 and abs(rate - round(rate)) > 1e-3
-    scene.render.fps = max(1, round(rate * 1.001) if ntsc else round(rate))
+    scene.render.fps = max(1, round(rate))
     scene.render.fps_base = scene.render.fps / rate
 
 

@@ -104,8 +104,8 @@ class BlazePose:
         self._detector, self._landmarks = session("pose_detection"), session("pose_landmark_full")
         self._anchors = _anchors()
 
-    def detect(self, rgb: np.ndarray, threshold: float = 0.5) -> list[tuple[float, Roi]]:
-        """People in the whole picture (H, W, 3): (score, square), best score first."""
+    def detect(self, rgb: np.ndarray, threshold: float = 0.5) -> list[Roi]:
+        """Squares around the people in the whole picture (H, W, 3), best score first."""
         height, width = rgb.shape[:2]
         side = max(height, width)
         whole = Roi(width / 2, height / 2, side, 0.0)
@@ -117,7 +117,7 @@ class BlazePose:
         points[:, [0, 2, 3, 4, 5]] += self._anchors[kept, None]
         corner = np.array([(width - side) / 2, (height - side) / 2])
         merged = _merge_overlapping(points, scores[kept])
-        return [(s, Roi.around(p[2] * side + corner, p[3] * side + corner)) for s, p in merged]
+        return [Roi.around(p[2] * side + corner, p[3] * side + corner) for p in merged]
 
     def landmarks(self, rgb: np.ndarray, roi: Roi, variants: tuple[Variant, ...]) -> Landmarks:
         """Landmarks of the person in ``roi``, once for each variant of the crop."""
@@ -170,7 +170,7 @@ def _crop(rgb: np.ndarray, roi: Roi, side: int, border: int) -> np.ndarray:
 
 
 def _merge_overlapping(points: np.ndarray, scores: np.ndarray, overlap: float = 0.3):
-    """Weighted non-maximum suppression: (score, mean points (6, 2)) for each person."""
+    """Weighted non-maximum suppression: mean points (6, 2) of each person, best score first."""
     low, high = points[:, 0] - points[:, 1] / 2, points[:, 0] + points[:, 1] / 2
     order, merged = np.argsort(-scores, kind="stable"), []
     while len(order):
@@ -182,7 +182,7 @@ def _merge_overlapping(points: np.ndarray, scores: np.ndarray, overlap: float = 
         same = shared / (area[order] + area[best] - shared + 1e-12) > overlap
         same[0] = True
         group = order[same]
-        merged.append((float(scores[best]), np.average(points[group], axis=0, weights=scores[group])))
+        merged.append(np.average(points[group], axis=0, weights=scores[group]))
         order = order[~same]
     return merged
 

@@ -43,8 +43,12 @@ def refine_depth(points, pixels, bones, lengths, camera: Camera, iterations: int
     slide = np.zeros((frames, count + 1))  # of each point, and of all together
     prior = np.append(np.full(count, _DEPTH_SD**-2), _ROOT_SD**-2)
     rows = np.arange(len(bones))
+
+    def place():
+        return rays * np.maximum(depth + slide[:, :-1] + slide[:, -1:], 0.1)[..., None]
+
     for _ in range(iterations):
-        placed = rays * np.maximum(depth + slide[:, :-1] + slide[:, -1:], 0.1)[..., None]
+        placed = place()
         vector = placed[:, bones[:, 0]] - placed[:, bones[:, 1]]
         length = np.maximum(np.linalg.norm(vector, axis=-1), 1e-6)
         unit = vector / length[..., None]
@@ -58,4 +62,4 @@ def refine_depth(points, pixels, bones, lengths, camera: Camera, iterations: int
         gradient = np.einsum("tbi,tb->ti", jacobian, residual) + prior * slide
         step = np.linalg.solve(normal, gradient[..., None])[..., 0]
         slide -= np.clip(step, -0.1, 0.1)
-    return rays * np.maximum(depth + slide[:, :-1] + slide[:, -1:], 0.1)[..., None]
+    return place()

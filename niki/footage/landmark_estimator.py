@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import NikiError
-from ..skeleton import JOINTS, NUM_JOINTS
+from ..skeleton import JOINTS, KINDS, NUM_JOINTS
 from . import depth, hypotheses, landmarks
 from .blazepose import VARIANTS, BlazePose, Landmarks
 from .camera import Camera, solve_translation
@@ -152,10 +152,9 @@ def _keypoints(joints, point_pixels, camera: Camera) -> np.ndarray:
 def _sigma(visibility, agreement, pixels, camera: Camera) -> np.ndarray:
     """(T, 29, 2): the calibrated floor, raised where the joint is hidden, outside the picture, or
     where the crops disagree."""
-    kinds = [name.removeprefix("left_").removeprefix("right_") for name in JOINTS]
-    error = np.array([_ERROR[kind] for kind in kinds])
+    error = np.array([_ERROR[kind] for kind in KINDS])
     factor = np.ones((len(visibility), NUM_JOINTS))
-    for j, (name, kind) in enumerate(zip(JOINTS, kinds, strict=True)):
+    for j, (name, kind) in enumerate(zip(JOINTS, KINDS, strict=True)):
         if kind in _MADE_FROM:
             landmark = _MADE_FROM[kind]["right_" in name]
             factor[:, j] += 2 * np.clip(1 - visibility[:, landmark] / 0.3, 0, 1)

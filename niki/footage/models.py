@@ -41,7 +41,7 @@ def model_path(name: str) -> Path:
     Raises:
         NikiError: it has not been set up.
     """
-    path = _folder() / f"{name}.onnx"
+    path = _file(name)
     if not path.is_file():
         raise NikiError("The BlazePose networks are not set up", "run: niki setup")
     return path
@@ -53,15 +53,14 @@ def set_up() -> list[Path]:
     Raises:
         NikiError: no download, a hash that differs, or converters that are not installed.
     """
-    folder = _folder()
-    paths = [folder / f"{name}.onnx" for name in _MEMBERS]
+    paths = [_file(name) for name in _MEMBERS]
     if all(path.is_file() for path in paths):
         return paths
     try:
         from .tflite_to_onnx import convert
     except ImportError as error:
         raise NikiError(f"{error.name} is not installed", 'run: pip install "niki[capture]"') from None
-    folder.mkdir(parents=True, exist_ok=True)
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(_download(temporary)) as wheel:
         for (name, (member, sha256)), path in zip(_MEMBERS.items(), paths, strict=True):
             model = wheel.read(_FOLDER + member)
@@ -72,8 +71,9 @@ def set_up() -> list[Path]:
     return paths
 
 
-def _folder() -> Path:
-    return Path(os.environ.get("NIKI_MODELS") or platformdirs.user_cache_dir("niki", False)) / "blazepose"
+def _file(name: str) -> Path:
+    folder = Path(os.environ.get("NIKI_MODELS") or platformdirs.user_cache_dir("niki", False))
+    return folder / "blazepose" / f"{name}.onnx"
 
 
 def _download(folder: str) -> Path:

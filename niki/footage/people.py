@@ -18,7 +18,7 @@ def find_people(blazepose: BlazePose, rgb: np.ndarray) -> list[Roi]:
 
     Each find of the detector is confirmed by the landmark network.
     """
-    return _confirmed(blazepose, rgb, [roi for _, roi in blazepose.detect(rgb)])
+    return _confirmed(blazepose, rgb, blazepose.detect(rgb))
 
 
 def find_small_people(blazepose: BlazePose, rgb: np.ndarray) -> list[Roi]:
@@ -39,7 +39,7 @@ def _detect_in_tiles(blazepose, rgb, fraction) -> list[Roi]:
     finds = []
     for x in starts(width):
         for y in starts(height):
-            for _, roi in blazepose.detect(rgb[y : y + side, x : x + side], threshold=0.4):
+            for roi in blazepose.detect(rgb[y : y + side, x : x + side], threshold=0.4):
                 finds.append(Roi(roi.x + x, roi.y + y, roi.side, roi.angle))
     return finds
 
