@@ -10,13 +10,16 @@ import numpy as np
 
 from . import __version__
 from . import rotation as rot
+from .errors import NikiError
 from .footage.camera import CAMERA_TO_LIBRARY, Camera
-from .footage.estimator import Estimate, JointEstimator, make_estimator, metres_from_sigma
+from .footage.estimator import Estimate, JointEstimator, make_estimator
 from .footage.landmarks import REST_HINTS
 from .footage.video import Footage
-from .kinematics import analytic_ik, forward_kinematics
+from .kinematics import analytic_ik, forward_kinematics, swing_and_twist
 from .motion import Motion
-from .skeleton import JOINTS, KINDS, MIRROR, NUM_JOINTS, PARENTS, Body
+from .skeleton import JOINTS, KINDS, MIRROR, NUM_BONES, NUM_JOINTS, PARENTS, Body
+from .solver import WEIGHTS, Solver, weights_hash
+from .uncertainty import metres_from_sigma
 
 Progress = Callable[[int, int | None], None]
 """Called with frames done and frames expected (None when the footage does not say)."""
@@ -28,8 +31,10 @@ REPROJECTED = [
 ]
 """Joints that the estimator marks in the picture itself: reprojection is measured on these."""
 
+SOLVERS = ("niki", "hybrik")
+"""The network, and the analytic twist-and-swing solution that it is measured against."""
+
 _BUILT = {"head", "head_top", "hand", "middle_finger", "foot", "big_toe"}  # too short to measure
-_SOLVER = "analytic"
 
 
 @dataclass
@@ -37,8 +42,14 @@ class Captured:
     """A motion with how it came about; ``warnings`` are for the user to read."""
 
     motion: Motion
-    seen: np.ndarray
+    estimate: Estimate
+    camera: Camera
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(T,) bool: frames where the person was found."""
+        return self.estimate.seen
 
     @property
     def share_seen(self) -> float:
@@ -59,6 +70,7 @@ def capture(
     focal: float | None = None,
     estimator: Callable[[], JointEstimator] = make_estimator,
     progress: Progress = lambda done, expected: None,
+    solver: str = "niki",
 ) -> Captured:
     """Footage of a person -> their motion; frame N of the motion is frame N of the range.
 
@@ -68,6 +80,7 @@ def capture(
         rate: frames per second; default what the footage says.
         focal: focal length in pixels; default assumed from the picture's size, and said so.
         estimator: makes the estimator, once the footage is known to be readable.
+        solver: of ``SOLVERS``.
 
     Raises:
         NikiError: unreadable footage, an empty range, nobody in it.
@@ -78,9 +91,9 @@ def capture(
     estimate = joint_estimator.estimate(
         iter(footage), camera, footage.rate, lambda done: progress(done, footage.expected)
     )
-    motion = motion_from_estimate(estimate, camera, footage.rate)
+    motion = motion_from_estimate(estimate, camera, footage.rate, solver)
     motion.footage = os.fspath(footage.file.resolve())
-    motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {_SOLVER}"
+    motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {solver_name(solver)}"
     warnings = list(footage.warnings)
     if camera.assumed:
         warnings.append(
@@ -90,15 +103,27 @@ def capture(
     missing = int((~estimate.seen).sum())
     if missing:
         warnings.append(f"{missing} of {len(estimate.seen)} frames show nobody and are bridged")
-    return Captured(motion, estimate.seen, warnings)
+    return Captured(motion, estimate, camera, warnings)
 
 
-def motion_from_estimate(estimate: Estimate, camera: Camera, rate: float) -> Motion:
-    """Joints with their uncertainty -> a motion in library space, gaps bridged, feet on y = 0."""
+def motion_from_estimate(estimate: Estimate, camera: Camera, rate: float, solver: str = "niki") -> Motion:
+    """Joints with their uncertainty -> a motion in library space, gaps bridged, feet on y = 0.
+
+    Raises:
+        NikiError: there is no solver of that name.
+    """
+    if solver not in SOLVERS:
+        raise NikiError(f"There is no solver '{solver}'", f"choose from: {', '.join(SOLVERS)}")
     joints = estimate.joints @ CAMERA_TO_LIBRARY
-    body = body_from_joints(joints)
-    rotations, trans = solve(joints, estimate.hints @ CAMERA_TO_LIBRARY, estimate.sigma, body)
-    rotations, trans = bridge_gaps(rotations, trans, estimate.seen)
+    hints = estimate.hints @ CAMERA_TO_LIBRARY
+    body, seen = body_from_joints(joints), estimate.seen
+    solve = solve_by_network if solver == "niki" else solve_analytically
+    rotations, trans = np.tile(np.eye(3), (len(seen), NUM_BONES, 1, 1)), np.zeros((len(seen), 3))
+    confidence = np.zeros((len(seen), NUM_JOINTS))
+    rotations[seen], trans[seen], confidence[seen] = solve(
+        joints[seen], hints[seen], estimate.sigma[seen], body
+    )
+    rotations, trans = bridge_gaps(rotations, trans, seen)
     lowest = forward_kinematics(rotations, body, trans)[0][estimate.seen][..., 1].min(-1)
     lift = 0.02 - np.percentile(lowest, 5)  # a stray frame may not set the floor
     pose = np.eye(4)
@@ -110,7 +135,7 @@ def motion_from_estimate(estimate: Estimate, camera: Camera, rate: float) -> Mot
         rest_joints=body.rest_joints,
         frames=estimate.frames,
         times=estimate.times,
-        confidence=np.where(estimate.seen[:, None], 1 - estimate.sigma.mean(-1), 0),
+        confidence=confidence,
         joints=joints + [0, lift, 0],
         keypoints=estimate.keypoints,
         camera=camera.matrix,
@@ -132,16 +157,29 @@ def body_from_joints(joints: np.ndarray) -> Body:
     return Body.from_bone_lengths(np.where(built, default * scale, lengths))
 
 
-def solve(joints, hints, sigma, body: Body) -> tuple[np.ndarray, np.ndarray]:
-    """The analytic solver: rotations (T, 24, 3, 3) and translation (T, 3); NaN frames give rest.
+def solve_by_network(joints, hints, sigma, body: Body):
+    """NIKI: rotations (T, 24, 3, 3), translation (T, 3) and confidence (T, 29)."""
+    view = rot.normalize(joints[:, 0])  # from the camera, which is at the origin
+    with_hints = analytic_ik(joints, body, hints=hints, rest_hints=REST_HINTS)
+    twist = swing_and_twist(with_hints, body)[1]
+    twist[~np.isfinite(hints).all(-1)[:, 1:]] = np.nan
+    pose = Solver().inverse(joints, sigma, twist, body, view)
+    return pose.rotations, pose.translation, pose.confidence
 
-    The body is placed where its joints are, on the whole, nearest the estimated ones, certain
-    joints counting more.
-    """
+
+def solve_analytically(joints, hints, sigma, body: Body):
+    """Swing and twist alone, the baseline: as :func:`solve_by_network`; the confidence is the
+    estimate's. The body is placed where its joints are, on the whole, nearest the estimated ones."""
     rotations = analytic_ik(joints, body, hints=hints, rest_hints=REST_HINTS)
     solved = forward_kinematics(rotations, body)[0]
     weights = (1 / metres_from_sigma(np.clip(sigma[..., 0], 1e-3, 1 - 1e-6)) ** 2)[..., None]
-    return rotations, ((joints - solved) * weights).sum(1) / weights.sum(1)
+    trans = ((joints - solved) * weights).sum(1) / weights.sum(1)
+    return rotations, trans, 1 - sigma.mean(-1)
+
+
+def solver_name(solver: str) -> str:
+    """What the motion file calls it: the network with its weights' hash."""
+    return f"niki:{WEIGHTS.stem}:{weights_hash()}" if solver == "niki" else solver
 
 
 def bridge_gaps(rotations, trans, seen) -> tuple[np.ndarray, np.ndarray]:

@@ -30,7 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     except ImportError as error:
         if options.debug or not error.name or error.name.startswith("niki"):
             raise
-        print(f'niki: {error.name} is not installed (run: pip install "niki[capture]")', file=sys.stderr)
+        extra = "train" if error.name == "torch" else "capture"
+        print(f'niki: {error.name} is not installed (run: pip install "niki[{extra}]")', file=sys.stderr)
         return 1
     return 0
 
@@ -65,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=("fast", "standard", "best"),
         help="crops read per frame: 1, 4 or 10 (default: best)",
     )
+    c.add_argument(
+        "--solver",
+        default="niki",
+        choices=("niki", "hybrik"),
+        help="the network, or analytic twist and swing (default: niki)",
+    )
     c.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
 
     c = command("preview", _preview, "draw a motion's skeleton on its footage")
@@ -86,6 +93,35 @@ def _parser() -> argparse.ArgumentParser:
     c = command("info", _info, "say what a motion file holds")
     c.add_argument("motion", metavar="MOTION.npz")
 
+    c = command(
+        "mocap", _mocap, "say what a folder of motion capture holds and how well it fits the skeleton"
+    )
+    c.add_argument("folder", help="with clips.csv and archives, or with .bvh files")
+
+    c = command("eval", _eval, "measure the solvers")
+    c.add_argument("what", choices=("ik",), help="ik: inverse kinematics on people never trained on")
+    c.add_argument(
+        "--data",
+        default="../shared/data/mocap",
+        metavar="DIR",
+        help="motion capture with clips.csv, of which the people never trained on are taken, or any folder"
+        " of .bvh files (default: %(default)s)",
+    )
+    c.add_argument("--weights", metavar="FILE.npz", help="instead of those that come with the program")
+    c.add_argument("--runs", metavar="DIR", help="also measure every finished run in this folder")
+    c.add_argument("--poses", type=int, default=2000, metavar="N", help="how many (default: %(default)s)")
+    c.add_argument("-o", "--output", metavar="REPORT.md", help="write the tables here too")
+    c.add_argument("--plot", metavar="FILE.png", help="draw error against noise, and the reliability")
+
+    c = command("train", _train, "train a network on motion capture (needs niki[train])")
+    c.add_argument("--config", required=True, metavar="FILE.toml")
+    c.add_argument("-o", "--output", metavar="FOLDER", help="of the run (default: build/runs/NAME)")
+    c.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    c = command("export-weights", _export_weights, "write a run's network for use")
+    c.add_argument("run", metavar="FOLDER", help="of the run")
+    c.add_argument("-o", "--output", required=True, metavar="WEIGHTS.npz")
+
     command("setup", _setup, "fetch and convert the BlazePose networks (once)")
     return parser
 
@@ -106,6 +142,7 @@ def _capture(options) -> None:
             options.focal,
             lambda: make_estimator(options.estimator, options.quality),
             show,
+            options.solver,
         )
     captured.motion.save(options.output)
     if not options.quiet:
@@ -155,6 +192,57 @@ def _info(options) -> None:
     }
     for name, value in lines.items():
         print(f"{name:11s}{value}")
+
+
+def _mocap(options) -> None:
+    from .training.report import describe
+
+    print(describe(_poses(options.folder)), end="")
+
+
+def _eval(options) -> None:
+    from .evaluation.ik import as_markdown, evaluate, save_plot
+    from .network import Network
+    from .solver import Solver
+
+    for path in (options.output, options.plot):
+        if path:
+            check_writable(path)
+    poses = _poses(options.data)
+    if (Path(options.data) / "clips.csv").is_file():
+        poses = poses.split()[1]
+    runs = sorted(Path(options.runs).glob("*/network.npz")) if options.runs else []
+    solver = Solver.load(options.weights) if options.weights else Solver()
+    report = evaluate(poses, solver, {path.parent.name: Network.load(path) for path in runs}, options.poses)
+    print(as_markdown(report), end="")
+    if options.output:
+        Path(options.output).write_text(as_markdown(report))
+    if options.plot:
+        save_plot(report, options.plot)
+
+
+def _poses(folder: str):
+    from .training.mocap import cached_archives, load_bvh_folder
+
+    if not Path(folder).is_dir():
+        raise NikiError(f"There is no folder {folder}", "give one with motion capture: --data DIR")
+    if (Path(folder) / "clips.csv").is_file():
+        return cached_archives(folder, "build")
+    return load_bvh_folder(folder)
+
+
+def _train(options) -> None:
+    from .training.commands import train
+
+    name = Path(options.config).stem
+    train(options.config, options.output or Path("build", "runs", name), options.quiet)
+
+
+def _export_weights(options) -> None:
+    from .training.commands import export_weights
+
+    check_writable(options.output)
+    export_weights(options.run, options.output)
 
 
 def _setup(options) -> None:

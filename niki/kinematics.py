@@ -1,7 +1,8 @@
 """Forward kinematics and the analytic twist-and-swing inverse (HybrIK, CVPR 2021, section 3).
 
 Works on numpy and torch arrays, batched over leading dimensions. Rotations are parent-relative
-matrices; positions are metres in library space or in any frame that shares its handedness.
+matrices; positions are metres in library space or in any frame that shares its handedness. ``body``
+is one :class:`Body` for the whole batch, or :class:`Bodies`, one each.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from . import rotation as rot
-from .skeleton import BONE_CHILD, NUM_BONES, NUM_JOINTS, PARENTS, TREE_ORDER, Body
+from .skeleton import BONE_CHILD, NUM_BONES, NUM_JOINTS, PARENTS, TREE_ORDER, Bodies, Body
 
 PELVIS, SPINE3 = 0, 9
 _SEVERAL_CHILDREN = {j: [i for i, p in enumerate(PARENTS) if p == j] for j in (PELVIS, SPINE3)}
 
 
-def forward_kinematics(rotations, body: Body, translation=None):
+def forward_kinematics(rotations, body: Body | Bodies, translation=None):
     """Pose -> joints.
 
     Args:
@@ -28,21 +29,42 @@ def forward_kinematics(rotations, body: Body, translation=None):
         joints (..., 29, 3) and global rotations (..., 24, 3, 3).
     """
     xp = rot.namespace(rotations)
-    offsets = rot.like(body.offsets, rotations)
-    start = rot.like(body.rest_joints[0], rotations) + xp.zeros_like(rotations[..., 0, 0, :])
-    positions, orientations = {0: start}, {0: rotations[..., 0, :, :]}
-    for i in TREE_ORDER:
-        parent = PARENTS[i]
-        positions[i] = positions[parent] + rot.apply(orientations[parent], offsets[i])
-        if i < NUM_BONES:
-            orientations[i] = orientations[parent] @ rotations[..., i, :, :]
-    joints = xp.stack([positions[i] for i in range(NUM_JOINTS)], -2)
-    if translation is not None:
-        joints = joints + translation[..., None, :]
-    return joints, xp.stack([orientations[i] for i in range(NUM_BONES)], -3)
+    offsets = rot.like(body.offsets, rotations) + xp.zeros_like(rotations[..., :1, 0, :])
+    start = rot.like(body.pelvis, rotations)[..., None, :] + xp.zeros_like(rotations[..., :1, 0, :])
+    joints, world = start, rotations[..., :1, :, :]
+    for level, parent_joints, parent_bones in _LEVELS:
+        above = world[..., parent_bones, :, :]
+        placed = joints[..., parent_joints, :] + rot.apply(above, offsets[..., level, :])
+        joints = xp.concatenate([joints, placed], -2)
+        turning = [i for i in level if i < NUM_BONES]
+        turned = above[..., : len(turning), :, :] @ rotations[..., turning, :, :]
+        world = xp.concatenate([world, turned], -3)
+    joints, world = joints[..., _JOINT_PLACES, :], world[..., _BONE_PLACES, :, :]
+    return (joints if translation is None else joints + translation[..., None, :]), world
 
 
-def analytic_ik(joints, body: Body, twist=None, hints=None, rest_hints=None):
+def _levels():
+    """The tree level by level, so that a level is one array operation.
+
+    Returns:
+        per level: its joints, where their parents stand among the joints so far and among the bones
+        so far; then where each joint and each bone stands in that order.
+    """
+    joints, bones, levels, last = [0], [0], [], [0]
+    while len(joints) < NUM_JOINTS:
+        last = sorted(i for i, parent in enumerate(PARENTS) if parent in last)  # leaf tips come last
+        above = [PARENTS[i] for i in last]
+        levels.append((last, [joints.index(i) for i in above], [bones.index(i) for i in above]))
+        joints += last
+        bones += [i for i in last if i < NUM_BONES]
+    places = [joints.index(i) for i in range(NUM_JOINTS)], [bones.index(i) for i in range(NUM_BONES)]
+    return levels, *places
+
+
+_LEVELS, _JOINT_PLACES, _BONE_PLACES = _levels()
+
+
+def analytic_ik(joints, body: Body | Bodies, twist=None, hints=None, rest_hints=None):
     """Joints -> pose by swing and twist, no iteration.
 
     The pelvis and the chest, which carry several bones, take the least-squares rotation of all of
@@ -72,36 +94,36 @@ def analytic_ik(joints, body: Body, twist=None, hints=None, rest_hints=None):
     for j in (0, *(i for i in TREE_ORDER if i < NUM_BONES)):
         parent = world[PARENTS[j]] if j else identity
         into_parent = rot.transpose(parent)
-        swing = _aim(joints, j, axes[j], into_parent, identity)
+        swing = _aim(joints, j, axes[..., j, :], into_parent, identity)
         if j in _SEVERAL_CHILDREN:
             local[j] = _least_squares(joints, j, offsets, into_parent, swing)
         elif hints is not None:
             local[j] = _twist_towards(
-                swing, axes[j], rot.like(rest_hints[j], joints), hints[..., j, :], into_parent
+                swing, axes[..., j, :], rot.like(rest_hints[j], joints), hints[..., j, :], into_parent
             )
         elif twist is not None:
-            local[j] = rot.compose_swing_twist(swing, axes[j], twist[..., j - 1, :])
+            local[j] = rot.compose_swing_twist(swing, axes[..., j, :], twist[..., j - 1, :])
         else:
             local[j] = swing
         world[j] = parent @ local[j]
     return xp.stack([local[j] for j in range(NUM_BONES)], -3)
 
 
-def swing_and_twist(rotations, body: Body):
+def swing_and_twist(rotations, body: Body | Bodies):
     """Pose -> swing (..., 24, 3, 3) and twist (..., 23, 2) of joints 1..23 about their bones.
 
     The pelvis is kept whole in ``swing``. :func:`compose` is the inverse.
     """
     axes = rot.like(body.bone_axes, rotations)
-    swing, twist = rot.swing_twist(rotations[..., 1:, :, :], axes[1:])
+    swing, twist = rot.swing_twist(rotations[..., 1:, :, :], axes[..., 1:, :])
     swing = rot.namespace(rotations).concatenate([rotations[..., :1, :, :], swing], -3)
     return swing, twist
 
 
-def compose(swing, twist, body: Body):
+def compose(swing, twist, body: Body | Bodies):
     """Swing (..., 24, 3, 3) and twist (..., 23, 2) -> pose (..., 24, 3, 3)."""
     axes = rot.like(body.bone_axes, swing)
-    turned = rot.compose_swing_twist(swing[..., 1:, :, :], axes[1:], twist)
+    turned = rot.compose_swing_twist(swing[..., 1:, :, :], axes[..., 1:, :], twist)
     return rot.namespace(swing).concatenate([swing[..., :1, :, :], turned], -3)
 
 
@@ -132,7 +154,7 @@ def _least_squares(joints, j, offsets, into_parent, swing):
     local = rot.apply(into_parent[..., None, :, :], targets)
     one = xp.ones_like(targets[..., :1])
     weights = xp.where(_usable(targets), one, 0 * one)[..., 0]
-    fitted = rot.kabsch(offsets[children] + 0 * local, local, weights)
+    fitted = rot.kabsch(offsets[..., children, :] + 0 * local, local, weights)
     enough = (weights.sum(-1) >= 2)[..., None, None]
     return xp.where(enough, fitted, swing)
 

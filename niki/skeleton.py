@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import rotation as rot
 from .errors import NikiError
 
 JOINTS = (
@@ -121,6 +122,11 @@ class Body:
         return cls(_on_the_ground(joints))
 
     @property
+    def pelvis(self) -> np.ndarray:
+        """(3,) where the pelvis rests."""
+        return self.rest_joints[0]
+
+    @property
     def offsets(self) -> np.ndarray:
         """(29, 3): each joint's place relative to its parent in the rest pose; the pelvis is 0."""
         offsets = self.rest_joints - self.rest_joints[list(PARENTS)]
@@ -138,6 +144,38 @@ class Body:
         return self.offsets[list(BONE_CHILD)] / self.bone_lengths[list(BONE_CHILD), None]
 
 
+@dataclass(frozen=True)
+class Bodies:
+    """Many people's proportions at once, for batches; unchecked.
+
+    Args:
+        offsets: (..., 29, 3) metres, numpy or torch: each joint relative to its parent in the rest
+            pose. The pelvis is at the origin.
+    """
+
+    offsets: np.ndarray
+
+    @property
+    def rest_joints(self):
+        """(..., 29, 3) metres."""
+        return rot.like(ANCESTRY, self.offsets) @ self.offsets
+
+    @property
+    def pelvis(self):
+        """(..., 3): the origin."""
+        return self.offsets[..., 0, :]
+
+    @property
+    def bone_lengths(self):
+        """(..., 29) metres, from each joint to its parent; the pelvis has 0."""
+        return rot.norm(self.offsets)[..., 0]
+
+    @property
+    def bone_axes(self):
+        """(..., 24, 3): unit direction of each bone at rest."""
+        return rot.normalize(self.offsets[..., list(BONE_CHILD), :])
+
+
 def _on_the_ground(joints: np.ndarray) -> np.ndarray:
     return joints - [0, joints[:, 1].min() - _SOLE_BELOW_TOE, 0]
 
@@ -151,3 +189,8 @@ def _tree_order() -> tuple[int, ...]:
 
 TREE_ORDER = _tree_order()
 """Joints 1..28, every parent before its children."""
+
+ANCESTRY = np.eye(NUM_JOINTS)
+"""(29, 29): row i is 1 at joint i and at every joint above it."""
+for _i in TREE_ORDER:
+    ANCESTRY[_i] += ANCESTRY[PARENTS[_i]]

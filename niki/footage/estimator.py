@@ -15,22 +15,6 @@ from .video import Frame
 Progress = Callable[[int], None]
 """Called with the number of frames looked at so far."""
 
-SIGMA_SCALE = 0.1
-"""Metres of standard error at which sigma is one half."""
-
-
-def sigma_from_metres(error):
-    """Standard error in metres [0, inf] -> sigma in [0, 1]: 0 exact, 1 unknown."""
-    error = np.asarray(error, float)
-    return np.where(np.isinf(error), 1.0, error / (np.where(np.isinf(error), 0, error) + SIGMA_SCALE))
-
-
-def metres_from_sigma(sigma):
-    """Inverse of :func:`sigma_from_metres`."""
-    sigma = np.asarray(sigma, float)
-    with np.errstate(divide="ignore"):
-        return SIGMA_SCALE * sigma / (1 - sigma)
-
 
 @dataclass
 class Estimate:

@@ -9,24 +9,16 @@ import numpy as np
 
 from ..errors import NikiError
 from ..skeleton import JOINTS, KINDS, NUM_JOINTS
+from ..uncertainty import sigma_from_metres
 from . import depth, hypotheses, landmarks
 from .blazepose import VARIANTS, BlazePose, Landmarks
+from .calibration import STANDARD_ERROR
 from .camera import Camera, solve_translation
-from .estimator import Estimate, Progress, sigma_from_metres
+from .estimator import Estimate, Progress
 from .people import Follower
 from .smoothing import whittaker
 from .video import Frame
 
-# Standard error in metres across (per axis) and along the view, hip-centred. Hips, knees, ankles,
-# shoulders, elbows and wrists: as scripts/evaluate_treadmill prints them for two calibrated views of
-# one man, rounded. The other joints are not measured there and are set by their neighbours.
-_ERROR = {
-    "pelvis": (0.01, 0.03), "hip": (0.01, 0.03), "spine1": (0.02, 0.05), "spine2": (0.02, 0.07),
-    "spine3": (0.025, 0.08), "neck": (0.025, 0.10), "collar": (0.025, 0.10), "head": (0.03, 0.12),
-    "head_top": (0.04, 0.13), "shoulder": (0.025, 0.11), "elbow": (0.03, 0.12),
-    "wrist": (0.035, 0.165), "hand": (0.045, 0.18), "middle_finger": (0.06, 0.20),
-    "knee": (0.02, 0.095), "ankle": (0.035, 0.095), "foot": (0.04, 0.10), "big_toe": (0.045, 0.11),
-}  # fmt: skip
 _MADE_FROM = {  # landmarks whose visibility speaks for a joint; the rest goes by the torso
     "shoulder": [11, 12], "elbow": [13, 14], "wrist": [15, 16], "hand": [17, 18],
     "middle_finger": [19, 20], "hip": [23, 24], "knee": [25, 26], "ankle": [27, 28],
@@ -152,7 +144,7 @@ def _keypoints(joints, point_pixels, camera: Camera) -> np.ndarray:
 def _sigma(visibility, agreement, pixels, camera: Camera) -> np.ndarray:
     """(T, 29, 2): the calibrated floor, raised where the joint is hidden, outside the picture, or
     where the crops disagree."""
-    error = np.array([_ERROR[kind] for kind in KINDS])
+    error = np.array([STANDARD_ERROR[kind] for kind in KINDS])
     factor = np.ones((len(visibility), NUM_JOINTS))
     for j, (name, kind) in enumerate(zip(JOINTS, KINDS, strict=True)):
         if kind in _MADE_FROM:

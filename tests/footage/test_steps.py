@@ -8,12 +8,12 @@ pytest.importorskip("scipy", reason="niki[capture] is not installed here")
 
 from niki.footage import depth, hypotheses, landmarks
 from niki.footage.camera import CAMERA_TO_LIBRARY, Camera, solve_translation
-from niki.footage.estimator import metres_from_sigma, sigma_from_metres
 from niki.footage.smoothing import whittaker
 from niki.footage.torso import INSIDE, torso_joints
 from niki.kinematics import forward_kinematics
 from niki.rotation import matrix_from_axis_angle
 from niki.skeleton import JOINTS
+from niki.uncertainty import metres_from_sigma, sigma_from_metres
 
 CAMERA = Camera.of((640, 480), 700.0)
 

@@ -1,0 +1,237 @@
+"""``niki eval ik``: every solver on every case, in one table, on people never trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from .. import rotation as rot
+from ..kinematics import analytic_ik, forward_kinematics
+from ..network import Network, observe
+from ..skeleton import KINDS
+from ..solver import Solver
+from ..training.mocap import Poses
+from ..uncertainty import KNOWN_BELOW
+from .cases import Case, Truth, apart, draw_truth, make_cases, noisy, scores
+
+SWEEP = (0, 2, 5, 10, 15, 20, 30, 40, 60, 80, 100)
+"""Millimetres of noise per axis."""
+_LENGTH_ERROR = 0.03
+_CONFIDENCE_BINS = 10
+
+Method = Callable[[Truth, Case], np.ndarray]
+"""Solves a case: rotations (N, 24, 3, 3)."""
+
+
+@dataclass
+class Report:
+    """What was measured.
+
+    Attributes:
+        poses, people: how many.
+        table: errors by method, case and column, as :func:`niki.evaluation.cases.scores` names them.
+        sweep: MPJPE in mm by method at each of ``SWEEP``.
+        forward: mm between the bare network's forward pass with zero error and kinematics, by network.
+        lengths: MPJPE in mm by case, with the bones' lengths known and 3 % wrong.
+        confidence: the error that is predicted and the one that is, mean mm of ten equal parts.
+        rank: Spearman's correlation of the two.
+    """
+
+    poses: int
+    people: int
+    table: dict[str, dict[str, dict[str, float]]]
+    sweep: dict[str, list[float]]
+    forward: dict[str, float]
+    lengths: dict[str, tuple[float, float]]
+    confidence: np.ndarray
+    rank: float
+
+
+def evaluate(held_out: Poses, solver: Solver, runs: dict[str, Network], count: int) -> Report:
+    """Measure ``solver``, the analytic solver and every network in ``runs``."""
+    truth = draw_truth(held_out, count)
+    cases = make_cases(truth)
+    methods = _methods(solver, runs)
+    table = {"input": {name: _input_scores(truth, case) for name, case in cases.items()}}
+    sweep = {}
+    for title, method in methods.items():
+        table[title] = {name: scores(truth, case, method(truth, case)) for name, case in cases.items()}
+        noise = [noisy(truth, np.random.default_rng(k), mm / 1000) for k, mm in enumerate(SWEEP)]
+        sweep[title] = [scores(truth, case, method(truth, case))["mpjpe"] for case in noise]
+    networks = {"NIKI": solver.network} | {n: net for n, net in runs.items() if net.spec.kind == "flow"}
+    predicted, actual = _predicted_and_actual(truth, cases, solver)
+    from scipy.stats import spearmanr
+
+    return Report(
+        len(truth.clip), len(np.unique(held_out.subjects[truth.clip])), table, sweep,
+        {name: _forward_error(truth, network) for name, network in networks.items()},
+        _length_errors(truth, cases, methods["NIKI"]),
+        _reliability(predicted, actual), float(spearmanr(predicted, actual).statistic),
+    )  # fmt: skip
+
+
+def _methods(solver: Solver, runs: dict[str, Network]) -> dict[str, Method]:
+    def with_solver(solver: Solver) -> Method:
+        return lambda truth, case: (
+            solver.inverse(case.joints, case.sigma, case.twist, truth.bodies, case.view).rotations
+        )
+
+    return {
+        "analytic": _analytic,
+        "NIKI": with_solver(solver),
+        "NIKI, network alone": with_solver(Solver(solver.network, blend=False, refine=False)),
+    } | {name: with_solver(Solver(network, blend=False, refine=False)) for name, network in runs.items()}
+
+
+def _analytic(truth: Truth, case: Case) -> np.ndarray:
+    """HybrIK's swing and twist; joints called unknown leave their bones at rest."""
+    unknown = (case.sigma >= KNOWN_BELOW).all(-1)[..., None]
+    return analytic_ik(np.where(unknown, np.nan, case.joints), truth.bodies, case.twist)
+
+
+def _input_scores(truth: Truth, case: Case) -> dict[str, float]:
+    """Errors of the joints themselves, pelvis on pelvis."""
+    error = case.joints - case.joints[:, :1] - truth.joints
+    size = np.linalg.norm(error, axis=-1) * 1000
+    hidden = size[case.hidden].mean() if case.hidden.any() else np.nan
+    seen = size[~case.hidden].mean()
+    nothing = {"pa": np.nan, "rotation": np.nan}
+    return {"mpjpe": size.mean(), "hidden": hidden, "seen": seen, **nothing, **apart(error, case.view)}
+
+
+def _forward_error(truth: Truth, network: Network) -> float:
+    """mm: joints of the network run forward from true poses with zero error, against kinematics."""
+    count = len(truth.joints)
+    zeros = np.zeros((count, 29))
+    observation = observe(
+        *(part.astype(np.float32) for part in (
+            truth.joints, np.zeros((count, 29, 2)), zeros[:, :3], truth.twist, np.ones((count, 23)))),
+        truth.bodies,
+    )  # fmt: skip
+    if network.spec.reference:
+        frame, wanted = np.broadcast_to(np.eye(3), (count, 3, 3)), truth.joints
+        observation = replace(observation, joints=truth.joints.astype(np.float32))
+    else:
+        frame, wanted = observation.frame, observation.joints
+    rotations = truth.rotations.copy()
+    rotations[:, 0] = rot.transpose(frame) @ rotations[:, 0]
+    pose = rot.sixd_from_matrix(rotations).reshape(count, -1).astype(np.float32)
+    joints = network.forward(pose, observation)[0]
+    return float(np.linalg.norm(joints - wanted, axis=-1).mean() * 1000)
+
+
+def _length_errors(truth: Truth, cases: dict[str, Case], method: Method) -> dict[str, tuple[float, float]]:
+    rng = np.random.default_rng(5)
+    kinds = sorted(set(KINDS))
+    wrong = 1 + _LENGTH_ERROR * rng.normal(size=(len(truth.offsets), len(kinds)))
+    wrong = wrong[:, [kinds.index(kind) for kind in KINDS]]
+    mistaken = replace(truth, offsets=truth.offsets * wrong[..., None])
+    return {
+        name: (
+            scores(truth, case, method(truth, case))["mpjpe"],
+            scores(mistaken, case, method(mistaken, case))["mpjpe"],
+        )
+        for name, case in cases.items()
+    }
+
+
+def _predicted_and_actual(truth: Truth, cases: dict[str, Case], solver: Solver):
+    """mm, of every joint but the pelvis in every case that has errors."""
+    predicted, actual = [], []
+    for name, case in cases.items():
+        if name.startswith("clean"):
+            continue
+        pose = solver.inverse(case.joints, case.sigma, case.twist, truth.bodies, case.view)
+        joints = forward_kinematics(pose.rotations, truth.bodies)[0]
+        predicted.append(pose.error[:, 1:].ravel() * 1000)
+        actual.append(np.linalg.norm(joints - truth.joints, axis=-1)[:, 1:].ravel() * 1000)
+    return np.concatenate(predicted), np.concatenate(actual)
+
+
+def _reliability(predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """(10, 2) mean predicted and actual error of tenths by predicted error."""
+    order = np.argsort(predicted)
+    return np.array(
+        [(predicted[p].mean(), actual[p].mean()) for p in np.array_split(order, _CONFIDENCE_BINS)]
+    )
+
+
+def as_markdown(report: Report) -> str:
+    """The report as tables."""
+    cases = list(report.table["input"])
+    lines = [
+        f"{report.poses} poses of {report.people} people never trained on. MPJPE / PA-MPJPE in mm / rotation in "
+        "degrees; joints that are hidden or not given in brackets.",
+        "",
+        "| | " + " | ".join(cases) + " |",
+        "|---" * (len(cases) + 1) + "|",
+    ]
+    for title, row in report.table.items():
+        lines.append(f"| {title} | " + " | ".join(_cell(row[case]) for case in cases) + " |")
+    lines += [
+        "",
+        "Detector errors, mm:",
+        "",
+        "| | all | across the view | along the view |",
+        "|---|---|---|---|",
+    ]
+    for title, row in report.table.items():
+        s = row["detector"]
+        lines.append(f"| {title} | {s['mpjpe']:.1f} | {s['across']:.1f} | {s['along']:.1f} |")
+    lines += [
+        "",
+        "Joints that are seen, mm:",
+        "",
+        "| | one limb occluded | 30-50 % occluded | 6 effectors |",
+        "|---|---|---|---|",
+    ]
+    for title, row in report.table.items():
+        seen = (row[case]["seen"] for case in ("one limb occluded", "30-50 % occluded", "6 effectors"))
+        lines.append(f"| {title} | " + " | ".join(f"{s:.1f}" for s in seen) + " |")
+    lines += ["", "Noise per axis (mm) against MPJPE (mm):", ""]
+    lines += ["| | " + " | ".join(str(mm) for mm in SWEEP) + " |", "|---" * (len(SWEEP) + 1) + "|"]
+    lines += [f"| {t} | " + " | ".join(f"{e:.1f}" for e in row) + " |" for t, row in report.sweep.items()]
+    lines += ["", "Forward with zero error against kinematics: "
+              + ", ".join(f"{name} {mm:.1f} mm" for name, mm in report.forward.items()) + "."]  # fmt: skip
+    lines += ["", "Bone lengths known and 3 % wrong, MPJPE of NIKI: "
+              + ", ".join(f"{name} {a:.1f} and {b:.1f}" for name, (a, b) in report.lengths.items()) + "."]  # fmt: skip
+    lines += [
+        "",
+        f"Error predicted against error found, mm, by tenths (Spearman's correlation {report.rank:.2f}):",
+        "",
+    ]
+    lines += ["| predicted | " + " | ".join(f"{p:.0f}" for p, _ in report.confidence) + " |",
+              "|---" * (len(report.confidence) + 1) + "|",
+              "| found | " + " | ".join(f"{a:.0f}" for _, a in report.confidence) + " |"]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _cell(s: dict[str, float]) -> str:
+    cell = f"{s['mpjpe']:.1f}"
+    if np.isfinite(s["pa"]):
+        cell += f" / {s['pa']:.1f} / {s['rotation']:.1f}"
+    return cell + (f" ({s['hidden']:.0f})" if np.isfinite(s["hidden"]) else "")
+
+
+def save_plot(report: Report, path: str | Path) -> None:
+    """The sweep, and the reliability of the predicted error, as a picture."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    for title, errors in report.sweep.items():
+        left.plot(SWEEP, errors, label=title, marker=".")
+    left.plot(SWEEP, [np.sqrt(2) * mm * np.sqrt(8 / np.pi) for mm in SWEEP], "k:", label="input")
+    left.set(xlabel="noise per axis (mm)", ylabel="MPJPE (mm)", title="Error against noise")
+    left.legend(fontsize=8)
+    most = report.confidence.max()
+    right.plot([0, most], [0, most], "k:")
+    right.plot(*report.confidence.T, marker="o")
+    right.set(xlabel="predicted error (mm)", ylabel="error found (mm)", title="Is the predicted error right?")
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)

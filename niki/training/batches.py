@@ -1,0 +1,183 @@
+"""Batches for training: poses, bodies, what is seen of them, and what the network should say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+
+from .. import rotation as rot
+from ..kinematics import forward_kinematics, swing_and_twist
+from ..network import Observation, observe
+from ..skeleton import Bodies
+from .augmentation import augmented
+from .bodies import mistaken, random_bodies
+from .corruption import KINDS_OF_CORRUPTION, Corrupted, Corrupter
+
+CHUNK = 2048  # poses made at once: many small tensor operations cost little each
+_CLUSTERS = 512
+
+
+@dataclass
+class Batch:
+    """N poses and observations of them, every frame of reference the observation's.
+
+    Attributes:
+        kind: (N,) index into ``KINDS_OF_CORRUPTION``.
+        observation: with noise. pose, swing: (N, 144) true, in 6D. joints: (N, 29, 3) true, pelvis
+            at the origin. offsets: (N, 29, 3) the bodies. hidden: (N, 29).
+        clean: the same poses seen without error. clean_pose, clean_swing: (N, 144).
+    """
+
+    kind: torch.Tensor
+    observation: Observation
+    pose: torch.Tensor
+    swing: torch.Tensor
+    joints: torch.Tensor
+    offsets: torch.Tensor
+    hidden: torch.Tensor
+    clean: Observation
+    clean_pose: torch.Tensor
+    clean_swing: torch.Tensor
+
+    @property
+    def bodies(self) -> Bodies:
+        """The proportions."""
+        return Bodies(self.offsets)
+
+    def part(self, rows: slice) -> Batch:
+        """Some of its rows."""
+        return _rows(self, rows)
+
+
+def _rows(value, rows):
+    if isinstance(value, torch.Tensor):
+        return value[rows]
+    return type(value)(*(_rows(getattr(value, f.name), rows) for f in fields(value)))
+
+
+class BatchMaker:
+    """An endless, seeded stream of batches.
+
+    Args:
+        rotations: (N, 24, 3, 3) float32, the poses.
+        mix: share of each kind of corruption, by name.
+        seed: same seed, same stream.
+        reference: keep the frame that joints are given in, as the published network does.
+    """
+
+    def __init__(self, rotations: np.ndarray, mix: dict[str, float], seed: int, reference: bool = False):
+        self._poses = torch.as_tensor(rotations)
+        self._shares = torch.tensor([float(mix[name]) for name in KINDS_OF_CORRUPTION])
+        self._generator = torch.Generator().manual_seed(seed)
+        self._corrupt = Corrupter(self._generator)
+        self._reference = reference
+        self._weights = _even_weights(self._poses)
+
+    def skip_to(self, chunk: int, seed: int) -> None:
+        """Go on as after ``chunk`` chunks: each has a seed of its own."""
+        self._generator.manual_seed(seed * 1_000_003 + chunk)
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Batches of ``size`` cut from one chunk."""
+        chunk = self.chunk(CHUNK)
+        for start in range(0, CHUNK - size + 1, size):
+            yield chunk.part(slice(start, start + size))
+
+    @torch.no_grad()
+    def chunk(self, count: int) -> Batch:
+        """``count`` new poses and observations."""
+        generator = self._generator
+        rotations = augmented(self._draw(count), self._draw(count), generator)
+        others = self._draw(count)
+        rotations[:, 0] = _turned(rotations[:, 0], generator)
+        others[:, 0] = _nearly(rotations[:, 0], generator)
+        bodies = random_bodies(count, generator)
+        joints, other_joints = (forward_kinematics(r, bodies)[0] for r in (rotations, others))
+        swing, twist = swing_and_twist(rotations, bodies)
+        kind = torch.multinomial(self._shares, count, replacement=True, generator=generator)
+        seen = self._corrupt(kind, joints, other_joints, twist)
+        mistake = 0.03 * torch.rand(count, generator=generator)
+        mistake = torch.where(torch.rand(count, generator=generator) < 0.4, mistake, 0.0)
+        measured = mistaken(bodies, mistake * (kind > 0), generator)
+        observation = self._observe(seen, measured)
+        clean = self._observe(self._unharmed(joints, twist), bodies)
+        pose, true_swing = (_in_frame(part, observation.frame) for part in (rotations, swing))
+        into = rot.transpose(observation.frame)[:, None]
+        return Batch(
+            kind, observation, pose, true_swing, rot.apply(into, joints), bodies.offsets, seen.hidden, clean,
+            *(_in_frame(part, clean.frame) for part in (rotations, swing)),
+        )  # fmt: skip
+
+    def _draw(self, count):
+        indices = torch.multinomial(self._weights, count, replacement=True, generator=self._generator)
+        return self._poses[indices].clone()
+
+    def _observe(self, seen: Corrupted, bodies) -> Observation:
+        observation = observe(seen.joints, seen.sigma, seen.view, seen.twist, seen.known, bodies)
+        if not self._reference:
+            return observation
+        unmoved = torch.eye(3).expand(len(seen.joints), 3, 3)
+        joints = seen.joints - seen.joints[:, :1]
+        return Observation(
+            joints,
+            seen.sigma,
+            seen.view,
+            seen.twist,
+            seen.known,
+            observation.lengths,
+            unmoved,
+            seen.joints[:, 0],
+        )
+
+    def _unharmed(self, joints, twist) -> Corrupted:
+        count = len(joints)
+        zeros = torch.zeros_like(joints)
+        known = (torch.rand(count, 1, generator=self._generator) < 0.7).float().expand(-1, 23)
+        return Corrupted(joints, zeros[..., :2], zeros[:, 0], twist, known, zeros[..., 0] > 0)
+
+
+def _in_frame(rotations, frame):
+    """Rotations with the root relative to ``frame``, in 6D: (N, 144)."""
+    rotations = torch.cat([rot.transpose(frame)[:, None] @ rotations[:, :1], rotations[:, 1:]], 1)
+    return rot.sixd_from_matrix(rotations).reshape(len(rotations), -1)
+
+
+def _turned(root, generator):
+    """Roots (N, 3, 3) turned about the vertical, and tilted some 10 degrees."""
+    count = len(root)
+    yaw = torch.zeros(count, 3)
+    yaw[:, 1] = 2 * np.pi * torch.rand(count, generator=generator)
+    tilt = 0.15 * torch.randn(count, 3, generator=generator)
+    return rot.matrix_from_axis_angle(yaw) @ rot.matrix_from_axis_angle(tilt) @ root
+
+
+def _nearly(root, generator):
+    """Roots (N, 3, 3) some 18 degrees off."""
+    return root @ rot.matrix_from_axis_angle(0.2 * torch.randn(len(root), 3, generator=generator))
+
+
+@torch.no_grad()
+def _even_weights(poses, seed: int = 0):
+    """(N,) chances that favour rare poses: the root of a frame's share in its cluster of like poses."""
+    generator = torch.Generator().manual_seed(seed)
+    features = poses[:, 1:22, :, :2].reshape(len(poses), -1)
+    picked = torch.randperm(len(poses), generator=generator)[:_CLUSTERS]
+    nearest = torch.cat([torch.cdist(part, features[picked]).argmin(1) for part in features.split(4096)])
+    return torch.bincount(nearest, minlength=_CLUSTERS)[nearest].float() ** -0.5
+
+
+def means(maker: BatchMaker, count: int = 20000) -> dict[str, np.ndarray]:
+    """What the network works around: mean 6D pose and swing, twist and joints of clean poses."""
+    made = [maker.chunk(CHUNK) for _ in range(-(-count // CHUNK))]
+    pose = torch.cat([chunk.clean_pose for chunk in made]).mean(0)
+    swing = torch.cat([chunk.clean_swing for chunk in made]).mean(0)
+    twist = torch.cat([chunk.clean.twist for chunk in made]).mean(0)
+    joints = torch.cat([chunk.clean.joints for chunk in made]).mean(0)
+    twist = twist / twist.norm(dim=-1, keepdim=True)
+    return {
+        "mean_pose": pose.numpy(), "mean_swing": swing.numpy(), "mean_twist": twist.reshape(-1).numpy(),
+        "mean_joints": joints.numpy(),
+    }  # fmt: skip

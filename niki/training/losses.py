@@ -1,0 +1,106 @@
+"""NIKI's losses (Li et al., CVPR 2023, section 3.4), each of which can be switched off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from .. import rotation as rot
+from ..kinematics import forward_kinematics
+from ..network import Network, Solution
+from ..skeleton import NUM_BONES, Bodies
+from .batches import Batch
+
+_SAMPLE = 96  # poses compared for independence: the kernel grows with their square
+
+
+@dataclass
+class LossWeights:
+    """Weight of each loss; 0 leaves it out.
+
+    Attributes:
+        pose: inverse from corrupted joints: rotations in 6D. joints: the same, where they put the
+            joints (metres). swing: the first stage's swing.
+        clean: inverse from exact joints, all three (the boundary, in this direction).
+        zero_error: latents of exact joints are zero.
+        forward: from true rotations and zero error to exact joints (the boundary, in the other).
+        independence: MMD between (pose, latents) and (true pose, normal noise).
+    """
+
+    pose: float = 6.0
+    joints: float = 3.0
+    swing: float = 3.0
+    clean: float = 1.0
+    zero_error: float = 0.1
+    forward: float = 1.0
+    independence: float = 0.05
+
+
+def losses(
+    network: Network, batch: Batch, weights: LossWeights, clean_share: int = 8
+) -> dict[str, torch.Tensor]:
+    """Each loss with its weight, by name.
+
+    Args:
+        clean_share: one in so many poses is used for the losses from exact joints.
+    """
+    solved = network.inverse(batch.observation)
+    parts = _inverse(solved, batch.pose, batch.swing, batch.joints, batch.bodies, weights)
+    if network.spec.kind == "regressor":
+        return parts
+    if weights.independence:
+        parts["independence"] = weights.independence * _independence(solved, batch.pose)
+    few = batch.part(slice(0, max(1, len(batch.kind) // clean_share)))
+    if weights.clean:
+        solved = network.inverse(few.clean)
+        joints = few.clean.joints - few.clean.joints[:, :1]
+        clean = _inverse(solved, few.clean_pose, few.clean_swing, joints, few.bodies, weights)
+        parts |= {f"clean_{name}": weights.clean * value for name, value in clean.items()}
+        if weights.zero_error:
+            parts["zero_error"] = weights.zero_error * (solved.latents**2).mean()
+    if weights.forward:
+        parts["forward"] = weights.forward * _forward(network, few)
+    return parts
+
+
+def _inverse(solved: Solution, pose, swing, joints, bodies: Bodies, weights: LossWeights) -> dict:
+    parts = {"pose": weights.pose * ((solved.pose - pose) ** 2).mean()}
+    if weights.joints:
+        rotations = rot.matrix_from_6d(solved.pose.reshape(-1, NUM_BONES, 6))
+        error = forward_kinematics(rotations, bodies)[0] - joints
+        parts["joints"] = weights.joints * error.abs().mean()
+    if weights.swing and solved.swing is not None:
+        parts["swing"] = weights.swing * ((solved.swing - swing) ** 2).mean()
+    return parts
+
+
+def _forward(network: Network, batch: Batch):
+    """From true rotations: joints, twist and swing as they are, padding zero."""
+    joints, twist, swing, padding = network.forward(batch.clean_pose, batch.clean)
+    exact = batch.clean
+    known = exact.known[..., None]
+    loss = 3 * (joints - exact.joints).abs().mean() + ((twist - exact.twist) ** 2 * known).mean()
+    if swing is not None:
+        loss = loss + ((swing - batch.clean_swing) ** 2).mean()
+    return loss + (padding**2).mean() if padding.shape[-1] else loss
+
+
+def _independence(solved: Solution, pose):
+    latents = solved.latents[:_SAMPLE]
+    noise = torch.randn_like(latents)
+    found = torch.cat([solved.pose[:_SAMPLE].detach(), latents], -1)
+    wanted = torch.cat([pose[:_SAMPLE], noise], -1)
+    return discrepancy(found, wanted) + discrepancy(latents, noise)
+
+
+def discrepancy(x, y):
+    """Maximum mean discrepancy (Gretton et al., 2012) of two samples (N, n), inverse multiquadric
+    kernels with a half, once and twice the median squared distance as bandwidths: with NIKI's
+    fixed ones nearly all pairs of so many dimensions are infinitely far apart."""
+    both = torch.cat([x, y]).float()
+    squared = torch.cdist(both, both) ** 2
+    median = squared.detach()[: len(x), len(x) :].median().clamp_min(1e-6)
+    kernel = sum(factor * median / (factor * median + squared) for factor in (0.5, 1.0, 2.0))
+    n = len(x)
+    return kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()

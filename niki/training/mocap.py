@@ -1,0 +1,182 @@
+"""The training set: an indexed folder of motion-capture archives -> poses on our skeleton."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import rotation as rot
+from ..errors import NikiError
+from ..files import writing
+from ..skeleton import JOINTS
+from .acclaim import read_amc, read_asf
+from .biovision import read_bvh
+from .exponential_map import read_exponential_maps
+from .recording import Recording
+from .refit import Refitted, refit
+
+RATE = 30.0  # frames a second that are kept
+HELD_OUT_PEOPLE = ("14", "27", "29", "55", "86", "131")
+"""CMU subjects that are never trained on: laughing, walks, a dance with whirls, jumps, kicks, punches,
+sitting, Michael Jackson's steps. Evaluation uses all their trials."""
+CORRUPT = ("01_12",)  # its left ankle flips by 180 degrees
+_READERS = ("acclaim", "biovision", "exponential_map", "mocap", "recording", "refit")
+_WRONG_ANKLE = np.radians(85)  # more than an ankle turns: the marker was lost
+
+
+@dataclass
+class Poses:
+    """N poses of many clips.
+
+    Attributes:
+        rotations: (N, 24, 3, 3) float32, parent-relative.
+        clip: (N,) index into ``names``, ``subjects``, ``sources`` and the next two.
+        lengths: (clips, 29) the person's bone lengths on our skeleton, metres.
+        residual: (clips, 29) mm, as in :class:`~niki.training.refit.Refitted`.
+    """
+
+    rotations: np.ndarray
+    clip: np.ndarray
+    names: np.ndarray
+    subjects: np.ndarray
+    sources: np.ndarray
+    lengths: np.ndarray
+    residual: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rotations)
+
+    def of_clips(self, wanted) -> Poses:
+        """Only the poses of clips where ``wanted`` (clips,) is true."""
+        keep = np.asarray(wanted)[self.clip]
+        clip = (np.cumsum(wanted) - 1)[self.clip[keep]]
+        parts = (self.names, self.subjects, self.sources, self.lengths, self.residual)
+        return Poses(self.rotations[keep], clip, *(part[wanted] for part in parts))
+
+    def split(self) -> tuple[Poses, Poses]:
+        """(training, held out): no person is in both."""
+        held_out = np.isin(self.subjects, HELD_OUT_PEOPLE)
+        return self.of_clips(~held_out), self.of_clips(held_out)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write as .npz, whole or not at all."""
+        with writing(path) as temporary, open(temporary, "wb") as stream:
+            np.savez(stream, **vars(self))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Poses:
+        """Read what :meth:`save` wrote."""
+        with np.load(path, allow_pickle=False) as archive:
+            return cls(**{name: archive[name] for name in archive.files})
+
+
+def load_archives(folder: str | os.PathLike, progress: Callable[[int, int], None] = lambda *_: None) -> Poses:
+    """Every clip that the folder's ``clips.csv`` keeps, in ``RATE`` frames a second.
+
+    Args:
+        folder: holds clips.csv and .tar.xz archives with the clips.
+        progress: called with clips done and clips expected.
+
+    Raises:
+        NikiError: no index there, or a clip that it lists is in no archive.
+    """
+    folder = Path(folder)
+    if not (folder / "clips.csv").is_file():
+        raise NikiError(f"There is no clips.csv in {folder}", "give the folder with the mocap archives")
+    with open(folder / "clips.csv", newline="") as stream:
+        kept = [row for row in csv.DictReader(stream) if row["dedupe_keep"] == "1"]
+    wanted = {row["path"]: row for row in kept if row["cmu"] not in CORRUPT}
+    clips = []
+    for archive in sorted(folder.glob("*.tar.xz")):
+        for path, recording in _recordings(archive, folder, wanted):
+            name = wanted[path]["cmu"] or Path(path).stem
+            clips.append((name, wanted[path]["cmu"].split("_")[0], wanted[path]["source"], refit(recording)))
+            progress(len(clips), len(wanted))
+    lacking = len(wanted) - len(clips)
+    if lacking:
+        raise NikiError(f"{lacking} of the clips in clips.csv are in no archive in {folder}")
+    return _collect(clips)
+
+
+def cached_archives(folder: str | os.PathLike, cache: str | os.PathLike) -> Poses:
+    """As :func:`load_archives`, kept in the folder ``cache`` until the archives or the readers change."""
+    index = Path(folder) / "clips.csv"
+    digest = hashlib.sha256(index.read_bytes() if index.is_file() else b"")
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        if source.stem in _READERS:
+            digest.update(source.read_bytes())
+    kept = Path(cache) / f"mocap-{digest.hexdigest()[:12]}.npz"
+    if not kept.is_file():
+        poses = load_archives(folder)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        poses.save(kept)
+    return Poses.load(kept)
+
+
+def load_bvh_folder(folder: str | os.PathLike) -> Poses:
+    """Every .bvh file under ``folder``, each taken for a person of its own.
+
+    Raises:
+        NikiError: there is none, or names the file that cannot be used and why.
+    """
+    paths = sorted(Path(folder).rglob("*.bvh"))
+    if not paths:
+        raise NikiError(f"There is no .bvh file in {folder}")
+    clips = []
+    for path in paths:
+        try:
+            recording = _thinned(read_bvh(path.read_text(encoding="latin-1")))
+            clips.append((path.stem, path.stem, Path(folder).name, refit(recording)))
+        except NikiError as error:
+            raise NikiError(f"{path}: {error.message}", error.hint) from None
+    return _collect(clips)
+
+
+def _collect(clips: list[tuple[str, str, str, Refitted]]) -> Poses:
+    names, subjects, sources, refitted = zip(*clips, strict=True)
+    rotations = np.concatenate([r.rotations for r in refitted]).astype(np.float32)
+    clip = np.repeat(np.arange(len(refitted)), [len(r.rotations) for r in refitted])
+    ankles = [JOINTS.index("left_ankle"), JOINTS.index("right_ankle")]
+    good = (rot.angle_between(np.eye(3, dtype=np.float32), rotations[:, ankles]) < _WRONG_ANKLE).all(1)
+    lengths = np.stack([r.body.bone_lengths for r in refitted])
+    residual = np.stack([r.residual for r in refitted])
+    labels = (np.array(names), np.array(subjects), np.array(sources))
+    return Poses(rotations[good], clip[good], *labels, lengths, residual)
+
+
+def _thinned(recording: Recording) -> Recording:
+    return recording.every(max(1, round(recording.rate / RATE)))
+
+
+def _recordings(archive: Path, folder: Path, wanted: dict) -> Iterator[tuple[str, Recording]]:
+    skeletons, motions = {}, []
+    exponential = next(iter(folder.glob("*_skeleton.json")), None)
+    with tarfile.open(archive, "r|xz") as tar:
+        for member in tar:
+            name = member.name.removeprefix("./")
+            path = next((p for p in (name, name.partition("/")[2]) if p in wanted), None)
+            if name.endswith(".asf"):
+                skeletons[_subject(name)] = read_asf(tar.extractfile(member).read().decode("latin-1"))
+            elif path and path not in {p for p, _ in motions}:
+                motions.append((path, tar.extractfile(member).read().decode("latin-1")))
+    for path, text in motions:
+        if path.endswith(".amc"):
+            recording = read_amc(text, skeletons[_subject(path)])
+        elif path.endswith(".bvh"):
+            recording = read_bvh(text)
+        else:
+            recording = read_exponential_maps(text, exponential.read_text())
+        if wanted[path]["source"] in ("francisco_cmu", "chaneyddtt_cmu"):
+            recording.rotations = recording.rotations[1:]  # an inserted T-pose
+        yield path, _thinned(recording)
+
+
+def _subject(path: str) -> str:
+    return Path(path).stem.replace("-", "_").split("_")[0]

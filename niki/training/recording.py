@@ -1,0 +1,69 @@
+"""Motion capture as recorded: any skeleton, its zero pose and its rotations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import rotation as rot
+
+
+@dataclass
+class Recording:
+    """T frames of a skeleton of n nodes, parents before children.
+
+    Attributes:
+        names: n node names; bone ends without a rotation of their own are ``NAME_end``.
+        parents: (n,) index of each node's parent, -1 for the root.
+        offsets: (n, 3) place of each node relative to its parent in the zero pose, metres.
+        rotations: (T, n, 3, 3) parent-relative, identity in the zero pose.
+        rate: frames per second.
+    """
+
+    names: list[str]
+    parents: np.ndarray
+    offsets: np.ndarray
+    rotations: np.ndarray
+    rate: float
+
+    def __len__(self) -> int:
+        return len(self.rotations)
+
+    def posed(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions (T, n, 3), root at zero, and world rotations (T, n, 3, 3)."""
+        world, positions = self.rotations.copy(), np.zeros(self.rotations.shape[:-1])
+        for i, parent in enumerate(self.parents):
+            if parent >= 0:
+                world[:, i] = world[:, parent] @ self.rotations[:, i]
+                positions[:, i] = positions[:, parent] + rot.apply(world[:, parent], self.offsets[i])
+        return positions, world
+
+    def zero_positions(self) -> np.ndarray:
+        """(n, 3): the zero pose, root at the origin."""
+        positions = np.zeros((len(self.names), 3))
+        for i, parent in enumerate(self.parents):
+            if parent >= 0:
+                positions[i] = positions[parent] + self.offsets[i]
+        return positions
+
+    def zeroed_at(self, frame: int) -> Recording:
+        """The same motion with the pose of ``frame`` as the zero pose."""
+        positions, world = (part[frame] for part in self.posed())
+        parents = np.maximum(self.parents, 0)
+        local = world[parents] @ self.rotations @ rot.transpose(world)
+        local[:, 0] = self.rotations[:, 0] @ world[0].T
+        return Recording(self.names, self.parents, positions - positions[parents], local, self.rate)
+
+    def every(self, step: int) -> Recording:
+        """Each ``step``-th frame."""
+        return Recording(self.names, self.parents, self.offsets, self.rotations[::step], self.rate / step)
+
+
+def rotation_from_euler(angles: np.ndarray, order: str) -> np.ndarray:
+    """Product, left to right, of turns about the axes in ``order`` ("ZYX"): (..., k) radians."""
+    product = np.eye(3)
+    for k, axis in enumerate(order.upper()):
+        unit = np.eye(3)["XYZ".index(axis)]
+        product = product @ rot.matrix_from_axis_angle(angles[..., k, None] * unit)
+    return product
