@@ -228,7 +228,7 @@ def _poses(folder: str):
         raise NikiError(f"There is no folder {folder}", "give one with motion capture: --data DIR")
     if (Path(folder) / "clips.csv").is_file():
         return cached_archives(folder, "build")
-    return load_bvh_folder(folder)
+    return load_bvh_folder(folder, lambda text: print(f"niki: {text}", file=sys.stderr))
 
 
 def _train(options) -> None:

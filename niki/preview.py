@@ -90,33 +90,54 @@ def _colour(name: str) -> tuple[int, int, int]:
 
 
 def save_contact_sheet(
-    motion_file: str | os.PathLike, footage_path: str | os.PathLike, path: str | os.PathLike, moments: int = 6
+    motion_files: dict[str, str | os.PathLike],
+    footage_path: str | os.PathLike,
+    path: str | os.PathLike,
+    moments: int = 6,
 ) -> None:
-    """Write a picture with three rows: footage, skeleton on it, rendered body; a column a moment.
+    """Write a picture, a column a moment: the footage, then for each motion two rows, its skeleton on
+    the footage and its body rendered, marked with its name.
+
+    Args:
+        motion_files: by name; all of the same footage and range.
 
     Raises:
         NikiError: as :func:`save_overlay`, or bpy is not installed.
     """
-    motion = Motion.load(motion_file)
-    chosen = np.unique(np.linspace(0, len(motion) - 1, moments + 2).round().astype(int)[1:-1])
-    shown, drawn = zip(*overlay_frames(motion, footage_path, chosen), strict=True)
+    motions = {name: Motion.load(file) for name, file in motion_files.items()}
+    first = next(iter(motions.values()))
+    chosen = np.unique(np.linspace(0, len(first) - 1, moments + 2).round().astype(int)[1:-1])
+    shown = [rgb for rgb, _ in overlay_frames(first, footage_path, chosen)]
     size = shown[0].shape[1::-1]
-    windows = _windows(pixels_in(motion, size)[chosen], size)
+    windows = _windows(pixels_in(first, size)[chosen], size)
+    rows = [("footage", shown)]
+    for name, motion in motions.items():
+        drawn = [drawing for _, drawing in overlay_frames(motion, footage_path, chosen)]
+        width = round(_CELL_WIDTH * size[0] / (windows[0, 2] - windows[0, 0]))
+        rows += [(name, drawn), (name, _rendered(motion_files[name], chosen, width))]
+    sheet = np.vstack([_row(name, images, windows, size) for name, images in rows])
+    with writing(path) as temporary:
+        cv2.imwrite(str(temporary), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+
+
+def _rendered(motion_file, moments: np.ndarray, width: int) -> list[np.ndarray]:
+    """The animated body as Blender renders it, through the footage's camera."""
     with tempfile.TemporaryDirectory() as folder:
         stills = run_job(
             "scene.render_stills",
             motion_file=str(Path(motion_file).resolve()),
-            indices=chosen.tolist(),
+            indices=moments.tolist(),
             folder=folder,
-            width=round(_CELL_WIDTH * size[0] / (windows[0, 2] - windows[0, 0])),
+            width=width,
         )
-        rendered = [cv2.cvtColor(cv2.imread(still), cv2.COLOR_BGR2RGB) for still in stills]
-    rows = [
-        np.hstack([_cut(image, window, size) for image, window in zip(row, windows, strict=True)])
-        for row in (shown, drawn, rendered)
-    ]
-    with writing(path) as temporary:
-        cv2.imwrite(str(temporary), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
+        return [cv2.cvtColor(cv2.imread(still), cv2.COLOR_BGR2RGB) for still in stills]
+
+
+def _row(name: str, images: list[np.ndarray], windows: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    row = np.hstack([_cut(image, window, size) for image, window in zip(images, windows, strict=True)])
+    for colour, thickness in (((20, 20, 20), 4), ((255, 255, 255), 1)):
+        cv2.putText(row, name, (10, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.6, colour, thickness, cv2.LINE_AA)
+    return row
 
 
 def _windows(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:

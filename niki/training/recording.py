@@ -47,13 +47,12 @@ class Recording:
                 positions[i] = positions[parent] + self.offsets[i]
         return positions
 
-    def zeroed_at(self, frame: int) -> Recording:
-        """The same motion with the pose of ``frame`` as the zero pose."""
-        positions, world = (part[frame] for part in self.posed())
-        parents = np.maximum(self.parents, 0)
-        local = world[parents] @ self.rotations @ rot.transpose(world)
+    def zeroed(self, world: np.ndarray) -> Recording:
+        """The same motion with the pose of world rotations ``world`` (n, 3, 3) as the zero pose."""
+        above = world[np.maximum(self.parents, 0)]
+        local = above @ self.rotations @ rot.transpose(world)
         local[:, 0] = self.rotations[:, 0] @ world[0].T
-        return Recording(self.names, self.parents, positions - positions[parents], local, self.rate)
+        return Recording(self.names, self.parents, rot.apply(above, self.offsets), local, self.rate)
 
     def every(self, step: int) -> Recording:
         """Each ``step``-th frame."""

@@ -119,15 +119,20 @@ class Refitted:
     rate: float
 
 
-def refit(recording: Recording) -> Refitted:
+def refit(recording: Recording, rest: np.ndarray | None = None) -> Refitted:
     """Turn ``recording`` into our rotations.
+
+    Args:
+        rest: (n, 3, 3) the rest pose, as :func:`best_rest` gives it; default: found here.
 
     Raises:
         NikiError: the bones' names are of no known convention, or no pose stands upright that could
             serve as rest pose.
     """
     bones = _bones(recording)
-    recording = _with_rest_pose(recording, bones)
+    rest = best_rest([recording]) if rest is None else rest
+    if rest is not None:
+        recording = recording.zeroed(rest)
     turn = _facing(recording.zero_positions(), bones)
     zero = recording.zero_positions() @ turn.T
     positions, world = recording.posed()
@@ -172,23 +177,31 @@ def _sources(recording: Recording, bones: dict[str, list[int]]) -> np.ndarray:
     return sources
 
 
-def _with_rest_pose(recording: Recording, bones) -> Recording:
-    """The recording; if its zero pose is no rest pose, zeroed at the frame most like one."""
-    zero = recording.zero_positions()
+def best_rest(recordings: list[Recording]) -> np.ndarray | None:
+    """Where the zero pose of recordings of one skeleton is no rest pose, (n, 3, 3) world rotations of
+    the frame among them that is most like one; None where the zero pose will do.
+
+    Raises:
+        NikiError: neither does any frame.
+    """
+    bones, zero = _bones(recordings[0]), recordings[0].zero_positions()
     up = rot.normalize(zero[bones["head"][0]] - zero[bones["pelvis"][0]])
     if _unrest(zero, bones, up) < _REST:
-        return recording
-    positions = recording.posed()[0]
-    spine = positions[:, bones["head"][0]] - positions[:, bones["pelvis"][0]]
-    up = np.eye(3)[1 + np.argmax(spine.mean(0)[1:])]  # Y or Z
-    unrest = _unrest(positions, bones, up)
-    best = int(np.argmin(unrest))
-    if unrest[best] > _REST:
+        return None
+    least, rest = _REST, None
+    for recording in recordings:
+        positions, world = recording.posed()
+        spine = positions[:, bones["head"][0]] - positions[:, bones["pelvis"][0]]
+        up = np.eye(3)[1 + np.argmax(spine.mean(0)[1:])]  # Y or Z
+        unrest = _unrest(positions, bones, up)
+        if unrest.min() < least:
+            least, rest = unrest.min(), world[np.argmin(unrest)]
+    if rest is None:
         raise NikiError(
             "Neither the zero pose nor any frame stands upright with straight limbs",
             "one such pose is needed to tell how the bones are turned at rest",
         )
-    return recording.zeroed_at(best)
+    return rest
 
 
 def _unrest(positions, bones, up) -> np.ndarray:

@@ -18,15 +18,36 @@ def describe(poses: Poses) -> str:
     lines = []
     for source in sorted(set(poses.sources.tolist())):
         part = poses.of_clips(poses.sources == source)
-        worst = np.nanmax(part.residual, axis=0)
-        joint = int(np.nanargmax(worst))
+        worst = np.nan_to_num(part.residual).max(0)
+        joint = int(worst.argmax())
         lines += [
             f"{source}: {len(part.names)} clips of {len(set(part.subjects.tolist()))} people,"
             f" {len(part):,} poses at {RATE:.0f} a second",
             f"  residual {np.nanmean(part.residual):.2f} mm on average, at most {worst[joint]:.1f} ({JOINTS[joint]})",
             "  twist in degrees, left and right: " + ", ".join(_twists(part)),
         ]
+    training, held_out = poses.split()
+    if len(training) and len(held_out):
+        lines.append("held out, with the median angle per joint to the nearest pose that is trained on:")
+        nearest = nearest_poses(held_out, training)
+        for clip, name in enumerate(held_out.names):
+            own = held_out.clip == clip
+            lines.append(f"  {name}: {own.sum()} poses, {np.median(nearest[own]):.1f} degrees")
     return "\n".join(lines) + "\n"
+
+
+def nearest_poses(poses: Poses, among: Poses) -> np.ndarray:
+    """(N,) root mean square angle per joint, in degrees, from each pose to the nearest of ``among``, the
+    pelvis left out: near zero where one recording is in both."""
+    columns = [part.rotations[:, 1:].reshape(len(part), -1) for part in (poses, among)]
+    squares = [(part**2).sum(1) for part in columns]
+    least = np.full(len(poses), np.inf)
+    for start in range(0, len(among), 4096):
+        rows = slice(start, start + 4096)
+        product = columns[0] @ columns[1][rows].T
+        least = np.minimum(least, (squares[0][:, None] + squares[1][rows] - 2 * product).min(1))
+    # Two rotations a small angle apart differ by the square root of two times it.
+    return np.degrees(np.sqrt(np.maximum(least, 0) / 2 / (poses.rotations.shape[1] - 1)))
 
 
 def _twists(poses: Poses) -> list[str]:

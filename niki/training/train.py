@@ -20,6 +20,7 @@ from ..files import writing
 from ..network import Network, NetworkSpec
 from ..solver import Solver
 from .batches import CHUNK, BatchMaker, means
+from .corruption import KINDS_OF_CORRUPTION
 from .error_head import train_error_head
 from .losses import LossWeights, losses
 from .mocap import Poses
@@ -30,7 +31,8 @@ _EVALUATED = 300  # held-out poses that progress is measured on
 
 @dataclass
 class Config:
-    """What to train and how. Read from TOML; ``network`` and ``losses`` are tables.
+    """What to train and how. Read from TOML; ``network``, ``losses`` and ``mix`` are tables. A file
+    may name another as ``base``, whose settings it then changes.
 
     Attributes:
         data: folder with the mocap archives, relative to the configuration.
@@ -38,20 +40,14 @@ class Config:
         steps, batch: how long, and how many poses a step. error_steps: how long, then, to learn what
             errors to expect. learning_rate: the highest; it warms up
             over ``warm_up`` steps and falls as a cosine to a hundredth.
-        mix: share of each kind of corruption.
+        mix: share of each kind of corruption (``KINDS_OF_CORRUPTION``).
         save_every, evaluate_every: in steps.
     """
 
     network: NetworkSpec = field(default_factory=NetworkSpec)
     losses: LossWeights = field(default_factory=LossWeights)
     mix: dict[str, float] = field(
-        default_factory=lambda: {
-            "clean": 0.12,
-            "noise": 0.22,
-            "detector": 0.26,
-            "occluded": 0.2,
-            "sparse": 0.2,
-        }
+        default_factory=lambda: dict(zip(KINDS_OF_CORRUPTION, (0.10, 0.20, 0.28, 0.20, 0.22), strict=True))
     )
     data: str = "../../../../shared/data/mocap"
     start: str = ""
@@ -70,12 +66,7 @@ class Config:
     @classmethod
     def read(cls, path: str | os.PathLike) -> Config:
         """Raises NikiError where the file cannot be read or has an unknown setting."""
-        try:
-            values = tomllib.loads(Path(path).read_text())
-        except OSError as error:
-            raise NikiError(f"{path} cannot be read: {error.strerror}") from None
-        except tomllib.TOMLDecodeError as error:
-            raise NikiError(f"{path} is not valid TOML: {error}") from None
+        values = _read_toml(Path(path))
         unknown = sorted(values.keys() - {f.name for f in fields(cls)})
         if unknown:
             raise NikiError(f"{path} has an unknown setting '{unknown[0]}'")
@@ -89,6 +80,18 @@ class Config:
         config.data = str((folder / config.data).resolve())
         config.start = str((folder / config.start).resolve()) if config.start else ""
         return config
+
+
+def _read_toml(path: Path) -> dict:
+    """The file's settings over those of the file that it names as ``base``."""
+    try:
+        values = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise NikiError(f"{path} cannot be read: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise NikiError(f"{path} is not valid TOML: {error}") from None
+    base = values.pop("base", None)
+    return (_read_toml(path.parent / base) if base else {}) | values
 
 
 class Training:

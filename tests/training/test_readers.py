@@ -14,8 +14,8 @@ from niki.training.acclaim import read_amc, read_asf
 from niki.training.biovision import read_bvh
 from niki.training.exponential_map import _NAMES, read_exponential_maps
 from niki.training.mocap import HELD_OUT_PEOPLE, Poses, load_archives, load_bvh_folder
-from niki.training.refit import refit
-from niki.training.report import describe
+from niki.training.refit import best_rest, refit
+from niki.training.report import describe, nearest_poses
 
 ASF = """
 :version 1.10
@@ -139,19 +139,37 @@ def test_a_rig_turned_to_z_up_and_with_arms_down_is_the_same_pose(tmp_path):
     np.testing.assert_allclose(turned, expected, atol=1e-6)
 
 
-def test_a_zero_pose_that_does_not_stand_is_replaced_by_a_frame_that_does(tmp_path, rng):
+def test_a_zero_pose_that_does_not_stand_is_replaced_by_a_frame_that_does(tmp_path):
     motion = some_motion(frames=5)
     motion.poses[3] = 0
     save_bvh(motion, tmp_path / "m.bvh")
     recording = read_bvh((tmp_path / "m.bvh").read_text(), unit=1.0)
     expected = refit(recording).rotations
-    crouched = recording.zeroed_at(4)
-    crouched.rotations[:, 0] = recording.rotations[:, 0] @ recording.rotations[4, 0].T
-    sitting = recording.rotations.copy()
-    sitting[0, [recording.names.index(n) for n in ("L_Hip", "R_Hip")]] = about([1, 0, 0], -110)
-    recording.rotations = sitting
-    shifted = refit(recording.zeroed_at(0)).rotations
-    assert np.degrees(rot.angle_between(shifted[1:], expected[1:]))[:, 1:].max() < 1e-3
+    curled = recording.rotations[0].copy()
+    for name in ("L_Hip", "R_Hip"):
+        curled[recording.names.index(name)] = about([1, 0, 0], -110)
+    recording.rotations[0] = curled
+    sitting = recording.zeroed(recording.posed()[1][0])
+    assert best_rest([recording]) is None
+    assert best_rest([sitting]) is not None
+    found = refit(sitting).rotations
+    assert np.degrees(rot.angle_between(found[1:], expected[1:])).max() < 1e-3
+
+
+def test_files_of_one_skeleton_share_the_rest_pose_that_one_of_them_shows(tmp_path):
+    motion = some_motion(frames=5)
+    motion.poses[3] = 0
+    save_bvh(motion, tmp_path / "m.bvh")
+    recording = read_bvh((tmp_path / "m.bvh").read_text(), unit=1.0)
+    for name in ("L_Hip", "R_Hip"):
+        recording.rotations[0, recording.names.index(name)] = about([1, 0, 0], -110)
+    sitting = recording.zeroed(recording.posed()[1][0])
+    without = sitting.every(1)
+    without.rotations = sitting.rotations[:1]
+    with pytest.raises(NikiError, match="Neither the zero pose nor any frame"):
+        refit(without)
+    rest = best_rest([without, sitting])
+    np.testing.assert_allclose(refit(without, rest).rotations, refit(sitting).rotations[:1], atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -175,10 +193,13 @@ def test_unknown_bone_names_are_listed(tmp_path):
     save_bvh(some_motion(frames=2), tmp_path / "m.bvh")
     text = (tmp_path / "m.bvh").read_text().replace("L_Knee", "LeftKneeBone")
     (tmp_path / "m.bvh").write_text(text)
-    with pytest.raises(NikiError, match="named in no known way") as raised:
-        load_bvh_folder(tmp_path)
-    assert "L_Knee" in raised.value.hint
-    assert "m.bvh" in raised.value.message
+    save_bvh(some_motion(frames=2), tmp_path / "good.bvh")
+    (tmp_path / "text.bvh").write_text("hello")
+    warnings = []
+    assert len(load_bvh_folder(tmp_path, warnings.append).names) == 1
+    assert "text.bvh is left out: This is not a .bvh file" in warnings[0]
+    assert "m.bvh" in warnings[1]
+    assert "L_Knee" in warnings[1]
 
 
 def test_exponential_maps_are_row_vectors(rng):
@@ -212,10 +233,22 @@ def test_no_person_is_in_training_and_held_out(rng, tmp_path):
     assert "3 clips of 3 people, 12 poses" in describe(poses)
 
 
+def test_a_recording_in_both_training_and_held_out_is_found(rng):
+    poses = some_poses(rng)
+    training, held_out = poses.split()
+    apart = nearest_poses(held_out, training)
+    assert apart.min() > 5
+    poses.rotations[4:8, 1:] = poses.rotations[:4, 1:]
+    np.testing.assert_allclose(nearest_poses(poses.split()[1], poses.split()[0]), 0, atol=0.05)
+    turn = rot.matrix_from_axis_angle(np.radians([3.0, 0, 0])).astype(np.float32)
+    poses.rotations[4:8, 1:] = poses.rotations[4:8, 1:] @ turn
+    np.testing.assert_allclose(nearest_poses(poses.split()[1], poses.split()[0]), 3, atol=0.1)
+
+
 def test_a_folder_without_an_index_is_refused(tmp_path):
     with pytest.raises(NikiError, match=r"no clips\.csv"):
         load_archives(tmp_path)
-    with pytest.raises(NikiError, match=r"no \.bvh file"):
+    with pytest.raises(NikiError, match=r"no \.bvh file that can be used"):
         load_bvh_folder(tmp_path)
 
 
