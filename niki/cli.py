@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     c.add_argument("--quiet", action="store_true", help="no progress bar")
 
     c = command("export-weights", _export_weights, "write a run's network for use")
-    c.add_argument("run", metavar="FOLDER", help="of the run")
+    c.add_argument("folder", help="of the run")
     c.add_argument("-o", "--output", required=True, metavar="WEIGHTS.npz")
 
     command("setup", _setup, "fetch and convert the BlazePose networks (once)")
@@ -242,7 +242,7 @@ def _export_weights(options) -> None:
     from .training.commands import export_weights
 
     check_writable(options.output)
-    export_weights(options.run, options.output)
+    export_weights(options.folder, options.output)
 
 
 def _setup(options) -> None:

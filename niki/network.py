@@ -21,7 +21,7 @@ from .errors import NikiError
 from .files import writing
 from .flow import Flow, FlowSpec
 from .layers import initial_plain_mlp, initial_residual_mlp, plain_mlp, residual_mlp
-from .skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS, Body
+from .skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS, Bodies, Body
 from .uncertainty import KNOWN_BELOW, metres_from_sigma
 
 POSE, TWIST, POINTS = 6 * NUM_BONES, 2 * (NUM_BONES - 1), 3 * NUM_JOINTS
@@ -76,7 +76,7 @@ class Observation:
     origin: np.ndarray
 
 
-def observe(joints, sigma, view, twist, known, body, rest_joints=None) -> Observation:
+def observe(joints, sigma, view, twist, known, body: Body | Bodies) -> Observation:
     """Joints in any frame -> observation in the body's own.
 
     The frame is that of the usual pose, laid over the joints by weighted least squares (Kabsch): a
@@ -85,13 +85,9 @@ def observe(joints, sigma, view, twist, known, body, rest_joints=None) -> Observ
 
     Args:
         joints, sigma, view, twist, known: as in :class:`Observation`, view in the joints' frame.
-        body: the proportions. rest_joints: (..., 29, 3) its rest pose, pelvis at the origin, where
-            the caller has it already.
+        body: the proportions.
     """
-    rest = rot.like(
-        body.rest_joints - body.pelvis[..., None, :] if rest_joints is None else rest_joints, joints
-    )
-    rest = rest + rot.like(USUAL_PLACE, joints)
+    rest = rot.like(body.rest_joints - body.pelvis[..., None, :], joints) + rot.like(USUAL_PLACE, joints)
     error = metres_from_sigma(rot.namespace(joints).clip(sigma, 0, 1 - 1e-6))
     variance = (2 * error[..., 0] ** 2 + error[..., 1] ** 2) / 3 + rot.like(USUAL_SPREAD**2, joints)
     weights = (1 / variance) / (1 / variance).sum(-1)[..., None]
@@ -272,8 +268,7 @@ class Network:
         """
         xp = rot.namespace(pose)
         if latents is None:
-            latents = rot.like(np.zeros(1), pose) + xp.zeros_like(pose[..., :1])
-            latents = xp.concatenate([latents] * self.latents, -1)
+            latents = _zeros(pose, self.latents)
         condition = self._condition(observation)
         y = pose - rot.like(self.weights["mean_pose"], pose)
         swing = None
@@ -354,9 +349,7 @@ class Network:
         given = xp.concatenate(features, -1)
         missing = width - given.shape[-1]
         before = 0 if self.spec.reference else POSE
-        zeros = xp.zeros_like(given[..., :1])
-        parts = [*[zeros] * before, given, *[zeros] * (missing - before)]
-        return xp.concatenate(parts, -1)
+        return xp.concatenate([_zeros(given, before), given, _zeros(given, missing - before)], -1)
 
     def _unpadded(self, x, spare):
         """Inverse of :meth:`_padded`: joints, and the rest (sigma as published counts with it)."""
@@ -373,8 +366,12 @@ class Network:
     def _with_twist(self, swing, twist):
         xp = rot.namespace(swing)
         missing = self._second.spec.width - POSE - TWIST
-        zeros = xp.zeros_like(swing[..., :1])
-        return xp.concatenate([swing, twist, *[zeros] * missing], -1)
+        return xp.concatenate([swing, twist, _zeros(swing, missing)], -1)
+
+
+def _zeros(reference, count: int):
+    """(..., count) zeros for ``reference`` (..., n)."""
+    return rot.like(np.zeros(count), reference) + rot.namespace(reference).zeros_like(reference[..., :1])
 
 
 def _flow_specs(spec: NetworkSpec) -> list[FlowSpec]:

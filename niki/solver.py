@@ -13,7 +13,7 @@ import numpy as np
 from . import rotation as rot
 from .errors import NikiError
 from .kinematics import analytic_ik, forward_kinematics, swing_and_twist
-from .network import Network, error_features, observe
+from .network import Network, Observation, error_features, observe
 from .refinement import refine
 from .skeleton import JOINTS, NUM_BONES, NUM_JOINTS, Bodies, Body
 from .uncertainty import KNOWN_BELOW, metres_from_sigma, sigma_from_metres
@@ -106,7 +106,6 @@ class Solver:
         )
         solution = self.network.inverse(observation)
         rotations = rot.matrix_from_6d(solution.pose.reshape(*joints.shape[:-2], NUM_BONES, 6)).astype(float)
-        error = self._expected_error(observation, rotations, body)
         rotations[..., 0, :, :] = observation.frame @ rotations[..., 0, :, :]
         translation = _placed(rotations, joints, sigma, body)
         if self._refine:
@@ -114,6 +113,7 @@ class Solver:
         if self._blend:
             rotations = _exact_where_certain(rotations, joints, sigma, twist, known, body)
             translation = _placed(rotations, joints, sigma, body)
+        error = self._expected_error(observation, rotations, body)
         swing, turned = swing_and_twist(rotations, body)
         return Pose(rotations, translation + middle, swing, turned, solution.latents, error)
 
@@ -121,14 +121,21 @@ class Solver:
         """(..., 29) metres; NaN with a network that has not learned to tell."""
         if "error.last.bias" not in self.network.weights:
             return np.full(rotations.shape[:-3] + (NUM_JOINTS,), np.nan)
-        solved = forward_kinematics(rotations.astype(np.float32), body)[0]
-        solved = solved - solved[..., :1, :]
-        logarithm = self.network.log_error(error_features(observation, solved)).astype(float)
+        features = result_features(observation, rotations, body)
+        logarithm = self.network.log_error(features).astype(float)
         return np.exp(np.clip(logarithm, *np.log(ERROR_RANGE)))
 
     def forward(self, pose: Pose, body: Body | Bodies | None = None) -> np.ndarray:
         """Pose -> joints (..., 29, 3), by kinematics."""
         return forward_kinematics(pose.rotations, body or Body.default(), pose.translation)[0]
+
+
+def result_features(observation: Observation, rotations, body: Body | Bodies):
+    """What the error of a result shows in: (..., ERROR_INPUTS). ``rotations`` in the frame in which the
+    observation's joints were given."""
+    placed = forward_kinematics(rotations, body)[0]
+    into = rot.transpose(observation.frame)[..., None, :, :]
+    return error_features(observation, rot.apply(into, placed - placed[..., :1, :]).astype(np.float32))
 
 
 @cache

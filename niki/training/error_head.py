@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 
 import numpy as np
 import torch
 
-from .. import rotation as rot
 from ..kinematics import forward_kinematics
 from ..layers import initial_residual_mlp
-from ..network import ERROR_INPUTS, Network, error_features
-from ..skeleton import NUM_BONES, NUM_JOINTS
-from .batches import BatchMaker
+from ..network import ERROR_INPUTS, Network, Observation
+from ..skeleton import NUM_JOINTS, Bodies
+from ..solver import Solver, result_features
+from .batches import CHUNK, Batch, BatchMaker
 
 HIDDEN, BLOCKS, BATCH = 192, 1, 512
 LEARNING_RATE = 2e-3
+MOST_CHUNKS = 60
+"""Chunks of solved poses to learn from, at most: solving takes longer than learning."""
 
 
 def train_error_head(
@@ -25,37 +28,56 @@ def train_error_head(
     seed: int,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Network:
-    """``network`` (numpy) with a head that predicts the mean error of each joint it solves.
+    """``network`` (numpy) with a head that predicts the mean error of each joint that the whole
+    solver makes of it, refinement and all.
 
     The loss is the negative log-likelihood of an exponential distribution, whose best parameter is
     the mean: the prediction is calibrated by construction on what it is trained on.
     """
-    weights = {n: torch.tensor(w) for n, w in network.weights.items() if not n.startswith("error.")}
-    frozen = Network(network.spec, weights)
+    if not steps:
+        return network
+    bare = Network(network.spec, {n: w for n, w in network.weights.items() if not n.startswith("error.")})
+    features, error = _examples(bare, maker, steps, seed, progress)
     rng = np.random.default_rng(seed)
     fresh = initial_residual_mlp("error", ERROR_INPUTS, HIDDEN, BLOCKS, NUM_JOINTS, rng)
     head = {n: torch.nn.Parameter(torch.tensor(w)) for n, w in fresh.items()}
     optimizer = torch.optim.AdamW(head.values(), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
-    learning = Network(network.spec, weights | head)
-    step = 0
-    while step < steps:
-        maker.skip_to(step, seed + 29)
-        for batch in maker.batches(BATCH):
-            if step == steps:
-                break
-            with torch.no_grad():
-                solution = frozen.inverse(batch.observation)
-                rotations = rot.matrix_from_6d(solution.pose.reshape(-1, NUM_BONES, 6))
-                solved = forward_kinematics(rotations, batch.bodies)[0]
-                error = (solved - batch.joints).norm(dim=-1).clamp_min(1e-4)
-                features = error_features(batch.observation, solved)
-            logarithm = learning.log_error(features)
-            loss = (logarithm + error * (-logarithm).exp()).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            step += 1
-        progress(step, steps)
-    return Network(network.spec, network.weights | {n: w.detach().numpy() for n, w in head.items()})
+    learning = Network(network.spec, bare.weights | head)
+    generator = torch.Generator().manual_seed(seed)
+    for step in range(steps):
+        rows = torch.randint(len(features), (BATCH,), generator=generator)
+        logarithm = learning.log_error(features[rows])
+        loss = (logarithm + error[rows] * (-logarithm).exp()).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        progress(step + 1, steps)
+    return Network(network.spec, bare.weights | {n: w.detach().numpy() for n, w in head.items()})
+
+
+def _examples(network: Network, maker: BatchMaker, steps: int, seed: int, progress):
+    """Features and errors (metres) of solved poses, new ones as long as there are steps for them."""
+    solver = Solver(network)
+    chunks = min(MOST_CHUNKS, -(-steps * BATCH // CHUNK))
+    found = []
+    for k in range(chunks):
+        maker.skip_to(k, seed + 29)
+        found.append(_solved(solver, maker.chunk(CHUNK)))
+        progress(k + 1, chunks)
+    return (torch.tensor(np.concatenate(part)) for part in zip(*found, strict=True))
+
+
+def _solved(solver: Solver, batch: Batch):
+    """What shows an error, and the error: (N, ERROR_INPUTS) and (N, 29)."""
+    seen = {f.name: getattr(batch.observation, f.name).numpy() for f in fields(Observation)}
+    seen = Observation(**seen | {"frame": np.eye(3)})  # rotations come in the joints' own frame
+    usual = np.linalg.norm(batch.offsets.numpy(), axis=-1)
+    measured = Bodies(batch.offsets.numpy() * (seen.lengths / np.where(usual > 0, usual, 1))[..., None])
+    twist = np.where(seen.known[..., None] > 0, seen.twist, np.nan)
+    rotations = solver.inverse(seen.joints, seen.sigma, twist, measured, seen.view).rotations
+    placed = forward_kinematics(rotations, measured)[0]
+    error = np.linalg.norm(placed - placed[:, :1] - batch.joints.numpy(), axis=-1)
+    features = result_features(seen, rotations, measured)
+    return features.astype(np.float32), np.maximum(error, 1e-4).astype(np.float32)

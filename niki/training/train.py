@@ -234,7 +234,7 @@ class Training:
 def evaluate(network: Network, held_out: Poses, count: int) -> dict[str, dict[str, float]]:
     """Scores of the bare network, no analytic part, on ``count`` held-out poses: by case."""
     truth = draw_truth(held_out, count)
-    solver = Solver(network, blend=False)
+    solver = Solver(network, blend=False, refine=False)
     return {
         name: scores(truth, case, solver.inverse(case.joints, case.sigma, case.twist, truth.bodies, case.view).rotations)
         for name, case in make_cases(truth).items()
