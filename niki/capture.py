@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,16 +13,18 @@ from . import rotation as rot
 from .errors import NikiError
 from .footage.camera import CAMERA_TO_LIBRARY, Camera
 from .footage.estimator import Estimate, JointEstimator, make_estimator
+from .footage.journal import Journal
 from .footage.landmarks import REST_HINTS
-from .footage.video import Footage
+from .footage.video import Footage, Frame
 from .kinematics import analytic_ik, forward_kinematics, swing_and_twist
 from .motion import Motion
 from .skeleton import JOINTS, KINDS, MIRROR, NUM_BONES, NUM_JOINTS, PARENTS, Body
 from .solver import WEIGHTS, Solver, weights_hash
 from .uncertainty import metres_from_sigma
 
-Progress = Callable[[int, int | None], None]
-"""Called with frames done and frames expected (None when the footage does not say)."""
+Progress = Callable[[str, int, int | None], None]
+"""Called with the stage, "reading" or "solving", frames done in it, and frames expected (None when the
+footage does not say)."""
 
 REPROJECTED = [
     JOINTS.index(f"{side}_{name}")
@@ -69,8 +71,10 @@ def capture(
     rate: float | None = None,
     focal: float | None = None,
     estimator: Callable[[], JointEstimator] = make_estimator,
-    progress: Progress = lambda done, expected: None,
+    progress: Progress = lambda stage, done, expected: None,
     solver: str = "niki",
+    journal: str | os.PathLike | None = None,
+    finish: bool = False,
 ) -> Captured:
     """Footage of a person -> their motion; frame N of the motion is frame N of the range.
 
@@ -81,6 +85,9 @@ def capture(
         focal: focal length in pixels; default assumed from the picture's size, and said so.
         estimator: makes the estimator, once the footage is known to be readable.
         solver: of ``SOLVERS``.
+        journal: a file to keep what is read of each frame in. Where an earlier capture of the same
+            left one, this one goes on where that was. It stays: delete it when the motion is safe.
+        finish: read no more frames, make do with those in the journal.
 
     Raises:
         NikiError: unreadable footage, an empty range, nobody in it.
@@ -88,9 +95,15 @@ def capture(
     footage = Footage(path, start, end, rate)
     camera = Camera.of(footage.size, focal)
     joint_estimator = estimator()
-    estimate = joint_estimator.estimate(
-        iter(footage), camera, footage.rate, lambda done: progress(done, footage.expected)
-    )
+    readings = Journal(journal, _settings(footage, joint_estimator), joint_estimator.width)
+    first = readings.numbers[-1] + 1 if readings.numbers else footage.start
+    if finish and not len(readings):
+        raise NikiError(f"No frame of {path} has been read yet: there is nothing to make a motion of")
+    with readings:
+        frames = () if finish else footage.read(first)
+        estimate = joint_estimator.estimate(
+            _watched(frames, readings, footage.expected, progress), readings, camera, footage.rate
+        )
     motion = motion_from_estimate(estimate, camera, footage.rate, solver)
     motion.footage = os.fspath(footage.file.resolve())
     motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {solver_name(solver)}"
@@ -104,6 +117,24 @@ def capture(
     if missing:
         warnings.append(f"{missing} of {len(estimate.seen)} frames show nobody and are bridged")
     return Captured(motion, estimate, camera, warnings)
+
+
+def _watched(frames: Iterable[Frame], readings: Journal, expected: int | None, progress: Progress):
+    """``frames``, with progress: each is read when the next is asked for."""
+    progress("reading", len(readings), expected)
+    for frame in frames:
+        yield frame
+        progress("reading", len(readings), expected)
+    progress("solving", 0, len(readings))
+
+
+def _settings(footage: Footage, estimator: JointEstimator) -> dict:
+    """What readings depend on: with other settings they are no use."""
+    stat = footage.file.stat()
+    return {
+        "footage": os.fspath(footage.file.resolve()), "bytes": stat.st_size, "changed": stat.st_mtime_ns,
+        "start": footage.start, "estimator": estimator.name,
+    }  # fmt: skip
 
 
 def motion_from_estimate(estimate: Estimate, camera: Camera, rate: float, solver: str = "niki") -> Motion:

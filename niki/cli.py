@@ -72,6 +72,18 @@ def _parser() -> argparse.ArgumentParser:
         choices=("niki", "hybrik"),
         help="the network, or analytic twist and swing (default: niki)",
     )
+    c.add_argument(
+        "--subject",
+        type=_point,
+        metavar="X,Y",
+        help="where the person to follow is first seen, in pixels (default: the largest)",
+    )
+    c.add_argument("--device", default="cpu", metavar="NAME", help="cpu, cuda or directml (default: cpu)")
+    c.add_argument(
+        "--finish",
+        action="store_true",
+        help="read no more frames: make a motion of those that a capture which was stopped has read",
+    )
     c.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
 
     c = command("preview", _preview, "draw a motion's skeleton on its footage")
@@ -126,6 +138,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _point(text: str) -> tuple[float, float]:
+    x, y = (float(part) for part in text.split(","))
+    return x, y
+
+
 def _capture(options) -> None:
     from .capture import capture, reprojection_error
     from .footage.estimator import make_estimator
@@ -133,6 +150,7 @@ def _capture(options) -> None:
     check_writable(options.output)
     if options.focal is not None and not options.focal > 0:
         raise NikiError(f"The focal length must be positive, not {options.focal}")
+    journal = Path(f"{options.output}.readings")
     with progress_bar("capturing", options.quiet) as show:
         captured = capture(
             options.footage,
@@ -140,11 +158,14 @@ def _capture(options) -> None:
             options.end,
             options.fps,
             options.focal,
-            lambda: make_estimator(options.estimator, options.quality),
-            show,
+            lambda: make_estimator(options.estimator, options.quality, options.subject, options.device),
+            lambda stage, done, total: show(done, total) if stage == "reading" else None,
             options.solver,
+            journal,
+            options.finish,
         )
     captured.motion.save(options.output)
+    journal.unlink(missing_ok=True)
     if not options.quiet:
         for warning in captured.warnings:
             print(f"niki: {warning}", file=sys.stderr)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .devices import session
 from .models import model_path
 
 NUM_LANDMARKS = 33
@@ -85,23 +86,40 @@ class Landmarks:
     presence: np.ndarray
     roi: Roi
 
+    @classmethod
+    def width(cls, variants: int) -> int:
+        """How many numbers :meth:`as_vector` gives for so many crops."""
+        return 4 + variants * (1 + NUM_LANDMARKS * 6)
+
+    def as_vector(self) -> np.ndarray:
+        """All of it in one row of numbers, exactly."""
+        roi = np.array([self.roi.x, self.roi.y, self.roi.side, self.roi.angle])
+        arrays = (self.presence, self.visibility, self.pixels, self.world)
+        return np.concatenate([roi, *(array.ravel() for array in arrays)])
+
+    @classmethod
+    def from_vector(cls, vector: np.ndarray) -> Landmarks:
+        """Inverse of :meth:`as_vector`."""
+        count = (len(vector) - 4) // (1 + NUM_LANDMARKS * 6)
+        sizes = np.cumsum([4, count, count * NUM_LANDMARKS, count * NUM_LANDMARKS * 2])
+        roi, presence, visibility, pixels, world = np.split(vector, sizes)
+        return cls(
+            pixels.reshape(count, NUM_LANDMARKS, 2),
+            world.reshape(count, NUM_LANDMARKS, 3),
+            visibility.reshape(count, NUM_LANDMARKS),
+            presence,
+            Roi(*map(float, roi)),
+        )
+
 
 class BlazePose:
-    """Both networks, loaded, on the CPU."""
+    """Both networks, loaded, on a device (:mod:`niki.footage.devices`)."""
 
-    def __init__(self, threads: int = 2):
-        import onnxruntime
+    def __init__(self, device: str = "cpu", threads: int = 2):
+        def load(name):
+            return session(model_path(name), device, threads)
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-
-        def session(name):
-            return onnxruntime.InferenceSession(
-                str(model_path(name)), options, providers=["CPUExecutionProvider"]
-            )
-
-        self._detector, self._landmarks = session("pose_detection"), session("pose_landmark_full")
+        self._detector, self._landmarks = load("pose_detection"), load("pose_landmark_full")
         self._anchors = _anchors()
 
     def detect(self, rgb: np.ndarray, threshold: float = 0.5) -> list[Roi]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,10 +10,8 @@ import numpy as np
 
 from ..errors import NikiError
 from .camera import Camera
+from .journal import Journal
 from .video import Frame
-
-Progress = Callable[[int], None]
-"""Called with the number of frames looked at so far."""
 
 
 @dataclass
@@ -40,12 +38,21 @@ class Estimate:
 
 
 class JointEstimator(Protocol):
-    """Turns frames into one person's joints."""
+    """Turns frames into one person's joints.
+
+    Attributes:
+        name: with what its readings depend on. width: numbers in a reading of one frame.
+    """
 
     name: str
+    width: int
 
-    def estimate(self, frames: Iterable[Frame], camera: Camera, rate: float, progress: Progress) -> Estimate:
-        """Raises NikiError when no frame shows a person."""
+    def estimate(self, frames: Iterable[Frame], journal: Journal, camera: Camera, rate: float) -> Estimate:
+        """Read ``frames``, which follow those in ``journal``, into it; estimate from all of them.
+
+        Raises:
+            NikiError: no frame shows a person.
+        """
         ...
 
 
@@ -53,8 +60,17 @@ QUALITIES = ("fast", "standard", "best")
 ESTIMATORS = ("blazepose",)
 
 
-def make_estimator(name: str = "blazepose", quality: str = "best") -> JointEstimator:
+def make_estimator(
+    name: str = "blazepose",
+    quality: str = "best",
+    subject: tuple[float, float] | None = None,
+    device: str = "cpu",
+) -> JointEstimator:
     """The estimator called ``name``.
+
+    Args:
+        quality: of ``QUALITIES``. subject: (x, y) pixels at which the person to follow is first
+            seen; default the largest. device: a name from :func:`~niki.footage.devices.devices`.
 
     Raises:
         NikiError: there is none of that name, or what it needs is not installed.
@@ -65,4 +81,4 @@ def make_estimator(name: str = "blazepose", quality: str = "best") -> JointEstim
         raise NikiError(f"There is no quality '{quality}'", f"choose from: {', '.join(QUALITIES)}")
     from .landmark_estimator import BlazePoseEstimator
 
-    return BlazePoseEstimator(quality)
+    return BlazePoseEstimator(quality, subject, device)

@@ -14,7 +14,8 @@ from . import depth, hypotheses, landmarks
 from .blazepose import VARIANTS, BlazePose, Landmarks
 from .calibration import STANDARD_ERROR
 from .camera import Camera, solve_translation
-from .estimator import Estimate, Progress
+from .estimator import Estimate
+from .journal import Journal
 from .people import Follower
 from .smoothing import whittaker
 from .video import Frame
@@ -32,28 +33,30 @@ _ACROSS_HZ, _DEPTH_HZ, _DISTANCE_HZ = 6.0, 3.0, 1.5
 class BlazePoseEstimator:
     """See ``JointEstimator``. Quality: how many crops are read per frame (``blazepose.VARIANTS``)."""
 
-    def __init__(self, quality: str = "best"):
-        self.name = f"blazepose:{quality}"
-        self._variants = VARIANTS[quality]
-        self._blazepose = BlazePose()
+    def __init__(
+        self, quality: str = "best", subject: tuple[float, float] | None = None, device: str = "cpu"
+    ):
+        self.name = f"blazepose:{quality}" + ("@{:.0f},{:.0f}".format(*subject) if subject else "")
+        self._variants, self._subject = VARIANTS[quality], subject
+        self.width = Landmarks.width(len(self._variants))
+        self._blazepose = BlazePose(device)
 
-    def estimate(
-        self, frames: Iterable[Frame], camera: Camera, rate: float, progress: Progress = lambda done: None
-    ) -> Estimate:
-        follower = Follower(self._blazepose, self._variants)
-        seen, numbers, times = [], [], []
+    def estimate(self, frames: Iterable[Frame], journal: Journal, camera: Camera, rate: float) -> Estimate:
+        follower = Follower(self._blazepose, self._variants, self._subject)
+        seen = [None if r is None else Landmarks.from_vector(r) for r in journal.readings]
+        for reading in seen:
+            follower.go_on_after(reading)
         for frame in frames:
-            seen.append(follower(frame.rgb))
-            numbers.append(frame.number)
-            times.append(frame.time)
-            progress(len(seen))
+            reading = follower(frame.rgb)
+            seen.append(reading)
+            journal.append(frame.number, frame.time, None if reading is None else reading.as_vector())
         found = np.array([s is not None for s in seen])
         if not found.any():
             raise NikiError("No person was found in the footage", "the whole body should be in view and lit")
         reading = _Reading.nothing(len(seen))
         for run in runs(found):
             reading.fill(run, [seen[t] for t in run])
-        return _estimate(reading, found, camera, rate, np.array(numbers), np.array(times))
+        return _estimate(reading, found, camera, rate, np.array(journal.numbers), np.array(journal.times))
 
 
 @dataclass

@@ -47,6 +47,12 @@ def model_path(name: str) -> Path:
     return path
 
 
+def check() -> None:
+    """Raises NikiError where a network has not been set up."""
+    for name in _MEMBERS:
+        model_path(name)
+
+
 def set_up() -> list[Path]:
     """Download and convert what is missing; quick when nothing is.
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from .blazepose import BlazePose, Landmarks, Roi, Variant
+from .video import Footage
 
 _TILE_FRACTIONS = (0.6, 0.4, 0.25)  # of the picture's longer side
 _SEARCH_EVERY_FRAME = 30  # lost frames searched one by one; after that every fifth
@@ -21,11 +22,26 @@ def find_people(blazepose: BlazePose, rgb: np.ndarray) -> list[Roi]:
     return _confirmed(blazepose, rgb, blazepose.detect(rgb))
 
 
+def people_at(path, frame: int) -> list[tuple[float, float, float, float]]:
+    """Everybody found in one frame of footage, largest first: left, top, right and bottom in pixels.
+
+    Raises:
+        NikiError: the footage cannot be read, or has no such frame.
+    """
+    rgb, blazepose = next(iter(Footage(path, frame, frame))).rgb, BlazePose()
+    found = _confirmed(blazepose, rgb, blazepose.detect(rgb) + _detect_small(blazepose, rgb))
+    people = [p for p in found if not any(_is_part_of(p, other) for other in found)]
+    return [(p.x - p.side / 2, p.y - p.side / 2, p.x + p.side / 2, p.y + p.side / 2) for p in people]
+
+
 def find_small_people(blazepose: BlazePose, rgb: np.ndarray) -> list[Roi]:
     """Squares around people, largest first, also those too small in the picture for the detector:
     it is asked in overlapping tiles."""
-    finds = [roi for fraction in _TILE_FRACTIONS for roi in _detect_in_tiles(blazepose, rgb, fraction)]
-    return _confirmed(blazepose, rgb, finds)
+    return _confirmed(blazepose, rgb, _detect_small(blazepose, rgb))
+
+
+def _detect_small(blazepose, rgb) -> list[Roi]:
+    return [roi for fraction in _TILE_FRACTIONS for roi in _detect_in_tiles(blazepose, rgb, fraction)]
 
 
 def _detect_in_tiles(blazepose, rgb, fraction) -> list[Roi]:
@@ -60,11 +76,23 @@ def _distance(a: Roi, b: Roi) -> float:
     return math.hypot(a.x - b.x, a.y - b.y) / max(min(a.side, b.side), 1e-6)
 
 
-class Follower:
-    """Follows one person, the largest at first, through frames given in order."""
+def _is_part_of(roi: Roi, whole: Roi) -> bool:
+    """A tile may show a hand or a head that is taken for somebody."""
+    inside = math.hypot(roi.x - whole.x, roi.y - whole.y) + roi.side / 2 < 0.8 * whole.side
+    return inside and roi.side < 0.35 * whole.side
 
-    def __init__(self, blazepose: BlazePose, variants: tuple[Variant, ...]):
-        self._blazepose, self._variants = blazepose, variants
+
+class Follower:
+    """Follows one person through frames given in order.
+
+    Args:
+        subject: (x, y) pixels in the frame where they are first seen; default the largest person.
+    """
+
+    def __init__(
+        self, blazepose: BlazePose, variants: tuple[Variant, ...], subject: tuple[float, float] | None = None
+    ):
+        self._blazepose, self._variants, self._subject = blazepose, variants, subject
         self._roi: Roi | None = None
         self._last: Roi | None = None
         self._lost = 0
@@ -76,12 +104,16 @@ class Follower:
         if seen is None and self._roi is not None:  # followed into nothing: search once more
             self._roi = None
             seen = self._look(rgb, self._search(rgb))
+        self.go_on_after(seen)
+        return seen
+
+    def go_on_after(self, seen: Landmarks | None) -> None:
+        """Take up where a frame ended in which ``seen`` was read of the person."""
         if seen is None:
             self._roi, self._lost = None, self._lost + 1
-            return None
-        self._roi = self._last = seen.roi
-        self._lost = 0
-        return seen
+        else:
+            self._roi = self._last = seen.roi
+            self._lost = 0
 
     def _look(self, rgb, roi) -> Landmarks | None:
         if roi is None:
@@ -100,10 +132,17 @@ class Follower:
         return None
 
     def _subject_among(self, people: list[Roi]) -> Roi | None:
+        if self._last is None and self._subject is not None:
+            return self._subject_at(self._subject, people)
         if self._last is None or self._lost > _FORGET_AFTER:
             return people[0] if people else None
         same = [roi for roi in people if self._same_person(roi, self._last)]
         return min(same, key=lambda roi: _distance(roi, self._last), default=None)
+
+    def _subject_at(self, point, people: list[Roi]) -> Roi | None:
+        away = {roi: math.hypot(roi.x - point[0], roi.y - point[1]) for roi in people}
+        near = [roi for roi in people if away[roi] < roi.side / 2]
+        return min(near, key=away.get, default=None)
 
     def _same_person(self, roi: Roi, before: Roi) -> bool:
         ratio = roi.side / before.side

@@ -74,14 +74,17 @@ class Footage:
         self.expected = None if total is None else stop - self.start
 
     def __iter__(self) -> Iterator[Frame]:
-        frames = self._read_images() if self._images else self._decode_video()
-        count = 0
+        return self.read(self.start)
+
+    def read(self, first: int) -> Iterator[Frame]:
+        """The range's frames from number ``first`` on."""
+        frames = self._read_images(first) if self._images else self._decode_video(first)
+        count = first - self.start
         for frame in frames:
             if self.end is not None and frame.number > self.end:
                 break
-            if frame.number >= self.start:
-                count += 1
-                yield frame
+            count += 1
+            yield frame
         if count == 0:
             raise NikiError(f"No frame of {self.path} could be decoded")
         if self.expected is not None and count < self.expected - 1:
@@ -89,9 +92,9 @@ class Footage:
                 f"{self.path.name} is cut short: {count} of {self.expected} frames could be decoded"
             )
 
-    def _read_images(self) -> Iterator[Frame]:
+    def _read_images(self, first: int) -> Iterator[Frame]:
         for number, path in enumerate(self._images):
-            if number >= self.start:
+            if number >= first:
                 rgb = _read_image(path)
                 if rgb.shape[1::-1] != self.size:
                     raise NikiError(f"{path} differs in size from the first image of the sequence")
@@ -119,7 +122,7 @@ class Footage:
             total = stream.frames or None
         return rate or own or _DEFAULT_SEQUENCE_RATE, (width, height), total
 
-    def _decode_video(self) -> Iterator[Frame]:
+    def _decode_video(self, first: int) -> Iterator[Frame]:
         with self._open() as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
@@ -127,7 +130,7 @@ class Footage:
             for number, frame in enumerate(_decoded(container, stream)):
                 time = number / self.rate if frame.pts is None else float(frame.pts * frame.time_base)
                 first_time = time if first_time is None else first_time
-                if number >= self.start:
+                if number >= first:
                     yield Frame(number, time - first_time, _upright(frame))
                 if self.end is not None and number >= self.end:
                     break
