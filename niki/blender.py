@@ -28,7 +28,7 @@ _PACKAGE = "niki_extension"
 
 
 def blender_module(name: str):
-    """The module ``niki_blender.<name>``; needs bpy.
+    """The module ``niki_blender.<name>``; most need bpy.
 
     The root is loaded as one package, as Blender loads it: ``niki_blender`` imports ``..niki``.
     """

@@ -1,0 +1,121 @@
+"""Which Python runs the worker: Blender's own with the wheels in the extension, or an environment of the
+user's, made here or elsewhere. No bpy."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..niki import wire
+from .worker import WorkerProcess
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The extension: holds ``niki``, and ``models`` where it was built with them."""
+
+_NOT_PASSED_ON = {"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "LD_PRELOAD"}
+_PACKAGES = {"onnxruntime": "ONNX Runtime", "cv2": "OpenCV", "av": "PyAV", "scipy": "SciPy"}
+_CHECK_LIMIT = 60.0  # seconds
+
+
+@dataclass
+class Runtime:
+    """A Python that the worker can run in.
+
+    Attributes:
+        python: its program. paths: folders that it finds modules in, beside its own.
+    """
+
+    python: str
+    paths: list[str] = field(default_factory=list)
+
+    def start(self, log: Path) -> WorkerProcess:
+        """A worker that logs to ``log``; OSError where it cannot be started."""
+        return WorkerProcess([self.python, "-m", "niki.worker"], self.environment(), log)
+
+    def environment(self) -> dict[str, str]:
+        """The worker's environment variables."""
+        kept = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
+        paths = os.pathsep.join([str(ROOT), *self.paths])
+        kept |= {
+            "PYTHONPATH": paths,
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONIOENCODING": "utf-8",
+            "PYTHONNOUSERSITE": "1",
+        }
+        if (ROOT / "models").is_dir():
+            kept["NIKI_MODELS"] = str(ROOT / "models")
+        return kept
+
+
+def own_runtime() -> Runtime:
+    """Blender's Python, with the folders that hold the extension's wheels."""
+    folders = [_folder_of(package) for package in _PACKAGES]
+    return Runtime(_blenders_python(), list(dict.fromkeys(f for f in folders if f)))
+
+
+def missing_packages() -> list[str]:
+    """What capture needs and Blender's Python does not find, by the names people know."""
+    return [title for package, title in _PACKAGES.items() if _folder_of(package) is None]
+
+
+def _folder_of(package: str) -> str | None:
+    """Where ``package`` would be imported from, without importing it."""
+    spec = importlib.util.find_spec(package)
+    return None if spec is None or spec.origin is None else str(Path(spec.origin).parent.parent)
+
+
+def _blenders_python() -> str:
+    if "python" in Path(sys.executable or "").name.lower():
+        return sys.executable
+    name = "python.exe" if os.name == "nt" else f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return str(Path(sys.prefix, "bin", name))
+
+
+class Check:
+    """Asks a runtime what it has, without waiting for it.
+
+    Args:
+        runtime: whom to ask. log: where what it prints goes.
+    """
+
+    def __init__(self, runtime: Runtime, log: Path):
+        self._until = time.monotonic() + _CHECK_LIMIT
+        self._worker: WorkerProcess | None = None
+        self._answer: dict | None = None
+        try:
+            self._worker = runtime.start(log)
+            self._worker.say(wire.request(1, "describe"))
+        except OSError as problem:
+            self._answer = {"missing": f"{runtime.python} cannot be started: {problem.strerror or problem}"}
+
+    def poll(self) -> dict | None:
+        """What the worker answers to ``describe``, with ``missing`` naming what stands in the way of
+        captures, if anything does; None as long as it thinks."""
+        if self._answer is None:
+            for kind, message in self._worker.heard(0.002):
+                if kind == "result" and isinstance(message["result"], dict):
+                    self._answer = message["result"]
+            if self._answer is None and not self._worker.alive:
+                self._answer = {"missing": self._worker.why_it_ended()}
+            if self._answer is None and time.monotonic() > self._until:
+                self._answer = {"missing": f"no answer within {_CHECK_LIMIT:.0f} seconds"}
+        if self._answer is not None:
+            self.end()
+        return self._answer
+
+    def end(self) -> None:
+        """Stop asking."""
+        if self._worker is not None:
+            self._worker.end()
+
+
+def described(answer: dict) -> str:
+    """What a check found, in a line for the user."""
+    if answer.get("missing"):
+        return str(answer["missing"])
+    devices = ", ".join(str(device.get("label")) for device in answer.get("devices", []))
+    return f"ready: {devices} (Python {answer.get('python')})"
