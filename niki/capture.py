@@ -101,16 +101,20 @@ def capture(
         raise NikiError(f"No frame of {path} has been read yet: there is nothing to make a motion of")
     with readings:
         frames = () if finish else footage.read(first)
-        estimate = joint_estimator.estimate(
-            _watched(frames, readings, footage.expected, progress), readings, camera, footage.rate
-        )
+        watched = _watched(frames, readings, footage.expected, progress)
+        try:
+            estimate = joint_estimator.estimate(watched, readings, camera, footage.rate)
+        except NikiError:
+            if not any(reading is not None for reading in readings.readings):
+                readings.delete()  # nothing to go on from
+            raise
     motion = motion_from_estimate(estimate, camera, footage.rate, solver)
     motion.footage = os.fspath(footage.file.resolve())
     motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {solver_name(solver)}"
     warnings = list(footage.warnings)
     if camera.assumed:
         warnings.append(
-            f"The focal length is assumed to be {camera.focal:.0f} px; give --focal if you know it:"
+            f"The focal length is assumed to be {camera.focal:.0f} px; give it if you know it:"
             " distances to the camera scale with it"
         )
     missing = int((~estimate.seen).sum())

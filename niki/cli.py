@@ -151,6 +151,8 @@ def _capture(options) -> None:
     if options.focal is not None and not options.focal > 0:
         raise NikiError(f"The focal length must be positive, not {options.focal}")
     journal = Path(f"{options.output}.readings")
+    if journal.is_file() and not options.quiet:
+        print(f"niki: going on where {journal} ends; delete it to begin anew", file=sys.stderr)
     with progress_bar("capturing", options.quiet) as show:
         captured = capture(
             options.footage,

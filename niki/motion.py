@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +131,34 @@ class Motion:
         in_camera = (joints - self.camera_pose[:3, 3]) @ self.camera_pose[:3, :3]
         image = in_camera @ self.camera.T
         return image[..., :2] / image[..., 2:]
+
+    def resampled(self, rate: float) -> Motion:
+        """The same motion at another frame rate: rotations turn evenly between frames (slerp),
+        places move evenly; what was estimated from the footage (joints, keypoints, frame numbers) is
+        the nearest frame's."""
+        count = max(1, round((len(self) - 1) * rate / self.mocap_framerate) + 1)
+        at = np.minimum(np.arange(count) * self.mocap_framerate / rate, len(self) - 1)
+        before = np.floor(at).astype(int)
+        after, t = np.minimum(before + 1, len(self) - 1), at - before
+        quaternions = rot.quaternion_from_matrix(self.rotations)
+        turned = rot.slerp(quaternions[before], quaternions[after], t[:, None, None])
+        nearest = np.where(t < 0.5, before, after)
+        sure = self.seen[before] & (self.seen[after] | (t < 1e-9))
+
+        def between(values):
+            return values[before] + t[:, None] * (values[after] - values[before])
+
+        return replace(
+            self,
+            poses=rot.axis_angle_from_matrix(rot.matrix_from_quaternion(turned)).reshape(count, 72),
+            trans=between(self.trans),
+            mocap_framerate=rate,
+            confidence=np.where(sure[:, None], between(self.confidence), 0.0),
+            times=between(self.times[:, None])[:, 0],
+            frames=self.frames[nearest],
+            joints=self.joints[nearest],
+            keypoints=self.keypoints[nearest],
+        )
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the file, whole or not at all.

@@ -3,32 +3,7 @@
 import bpy
 import numpy as np
 
-from ..niki.motion import Motion
-from ..niki.rotation import continuous_quaternions, quaternion_from_matrix
-from ..niki.skeleton import BONES
-from .armature import rest_orientations
-from .space import rotations_to_blender, to_blender
-
 _SLOTTED = hasattr(bpy.types, "ActionSlot")  # Blender 4.4 and later
-
-
-def bake_motion(
-    rig: bpy.types.Object, motion: Motion, frame_start: int = 1, name: str = ""
-) -> bpy.types.Action:
-    """Key every bone on every frame of ``motion`` in a new action, the rig's old one left as it is.
-
-    Frame ``i`` of the motion becomes scene frame ``frame_start + i``.
-    """
-    axes = rest_orientations(rig)
-    local = np.swapaxes(axes, -1, -2) @ rotations_to_blender(motion.rotations) @ axes
-    quaternions = continuous_quaternions(quaternion_from_matrix(local))
-    location = to_blender(motion.trans) @ axes[0]
-    action, owner = new_action(rig, name or rig.name)
-    frames = np.arange(frame_start, frame_start + len(motion), dtype=np.float32)
-    write_curves(owner, _path(BONES[0], "location"), BONES[0], frames, location)
-    for i, bone in enumerate(BONES):
-        write_curves(owner, _path(bone, "rotation_quaternion"), bone, frames, quaternions[:, i])
-    return action
 
 
 def new_action(rig: bpy.types.Object, name: str):
@@ -52,7 +27,7 @@ def fcurves_of(rig: bpy.types.Object):
     if not _SLOTTED:
         return data.action.fcurves
     bags = (s.channelbag(data.action_slot) for layer in data.action.layers for s in layer.strips)
-    return next(bag.fcurves for bag in bags if bag)
+    return next((bag.fcurves for bag in bags if bag), [])
 
 
 def write_curves(owner, path: str, group: str, frames: np.ndarray, values: np.ndarray) -> None:
@@ -72,5 +47,6 @@ def write_curves(owner, path: str, group: str, frames: np.ndarray, values: np.nd
         curve.update()
 
 
-def _path(bone: str, channel: str) -> str:
+def bone_path(bone: str, channel: str) -> str:
+    """Data path of a bone's channel."""
     return f'pose.bones["{bpy.utils.escape_identifier(bone)}"].{channel}'

@@ -8,7 +8,7 @@ from ..niki.skeleton import BONE_CHILD, BONES, PARENTS, Body
 from .space import to_blender
 
 _ARMS = ("Collar", "Shoulder", "Elbow", "Wrist", "Hand")
-_TAIL_TIP = 0.9  # of the way to the tip for hands, feet and head: a tip is skin, not a joint
+TAIL_TIP = 0.9  # of the way to the tip for hands, feet and head: a tip is skin, not a joint
 
 
 def create_armature(body: Body, name: str = "NIKI") -> bpy.types.Object:
@@ -28,7 +28,7 @@ def create_armature(body: Body, name: str = "NIKI") -> bpy.types.Object:
     for i, bone_name in enumerate(BONES):
         bone = armature.edit_bones.new(bone_name)
         bone.head = joints[i]
-        reach = _TAIL_TIP if BONE_CHILD[i] >= len(BONES) else 1.0
+        reach = TAIL_TIP if BONE_CHILD[i] >= len(BONES) else 1.0
         bone.tail = joints[i] + reach * (joints[BONE_CHILD[i]] - joints[i])
         bone.align_roll(Vector((0, 0, 1) if bone_name.endswith(_ARMS) else (0, -1, 0)))
         if PARENTS[i] >= 0:

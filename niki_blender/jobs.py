@@ -102,6 +102,7 @@ class Captures:
         self._identity = 0
         self._cancelled_at: float | None = None
         self._beat = 0.0
+        self._looked, self._found = -_HEARTBEAT * 2, []
 
     @property
     def log(self) -> Path:
@@ -150,23 +151,28 @@ class Captures:
     def forget(self, job: Job) -> None:
         """Take a capture that is over off the list; its folder stays only where it can be taken up."""
         self.jobs.remove(job)
+        with contextlib.suppress(OSError):
+            (job.folder / ALIVE).unlink(missing_ok=True)
+        self._looked = -2 * _HEARTBEAT
         if not (job.state in (FAILED, CANCELLED) and job.has_readings):
             job.discard()
 
     def unfinished(self) -> list[Job]:
-        """Captures with readings that no running Blender has on its list, newest first."""
+        """Captures with readings that no running Blender has on its list, newest first. Looked for
+        every two seconds at most: panels ask often."""
+        if time.monotonic() - self._looked > _HEARTBEAT:
+            self._looked, self._found = time.monotonic(), self._look()
         mine = {job.folder for job in self.jobs}
+        return [job for job in self._found if job.folder not in mine and job.has_readings]
+
+    def _look(self) -> list[Job]:
         found = []
         for file in sorted(self.folder.glob(f"*/{JOB}"), reverse=True):
             folder = file.parent
-            if folder in mine or time.time() - _changed(folder / ALIVE) < 5 * _HEARTBEAT:
+            if time.time() - _changed(folder / ALIVE) < 5 * _HEARTBEAT:
                 continue
-            try:
-                job = Job(folder, state=CANCELLED, **json.loads(file.read_text()))
-            except (OSError, ValueError, TypeError):
-                continue
-            if job.has_readings:
-                found.append(job)
+            with contextlib.suppress(OSError, ValueError, TypeError):
+                found.append(Job(folder, state=CANCELLED, **json.loads(file.read_text())))
         return found
 
     def tick(self) -> list[Job]:

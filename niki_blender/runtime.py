@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from ..niki import wire
@@ -57,6 +58,7 @@ def own_runtime() -> Runtime:
     return Runtime(_blenders_python(), list(dict.fromkeys(f for f in folders if f)))
 
 
+@cache
 def missing_packages() -> list[str]:
     """What capture needs and Blender's Python does not find, by the names people know."""
     return [title for package, title in _PACKAGES.items() if _folder_of(package) is None]

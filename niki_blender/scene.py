@@ -8,11 +8,12 @@ import numpy as np
 
 from ..niki.errors import NikiError
 from ..niki.motion import Motion
-from .animation import bake_motion
 from .armature import create_armature
+from .baking import bake_motion
 from .body import add_mannequin, add_skin, make_material
 from .footage import create_camera, show_behind
 from .mannequin import Skin
+from .placing import set_rate
 
 FRAME_START = 1
 _REGION_COLOURS = {"skin": (0.62, 0.40, 0.30, 1), "hair": (0.06, 0.04, 0.03, 1), "shirt": (0.10, 0.22, 0.42, 1),
@@ -32,7 +33,7 @@ def build_scene(motion: Motion, footage: str = "", skin_file: str = ""):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     scene.name = "NIKI"
-    _set_rate(scene, motion.mocap_framerate)
+    set_rate(scene, motion.mocap_framerate)
     scene.frame_start, scene.frame_end = FRAME_START, FRAME_START + len(motion) - 1
     rig = create_armature(motion.body)
     if skin_file:
@@ -92,11 +93,6 @@ def render_stills(
         bpy.ops.render.render(write_still=True)
         paths.append(path)
     return paths
-
-
-def _set_rate(scene: bpy.types.Scene, rate: float) -> None:
-    scene.render.fps = max(1, round(rate))
-    scene.render.fps_base = scene.render.fps / rate
 
 
 def _add_light(scene: bpy.types.Scene) -> None:

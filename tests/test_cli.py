@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import cv2
 import numpy as np
@@ -61,6 +62,30 @@ def test_capture_preview_info_and_export(tmp_path):
 def test_quiet_says_nothing(tmp_path):
     result = run("capture", SAMPLE, "-o", tmp_path / "m.npz", "--end", 3, "--quality", "fast", "--quiet")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_a_capture_that_was_stopped_goes_on_or_is_made_do_with(tmp_path):
+    motion, whole = tmp_path / "m.npz", tmp_path / "whole.npz"
+    capture = ["capture", SAMPLE, "--quality", "fast", "--end", 15]
+    assert run(*capture, "-o", whole).returncode == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "niki", *map(str, capture), "-o", motion], cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    readings = tmp_path / "m.npz.readings"
+    while process.poll() is None and not (readings.is_file() and readings.stat().st_size > 8000):
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    assert not motion.exists()
+    kept = readings.read_bytes()
+    assert run(*capture, "-o", motion, "--finish").returncode == 0
+    assert 0 < len(Motion.load(motion)) < 16
+    readings.write_bytes(kept)
+    result = run(*capture, "-o", motion)
+    assert "going on where" in result.stderr
+    np.testing.assert_array_equal(Motion.load(motion).poses, Motion.load(whole).poses)
+    assert not readings.exists()
+    refused(run(*capture, "-o", motion, "--finish"), "nothing to make a motion of")
 
 
 def test_footage_without_a_person(tmp_path):

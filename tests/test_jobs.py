@@ -96,6 +96,7 @@ def test_after_a_crash_of_blender_what_was_read_is_offered(captures, tmp_path):
     assert other.unfinished() == []  # a Blender that lives has it
     captures._worker.kill()
     (job.folder / jobs.ALIVE).unlink()
+    other = jobs.Captures(tmp_path, runtime.own_runtime().start)
     (offered,) = other.unfinished()
     assert (offered.title, offered.request) == (job.title, job.request)
     short = other.take_up(offered, finish=True)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from conftest import some_motion
 
+from niki import rotation as rot
 from niki.bvh import save_bvh
 from niki.errors import NikiError
 from niki.files import writing
@@ -86,3 +87,24 @@ def test_bvh_has_a_t_pose_rest_and_every_bone(tmp_path):
     rows = text.split("Frame Time:")[1].splitlines()[1:]
     assert len(rows) == len(motion)
     assert all(len(row.split()) == 3 + 24 * 3 for row in rows)
+
+
+def test_at_another_rate_it_passes_through_the_same_poses():
+    motion = some_motion(frames=9)
+    double = motion.resampled(60.0)
+    assert (len(double), double.mocap_framerate) == (17, 60.0)
+    np.testing.assert_allclose(double.solved_joints()[::2], motion.solved_joints(), atol=1e-9)
+    np.testing.assert_allclose(double.times, np.arange(17) / 60)
+    halfway = rot.angle_between(double.rotations[:-1:2], double.rotations[1::2])
+    np.testing.assert_allclose(
+        2 * halfway, rot.angle_between(motion.rotations[:-1], motion.rotations[1:]), atol=1e-6
+    )
+    back = double.resampled(30.0)
+    np.testing.assert_allclose(back.poses, motion.poses, atol=1e-9)
+
+
+def test_resampling_keeps_gaps_bridged():
+    sure = np.ones((6, 29))
+    sure[2] = 0
+    double = some_motion(frames=6, confidence=sure).resampled(60.0)
+    np.testing.assert_array_equal(np.flatnonzero(~double.seen), [3, 4, 5])

@@ -12,8 +12,12 @@ from niki.blender import blender_module, run_job
 from niki.bvh import save_bvh
 from niki.skeleton import BONES, PARENTS, Body
 
-animation, armature, body_module = (blender_module(n) for n in ("animation", "armature", "body"))
-footage, mannequin, scene, space = (blender_module(n) for n in ("footage", "mannequin", "scene", "space"))
+animation, armature, baking, body_module = (
+    blender_module(n) for n in ("animation", "armature", "baking", "body")
+)
+footage, mannequin, placing, scene, space = (
+    blender_module(n) for n in ("footage", "mannequin", "placing", "scene", "space")
+)
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +69,7 @@ def test_saved_file_opens_with_keys_that_put_every_joint_in_place(tmp_path):
     current = bpy.context.scene
     assert (current.frame_start, current.frame_end) == (1, 40)
     curves = animation.fcurves_of(rig)
-    assert len(curves) == 24 * 4 + 3
+    assert len(curves) == 24 * 5 + 3  # turns, confidence; the root moves
     assert all(c.group.name in BONES for c in curves)
     for curve in curves:
         assert [k.co[0] for k in curve.keyframe_points] == list(range(1, 41))
@@ -77,8 +81,8 @@ def test_saved_file_opens_with_keys_that_put_every_joint_in_place(tmp_path):
 
 def test_a_second_bake_leaves_the_first_action(body):
     rig = armature.create_armature(body)
-    first = animation.bake_motion(rig, some_motion(rest_joints=body.rest_joints))
-    second = animation.bake_motion(rig, some_motion(rest_joints=body.rest_joints, seed=9), frame_start=100)
+    first = baking.bake_motion(rig, some_motion(rest_joints=body.rest_joints))
+    second = baking.bake_motion(rig, some_motion(rest_joints=body.rest_joints, seed=9), frame_start=100)
     assert first != second
     assert first.use_fake_user
     assert rig.animation_data.action == second
@@ -136,7 +140,7 @@ def test_image_sequences_can_be_behind_the_camera(tmp_path):
 
 def test_scene_keeps_fractional_rates():
     for rate in (24, 24000 / 1001, 30000 / 1001, 59.94005994, 12.5, 50):
-        scene._set_rate(bpy.context.scene, rate)
+        placing.set_rate(bpy.context.scene, rate)
         render = bpy.context.scene.render
         assert render.fps / render.fps_base == pytest.approx(rate, rel=1e-6)
 

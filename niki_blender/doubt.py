@@ -1,0 +1,47 @@
+"""Operators of confidence: to the next and the last doubtful frame."""
+
+import bpy
+from bpy.props import EnumProperty
+
+from .confidence import doubtful_frames, has_confidence, next_doubtful
+
+
+class NIKI_OT_doubtful_frame(bpy.types.Operator):
+    """Go to where the capture begins to be unsure of a joint"""
+
+    bl_idname = "niki.doubtful_frame"
+    bl_label = "Doubtful Frame"
+    bl_options = {"REGISTER", "UNDO"}
+
+    direction: EnumProperty(
+        name="Direction",
+        items=(
+            ("NEXT", "Next", "After the current frame"),
+            ("PREVIOUS", "Previous", "Before the current frame"),
+        ),
+    )
+
+    @classmethod
+    def description(cls, context, properties):
+        which = "next" if properties.direction == "NEXT" else "previous"
+        return f"Go to the {which} frame where the capture begins to be unsure of a joint"
+
+    @classmethod
+    def poll(cls, context):
+        if not has_confidence(context.object):
+            cls.poll_message_set("Select an armature with a captured action")
+            return False
+        return True
+
+    def execute(self, context):
+        scene = context.scene
+        frames = doubtful_frames(context.object, scene.niki.threshold)
+        found = next_doubtful(frames, scene.frame_current_final, self.direction == "NEXT")
+        if found is None:
+            self.report({"INFO"}, "No more doubtful frames" if len(frames) else "No frame is doubtful")
+            return {"CANCELLED"}
+        scene.frame_set(int(found), subframe=found % 1)
+        return {"FINISHED"}
+
+
+CLASSES = (NIKI_OT_doubtful_frame,)

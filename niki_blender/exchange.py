@@ -1,0 +1,128 @@
+"""Motions in and out of Blender: NIKI's and AMASS's .npz."""
+
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
+from bpy_extras.io_utils import ExportHelper, ImportHelper
+
+from ..niki.amass import is_amass, load_amass, save_amass
+from ..niki.errors import NikiError
+from ..niki.motion import Motion
+from .placing import Placement, is_our_armature, place_motion
+from .sampling import sample_motion
+
+
+class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
+    """Load a motion of NIKI's, or SMPL, SMPL-H or SMPL-X poses as AMASS has them"""
+
+    bl_idname = "niki.import_motion"
+    bl_label = "Import Motion"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filename_ext = ".npz"
+    filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
+    frame_start: IntProperty(
+        name="Start Frame", default=1, description="Scene frame of the motion's first frame"
+    )
+    set_rate: BoolProperty(
+        name="Use Motion Frame Rate",
+        description="Give the scene the motion's frame rate; otherwise it is resampled",
+    )
+    onto_active: BoolProperty(
+        name="Onto Active Armature", description="Make it an action of the active armature, its own kept"
+    )
+    camera: BoolProperty(name="Camera", default=True, description="Make the camera of a captured motion")
+
+    def execute(self, context):
+        rig = context.object if self.onto_active and is_our_armature(context.object) else None
+        if self.onto_active and rig is None:
+            self.report({"ERROR"}, "The active object is no armature with SMPL's bones")
+            return {"CANCELLED"}
+        placement = Placement(
+            rig.name if rig else "", self.frame_start, self.set_rate, self.camera, self.camera
+        )
+        try:
+            motion = load_amass(self.filepath) if is_amass(self.filepath) else Motion.load(self.filepath)
+            made, warnings = place_motion(motion, Path(self.filepath).stem, placement)
+        except NikiError as problem:
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
+        for warning in warnings:
+            self.report({"WARNING"}, warning)
+        self.report({"INFO"}, f"{made.name}: {len(motion)} frames")
+        return {"FINISHED"}
+
+    def invoke(self, context, event):
+        if self.filepath and Path(self.filepath).is_file():  # dropped onto the window
+            return self.execute(context)
+        return super().invoke(context, event)
+
+
+class NIKI_OT_export_motion(bpy.types.Operator, ExportHelper):
+    """Save what the active armature does, as a motion of NIKI's or with AMASS's fields"""
+
+    bl_idname = "niki.export_motion"
+    bl_label = "Export Motion"
+
+    filename_ext = ".npz"
+    filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
+    layout: EnumProperty(
+        name="Layout",
+        items=(
+            ("NIKI", "NIKI", "Y up, with the skeleton and confidence"),
+            ("AMASS", "AMASS", "SMPL's 24 joints, Z up, without a skeleton"),
+        ),
+    )
+
+    @classmethod
+    def poll(cls, context):
+        if not is_our_armature(context.object):
+            cls.poll_message_set("Select an armature with SMPL's bones, such as a captured one")
+            return False
+        return True
+
+    def execute(self, context):
+        scene = context.scene
+        try:
+            motion = sample_motion(context.object, scene.frame_start, scene.frame_end)
+            (motion.save if self.layout == "NIKI" else lambda path: save_amass(motion, path))(self.filepath)
+        except NikiError as problem:
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{self.filepath}: {len(motion)} frames")
+        return {"FINISHED"}
+
+
+class NIKI_FH_motion(bpy.types.FileHandler):
+    """Drops motion files onto the 3D view."""
+
+    bl_idname = "NIKI_FH_motion"
+    bl_label = "Motion"
+    bl_import_operator = "niki.import_motion"
+    bl_file_extensions = ".npz"
+
+    @classmethod
+    def poll_drop(cls, context):
+        return context.area is not None and context.area.type == "VIEW_3D"
+
+
+def _draw_import(menu, context):
+    menu.layout.operator(NIKI_OT_import_motion.bl_idname, text="Motion, SMPL or NIKI (.npz)")
+
+
+def _draw_export(menu, context):
+    menu.layout.operator(NIKI_OT_export_motion.bl_idname, text="Motion, SMPL or NIKI (.npz)")
+
+
+CLASSES = (NIKI_OT_import_motion, NIKI_OT_export_motion, NIKI_FH_motion)
+
+
+def register():
+    bpy.types.TOPBAR_MT_file_import.append(_draw_import)
+    bpy.types.TOPBAR_MT_file_export.append(_draw_export)
+
+
+def unregister():
+    bpy.types.TOPBAR_MT_file_import.remove(_draw_import)
+    bpy.types.TOPBAR_MT_file_export.remove(_draw_export)

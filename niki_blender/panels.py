@@ -1,0 +1,186 @@
+"""What is drawn; no logic."""
+
+import bpy
+
+from . import background
+from .confidence import has_confidence
+from .jobs import CANCELLED, DONE, FAILED, RUNNING, WAITING, Job
+from .preferences import EXTENSION, why_not_ready
+from .sources import offered_source
+
+_STAGES = {"starting": "Starting", "loading": "Loading networks", "reading": "Reading", "solving": "Solving"}
+_ICONS = {WAITING: "TIME", RUNNING: "PLAY", DONE: "CHECKMARK", FAILED: "ERROR", CANCELLED: "X"}
+
+
+class _Panel:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "NIKI"
+
+
+class NIKI_PT_capture(_Panel, bpy.types.Panel):
+    """Footage in, motion out."""
+
+    bl_label = "Capture"
+
+    def draw(self, context):
+        layout, settings = self.layout, context.scene.niki
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        draw_not_ready(layout)
+        layout.row().prop(settings, "source", expand=True)
+        layout.prop(settings, {"FILE": "path", "CLIP": "clip", "STRIP": "strip"}[settings.source])
+        if offered_source(context) is not None and settings.source == "FILE" and not settings.path:
+            layout.operator("niki.use_active_footage", icon="EYEDROPPER")
+        row = layout.row(align=True, heading="Frames")
+        row.prop(settings, "use_range", text="")
+        part = row.row(align=True)
+        part.active = settings.use_range
+        part.prop(settings, "first", text="")
+        part.prop(settings, "last", text="")
+        row = layout.row(heading="Focal Length")
+        row.prop(settings, "use_focal", text="")
+        part = row.row()
+        part.active = settings.use_focal
+        part.prop(settings, "focal", text="")
+        row = layout.row(heading="Person At")
+        row.prop(settings, "use_subject", text="")
+        part = row.row(align=True)
+        part.active = settings.use_subject
+        part.prop(settings, "subject", text="")
+        layout.prop(settings, "quality")
+        column = layout.column()
+        column.scale_y = 1.6
+        column.operator("niki.capture", icon="ARMATURE_DATA")
+        draw_jobs(layout)
+
+
+class NIKI_PT_result(_Panel, bpy.types.Panel):
+    """Where the result goes."""
+
+    bl_label = "Result"
+    bl_parent_id = "NIKI_PT_capture"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        layout, settings = self.layout, context.scene.niki
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(settings, "armature")
+        layout.prop(settings, "frame_start")
+        layout.prop(settings, "set_rate")
+        layout.prop(settings, "camera")
+        part = layout.column()
+        part.active = settings.camera
+        part.prop(settings, "footage")
+        layout.prop(settings, "estimator")
+        layout.prop(settings, "solver")
+
+
+class NIKI_PT_confidence(_Panel, bpy.types.Panel):
+    """How sure the capture is."""
+
+    bl_label = "Confidence"
+
+    @classmethod
+    def poll(cls, context):
+        return has_confidence(context.object)
+
+    def draw(self, context):
+        layout, settings = self.layout, context.scene.niki
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(context.object.niki, "show_confidence")
+        layout.prop(settings, "threshold")
+        row = layout.row(align=True)
+        row.operator("niki.doubtful_frame", text="Previous", icon="TRIA_LEFT").direction = "PREVIOUS"
+        row.operator("niki.doubtful_frame", text="Next", icon="TRIA_RIGHT").direction = "NEXT"
+
+
+def draw_not_ready(layout):
+    """What stands in the way of captures, and the way to the preferences."""
+    problem = why_not_ready()
+    if problem:
+        box = layout.box()
+        box.alert = True
+        draw_text(box, problem, "ERROR")
+        box.operator("preferences.addon_show", text="Open Preferences").module = EXTENSION
+
+
+def draw_runtime(layout, chosen):
+    """The runtime's part of the preferences."""
+    layout.prop(chosen, "runtime")
+    if chosen.runtime == "ENVIRONMENT":
+        layout.prop(chosen, "python")
+        layout.prop(chosen, "device")
+    problem = why_not_ready()
+    draw_text(layout.column(), problem or "Ready to capture", "ERROR" if problem else "CHECKMARK")
+
+
+def draw_jobs(layout):
+    """The captures of this Blender, then those that others left unfinished."""
+    queue = background.captures()
+    for job in queue.jobs:
+        _draw_job(layout.box(), job)
+    for job in queue.unfinished():
+        box = layout.box()
+        draw_text(box, f"{job.title}: unfinished", "RECOVER_LAST")
+        _draw_take_up(box, job)
+
+
+def _draw_job(box, job: Job):
+    row = box.row()
+    row.label(text=job.title, icon=_ICONS[job.state])
+    if not job.over:
+        row.operator("niki.cancel_capture", text="", icon="CANCEL", emboss=False).job = job.folder.name
+    else:
+        row.operator("niki.dismiss_capture", text="", icon="X", emboss=False).job = job.folder.name
+    if job.state == RUNNING:
+        box.progress(factor=job.share, type="BAR", text=progress_text(job))
+    elif job.state == DONE:
+        box.operator("niki.import_capture", icon="IMPORT").job = job.folder.name
+    elif job.state in (FAILED, CANCELLED):
+        box.alert = job.state == FAILED
+        draw_text(box, job.message if job.state == FAILED else "Cancelled")
+        if job.hint:
+            draw_text(box, job.hint, "INFO")
+        if job.has_readings:
+            _draw_take_up(box, job)
+        if job.state == FAILED:
+            box.operator("niki.open_log", icon="TEXT")
+
+
+def _draw_take_up(box, job: Job):
+    row = box.row(align=True)
+    row.operator("niki.continue_capture", text="Continue", icon="PLAY").job = job.folder.name
+    operator = row.operator("niki.continue_capture", text="Import", icon="IMPORT")
+    operator.job, operator.finish = job.folder.name, True
+    operator = row.operator("niki.dismiss_capture", text="", icon="TRASH")
+    operator.job, operator.discard = job.folder.name, True
+
+
+def progress_text(job: Job) -> str:
+    """Stage, frames, speed and time left, in a line."""
+    text = _STAGES.get(job.stage, job.stage)
+    if job.stage != "reading":
+        return text
+    text += f" {job.frames}" + (f" of {job.total}" if job.total else "")
+    if job.fps > 0:
+        text += f", {job.fps:.1f} fps"
+    if job.seconds_left is not None:
+        minutes, seconds = divmod(round(job.seconds_left), 60)
+        text += f", {minutes}:{seconds:02d} left"
+    return text
+
+
+def draw_text(layout, text: str, icon: str = "NONE", width: int = 44):
+    """A text of any length in lines of about ``width`` letters."""
+    import textwrap
+
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for k, line in enumerate(textwrap.wrap(text, width)):
+        column.label(text=line, icon=icon if k == 0 else "BLANK1" if icon != "NONE" else "NONE")
+
+
+CLASSES = (NIKI_PT_capture, NIKI_PT_result, NIKI_PT_confidence)

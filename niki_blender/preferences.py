@@ -1,0 +1,92 @@
+"""The extension's preferences: what the worker runs in."""
+
+import tempfile
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, StringProperty
+
+from . import runtime
+
+EXTENSION = __package__.rpartition(".")[0]
+"""The name that Blender gives the extension."""
+
+
+class NIKI_AP_preferences(bpy.types.AddonPreferences):
+    """Runtime and device."""
+
+    bl_idname = EXTENSION
+
+    runtime: EnumProperty(
+        name="Run In",
+        items=(
+            ("OWN", "Blender's Python", "The packages that come with the extension, on the CPU"),
+            ("ENVIRONMENT", "Environment", "Another Python with niki's packages, such as one for a GPU"),
+        ),
+    )
+    python: StringProperty(name="Python", subtype="FILE_PATH", description="The environment's Python program")
+    device: EnumProperty(
+        name="Device",
+        items=(
+            ("cpu", "CPU", "Works everywhere"),
+            ("cuda", "CUDA", "An NVIDIA graphics card; needs an environment with onnxruntime-gpu"),
+            (
+                "directml",
+                "DirectML",
+                "Any graphics card on Windows; needs an environment with onnxruntime-directml",
+            ),
+        ),
+    )
+    import_at_once: BoolProperty(
+        name="Import When Done",
+        default=True,
+        description="Put a finished capture into the scene as soon as Blender is in Object Mode",
+    )
+
+    def draw(self, context):
+        from .panels import draw_runtime
+
+        layout = self.layout
+        layout.use_property_split = True
+        draw_runtime(layout, self)
+        layout.prop(self, "import_at_once")
+
+
+def preferences() -> NIKI_AP_preferences | None:
+    """The preferences, or None where the code does not run as an enabled extension (tests)."""
+    addon = bpy.context.preferences.addons.get(EXTENSION)
+    return addon.preferences if addon else None
+
+
+def chosen_runtime() -> runtime.Runtime:
+    """What the preferences say the worker runs in."""
+    chosen = preferences()
+    if chosen and chosen.runtime == "ENVIRONMENT":
+        return runtime.Runtime(bpy.path.abspath(chosen.python))
+    return runtime.own_runtime()
+
+
+def chosen_device() -> str:
+    """The device's name for the worker."""
+    chosen = preferences()
+    return chosen.device if chosen and chosen.runtime == "ENVIRONMENT" else "cpu"
+
+
+def why_not_ready() -> str:
+    """What stands in the way of captures, for the user; "" where nothing is known to."""
+    chosen = preferences()
+    if chosen and chosen.runtime == "ENVIRONMENT":
+        python = Path(bpy.path.abspath(chosen.python))
+        return "" if python.is_file() else "Choose the environment's Python in the preferences"
+    missing = runtime.missing_packages()
+    return f"{', '.join(missing)} is missing: install the zip for this system" if missing else ""
+
+
+def data_folder(name: str) -> Path:
+    """A folder of the extension's own for the user's files."""
+    try:
+        return Path(bpy.utils.extension_path_user(EXTENSION, path=name, create=True))
+    except ValueError:  # not run as an extension
+        folder = Path(tempfile.gettempdir(), "niki-blender", name)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder

@@ -1,0 +1,146 @@
+"""What is stored in the scene and on armatures."""
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from . import confidence
+from .placing import is_our_armature
+
+
+def _strips(scene: bpy.types.Scene):
+    """The sequencer's strips, whichever the API."""
+    editor = scene.sequence_editor
+    return () if editor is None else getattr(editor, "strips", None) or editor.sequences
+
+
+def footage_strips(scene: bpy.types.Scene) -> list:
+    """Strips that hold pictures: films and image sequences."""
+    return [strip for strip in _strips(scene) if strip.type in ("MOVIE", "IMAGE")]
+
+
+_listed: list = []  # Blender does not keep an enum's texts alive
+
+
+def _strip_items(settings, context):
+    _listed[:] = [(strip.name, strip.name, "") for strip in footage_strips(context.scene)]
+    return _listed or [("", "No strips", "The sequencer has no film and no image sequence")]
+
+
+class NIKI_PG_capture(bpy.types.PropertyGroup):
+    """Settings of the next capture, in a scene."""
+
+    source: EnumProperty(
+        name="Footage From",
+        items=(
+            ("FILE", "File", "A video file, or one image of a numbered sequence"),
+            ("CLIP", "Movie Clip", "A movie clip of this file"),
+            ("STRIP", "Strip", "A strip of the sequencer"),
+        ),
+    )
+    path: StringProperty(
+        name="File", subtype="FILE_PATH", description="A video, or one image of a numbered sequence"
+    )
+    clip: PointerProperty(name="Clip", type=bpy.types.MovieClip, description="Footage of a person")
+    strip: EnumProperty(name="Strip", items=_strip_items, description="Footage of a person")
+    use_range: BoolProperty(name="Frame Range", description="Capture a part of the footage")
+    first: IntProperty(
+        name="First", min=0, description="First frame of the footage to capture, counted from 0"
+    )
+    last: IntProperty(name="Last", min=0, default=100, description="Last frame of the footage to capture")
+    use_focal: BoolProperty(
+        name="Focal Length",
+        description="Give the lens, where it is known: distances to the camera scale with it",
+    )
+    focal: FloatProperty(
+        name="Focal Length", min=1.0, default=1000.0, subtype="PIXEL", description="In pixels of the footage"
+    )
+    use_subject: BoolProperty(
+        name="Choose Person", description="Follow a person that you choose, not the largest"
+    )
+    subject: FloatVectorProperty(name="Person", size=2, description="Where the person is at first, in pixels")
+    estimator: EnumProperty(
+        name="Estimator", items=(("blazepose", "BlazePose", "Joints from BlazePose GHUM"),)
+    )
+    quality: EnumProperty(
+        name="Quality",
+        default="best",
+        items=(
+            ("fast", "Fast", "Read one crop of each frame"),
+            ("standard", "Standard", "Read four crops of each frame"),
+            ("best", "Best", "Read ten crops of each frame; steadiest"),
+        ),
+    )
+    solver: EnumProperty(
+        name="Solver",
+        items=(
+            ("niki", "NIKI", "The network: plausible where joints are hidden"),
+            ("hybrik", "Analytic", "Twist and swing alone: meets the joints as they were read"),
+        ),
+    )
+    armature: PointerProperty(
+        name="Armature",
+        type=bpy.types.Object,
+        poll=lambda self, candidate: is_our_armature(candidate),
+        description="Animate this armature, its actions so far kept; a new one where none is given",
+    )
+    frame_start: IntProperty(
+        name="Start Frame", default=1, description="Scene frame of the first captured frame"
+    )
+    set_rate: BoolProperty(
+        name="Use Footage Frame Rate",
+        default=True,
+        description="Give the scene the footage's frame rate; otherwise the motion is resampled to the scene's",
+    )
+    camera: BoolProperty(
+        name="Camera", default=True, description="Make the camera that the footage was taken with"
+    )
+    footage: BoolProperty(
+        name="Footage Behind", default=True, description="Show the footage behind the camera"
+    )
+    threshold: FloatProperty(
+        name="Doubtful Below",
+        min=0.0,
+        max=1.0,
+        default=0.45,
+        subtype="FACTOR",
+        description="Frames are doubtful where a joint's confidence is lower",
+    )
+
+
+def _show_confidence_changed(armature, context):
+    rig = armature.id_data
+    if armature.show_confidence:
+        confidence.colour_bones(rig, context.scene.frame_current_final)
+    else:
+        confidence.uncolour_bones(rig)
+
+
+class NIKI_PG_armature(bpy.types.PropertyGroup):
+    """On an armature."""
+
+    show_confidence: BoolProperty(
+        name="Colour Bones by Confidence",
+        update=_show_confidence_changed,
+        description="Green where the capture is sure of a joint, red where it is not, frame by frame",
+    )
+
+
+CLASSES = (NIKI_PG_capture, NIKI_PG_armature)
+
+
+def register():
+    bpy.types.Scene.niki = PointerProperty(type=NIKI_PG_capture)
+    bpy.types.Object.niki = PointerProperty(type=NIKI_PG_armature)
+
+
+def unregister():
+    del bpy.types.Scene.niki
+    del bpy.types.Object.niki

@@ -1,0 +1,27 @@
+"""What Blender is told of when the extension is enabled, and told to forget when it is disabled."""
+
+import bpy
+
+from . import background, capture, confidence, doubt, exchange, panels, preferences, properties
+
+_CLASSES = (
+    *properties.CLASSES, preferences.NIKI_AP_preferences, *capture.CLASSES, *doubt.CLASSES, *exchange.CLASSES,
+    *panels.CLASSES,
+)  # fmt: skip
+_MODULES = (properties, background, exchange)
+
+
+def register():
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    for module in _MODULES:
+        module.register()
+    bpy.app.handlers.frame_change_post.append(confidence.follow_frame)
+
+
+def unregister():
+    bpy.app.handlers.frame_change_post.remove(confidence.follow_frame)
+    for module in reversed(_MODULES):
+        module.unregister()
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

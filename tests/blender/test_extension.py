@@ -1,0 +1,281 @@
+"""The extension as Blender runs it: registered, capturing in the background, importing. No window."""
+
+import time
+
+import numpy as np
+import pytest
+from conftest import ROOT, some_motion
+
+bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
+
+from niki.blender import blender_module
+from niki.motion import Motion
+from niki.rotation import angle_between
+from niki.skeleton import BONES
+
+background, confidence, placing, preferences, registration, sampling, sources, space = (
+    blender_module(n)
+    for n in (
+        "background",
+        "confidence",
+        "placing",
+        "preferences",
+        "registration",
+        "sampling",
+        "sources",
+        "space",
+    )
+)
+SAMPLE = ROOT / "samples/sample.mp4"
+
+
+@pytest.fixture(autouse=True)
+def extension(tmp_path, monkeypatch):
+    """Registered in an empty file, its data in a folder of the test's."""
+    monkeypatch.setattr(background, "data_folder", lambda name: tmp_path)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    registration.register()
+    yield
+    registration.unregister()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+def settings(**changes):
+    values = {"path": str(SAMPLE), "use_range": True, "last": 9, "quality": "fast"} | changes
+    for name, value in values.items():
+        setattr(bpy.context.scene.niki, name, value)
+
+
+def run(until=lambda: False, limit=90):
+    """What the timer would do: until ``until()``, or there is nothing left to do."""
+    started = time.monotonic()
+    while not until() and background._tick() is not None:
+        assert time.monotonic() - started < limit
+        time.sleep(0.01)
+
+
+def armatures():
+    return [o for o in bpy.data.objects if o.type == "ARMATURE"]
+
+
+def names_left():
+    return {n for n in dir(bpy.types) if "NIKI" in n} | {n for n in dir(bpy.ops.niki)}
+
+
+def test_registered_and_unregistered_fifty_times_it_leaves_nothing():
+    registration.unregister()
+    handlers = [len(getattr(bpy.app.handlers, n)) for n in ("load_pre", "frame_change_post")]
+    for _ in range(50):
+        registration.register()
+        assert hasattr(bpy.context.scene, "niki")
+        registration.unregister()
+        assert names_left() == set()
+        assert not hasattr(bpy.context.scene, "niki")
+        assert not bpy.app.timers.is_registered(background._tick)
+        assert [len(getattr(bpy.app.handlers, n)) for n in ("load_pre", "frame_change_post")] == handlers
+    registration.register()
+
+
+needs_capture = pytest.mark.skipif(
+    bool(preferences.why_not_ready()), reason="niki[capture] is not installed beside this bpy"
+)
+
+
+@needs_capture
+def test_a_capture_ends_with_an_armature_that_moves_over_its_footage():
+    settings()
+    assert bpy.ops.niki.capture() == {"FINISHED"}
+    run()
+    (rig,) = armatures()
+    assert rig.name == "sample"
+    assert background.captures().jobs == []
+    assert background.longest_tick() < 0.05
+    scene = bpy.context.scene
+    assert scene.render.fps / scene.render.fps_base == pytest.approx(24)
+    assert scene.camera.data.background_images[0].clip.name == "sample.mp4"
+    truth = Motion.load(ROOT / "samples/sample_truth.npz")
+    motion = sampling.sample_motion(rig, 1, 10)
+    assert angle_between(motion.rotations[:, 0], truth.rotations[:10, 0]).mean() < 0.6
+    curve = next(c for c in blender_module("animation").fcurves_of(rig) if "confidence" in c.data_path)
+    assert len(curve.keyframe_points) == 10
+
+
+@needs_capture
+def test_cancelled_then_continued_and_a_second_one_waits_its_turn():
+    settings(use_range=False, quality="best")
+    bpy.ops.niki.capture()
+    settings(last=4)
+    bpy.ops.niki.capture()
+    first, second = background.captures().jobs
+    run(until=lambda: first.frames >= 2)
+    assert second.state == "WAITING"
+    bpy.ops.niki.cancel_capture(job=first.folder.name)
+    run()
+    assert first.state == "CANCELLED"
+    assert len(armatures()) == 1  # the second one's
+    bpy.ops.niki.continue_capture(job=first.folder.name, finish=True)
+    run()
+    assert len(armatures()) == 2
+    assert background.captures().jobs == []
+
+
+@needs_capture
+def test_onto_the_same_armature_it_makes_a_new_action_and_keeps_the_old():
+    settings(last=3)
+    bpy.ops.niki.capture()
+    run()
+    (rig,) = armatures()
+    before = rig.animation_data.action
+    settings(armature=rig, frame_start=50, camera=False, last=3)
+    bpy.ops.niki.capture()
+    run()
+    assert armatures() == [rig]
+    assert rig.animation_data.action != before
+    assert before.use_fake_user
+    assert tuple(rig.animation_data.action.frame_range) == (50, 53)
+
+
+@needs_capture
+def test_opening_another_file_ends_the_worker_and_the_capture_is_offered_again():
+    settings(use_range=False, quality="best")
+    bpy.ops.niki.capture()
+    (job,) = background.captures().jobs
+    run(until=lambda: job.frames >= 1)
+    process = background.captures()._worker._process
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert process.poll() is not None
+    (offered,) = background.captures().unfinished()
+    assert offered.title == "sample"
+    bpy.ops.niki.dismiss_capture(job=offered.folder.name, discard=True)
+    assert background.captures().unfinished() == []
+    assert not job.folder.exists()
+
+
+@needs_capture
+def test_what_fails_is_said_and_the_next_one_works(tmp_path):
+    (tmp_path / "no.mp4").write_bytes(b"nothing")
+    settings(path=str(tmp_path / "no.mp4"))
+    bpy.ops.niki.capture()
+    run()
+    (job,) = background.captures().jobs
+    assert job.state == "FAILED"
+    assert "cannot be read as footage" in job.message
+    bpy.ops.niki.dismiss_capture(job=job.folder.name)
+    settings(path=str(SAMPLE), last=2)
+    bpy.ops.niki.capture()
+    run()
+    assert len(armatures()) == 1
+
+
+def test_without_footage_the_button_says_what_is_missing():
+    assert not bpy.ops.niki.capture.poll()
+    assert sources.chosen_source(bpy.context.scene).problem == "Choose a video file"
+    settings(path="/no/such/film.mp4")
+    assert sources.chosen_source(bpy.context.scene).problem == "There is no file /no/such/film.mp4"
+    settings(first=9, last=3)
+    assert "empty" in sources.chosen_source(bpy.context.scene).problem
+
+
+def test_footage_is_a_clip_or_a_strip_as_well():
+    scene = bpy.context.scene
+    clip = bpy.data.movieclips.load(str(SAMPLE))
+    scene.niki.source, scene.niki.clip = "CLIP", clip
+    source = sources.chosen_source(scene)
+    assert (source.path, source.title, source.first) == (str(SAMPLE), "sample", None)
+    editor = scene.sequence_editor_create()
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
+    strip = strips.new_movie(name="Take 3", filepath=str(SAMPLE), channel=1, frame_start=20)
+    strip.frame_offset_start, strip.frame_final_duration = 5, 30
+    scene.niki.source, scene.niki.strip = "STRIP", "Take 3"
+    source = sources.chosen_source(scene)
+    assert (source.path, source.title, source.first, source.last) == (str(SAMPLE), "Take 3", 5, 34)
+    scene.active_clip = clip
+    scene.niki.source = "FILE"
+    assert bpy.ops.niki.use_active_footage() == {"FINISHED"}
+    assert (scene.niki.source, scene.niki.clip) == ("CLIP", clip)
+
+
+@pytest.mark.parametrize("layout", ["NIKI", "AMASS"])
+def test_a_motion_goes_out_and_comes_back(tmp_path, layout):
+    motion = some_motion(frames=12, footage="")
+    motion.save(tmp_path / "in.npz")
+    assert bpy.ops.niki.import_motion(filepath=str(tmp_path / "in.npz"), set_rate=True) == {"FINISHED"}
+    (rig,) = armatures()
+    bpy.context.view_layer.objects.active = rig
+    bpy.context.scene.frame_start, bpy.context.scene.frame_end = 1, 12
+    assert bpy.ops.niki.export_motion(filepath=str(tmp_path / "out.npz"), layout=layout) == {"FINISHED"}
+    if layout == "NIKI":
+        back = Motion.load(tmp_path / "out.npz")
+        np.testing.assert_allclose(back.solved_joints(), motion.solved_joints(), atol=1e-4)
+        np.testing.assert_allclose(back.confidence[:, :24], motion.confidence[:, :24], atol=1e-6)
+    bpy.ops.niki.import_motion(filepath=str(tmp_path / "out.npz"), set_rate=True)
+    again = next(o for o in armatures() if o != rig)
+    ours, theirs = (sampling.sample_motion(r, 1, 12) for r in (rig, again))
+    assert angle_between(ours.rotations, theirs.rotations).max() < 1e-3
+    pelvis = [m.trans + m.rest_joints[0] for m in (ours, theirs)]
+    np.testing.assert_allclose(pelvis[0], pelvis[1], atol=1e-4)
+
+
+def test_an_armature_is_read_where_its_object_stands():
+    motion = some_motion(frames=5, footage="")
+    rig, _ = placing.place_motion(motion, "a", placing.Placement(set_rate=True, camera=False))
+    rig.location, rig.rotation_euler = (1, 2, 3), (0.3, 0.2, 0.9)
+    bpy.context.view_layer.update()
+    read = sampling.sample_motion(rig, 1, 5)
+    turned = space.to_blender(motion.solved_joints()[:, :24]) @ np.array(rig.matrix_world)[:3, :3].T + (
+        1,
+        2,
+        3,
+    )
+    np.testing.assert_allclose(space.to_blender(read.solved_joints()[:, :24]), turned, atol=1e-4)
+
+
+def test_a_motion_at_another_rate_is_resampled_to_the_scenes():
+    bpy.context.scene.render.fps = 60
+    motion = some_motion(frames=11, footage="")
+    rig, warnings = placing.place_motion(motion, "a", placing.Placement(camera=False))
+    assert "resampled from 30 to the scene's 60" in warnings[0]
+    read = sampling.sample_motion(rig, 1, 21)
+    np.testing.assert_allclose(read.trans[::2], motion.trans, atol=1e-4)
+    assert angle_between(read.rotations[::2], motion.rotations).max() < 1e-3
+
+
+def test_undo_takes_the_import_back():
+    some_motion(frames=3, footage="").save(path := bpy.app.tempdir + "m.npz")
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.niki.import_motion(filepath=path)
+    bpy.ops.ed.undo_push(message="after")
+    assert len(armatures()) == 1
+    bpy.ops.ed.undo()
+    assert armatures() == []
+
+
+def test_files_that_are_no_motion_are_refused_and_nothing_changes(tmp_path):
+    (tmp_path / "x.npz").write_bytes(b"PK nonsense")
+    with pytest.raises(RuntimeError, match=r"no \.npz of motions"):
+        bpy.ops.niki.import_motion(filepath=str(tmp_path / "x.npz"))
+    assert len(bpy.data.objects) == 0
+
+
+def test_doubt_is_found_and_coloured():
+    sure = np.ones((20, 29))
+    sure[5:8, 4], sure[14, 20] = 0.2, 0.3
+    motion = some_motion(frames=20, footage="", confidence=sure)
+    rig, _ = placing.place_motion(motion, "a", placing.Placement(set_rate=True, camera=False))
+    scene = bpy.context.scene
+    bpy.context.view_layer.objects.active = rig
+    np.testing.assert_array_equal(confidence.doubtful_frames(rig, 0.5), [6, 7, 8, 15])
+    visited = []
+    while bpy.ops.niki.doubtful_frame(direction="NEXT") == {"FINISHED"}:
+        visited.append(scene.frame_current)
+    assert visited == [6, 15]
+    assert bpy.ops.niki.doubtful_frame(direction="PREVIOUS") == {"FINISHED"}
+    assert scene.frame_current == 6
+    rig.niki.show_confidence = True
+    colours = [tuple(rig.pose.bones[BONES[j]].color.custom.normal) for j in (4, 5)]
+    assert colours[0][0] > 0.6 > colours[0][1]
+    assert colours[1][1] > 0.5 > colours[1][0]
+    scene.frame_set(10)
+    assert tuple(rig.pose.bones[BONES[4]].color.custom.normal) == colours[1]
+    rig.niki.show_confidence = False
+    assert rig.pose.bones[BONES[4]].color.palette == "DEFAULT"

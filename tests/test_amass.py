@@ -1,0 +1,82 @@
+"""AMASS's files and their relatives, made here as the datasets lay them out."""
+
+import numpy as np
+import pytest
+from conftest import some_motion
+
+from niki import rotation as rot
+from niki.amass import is_amass, load_amass, save_amass
+from niki.errors import NikiError
+
+
+def standing(frames, width, **fields):
+    """Someone upright in AMASS's world: Z up, facing -Y, so turned by 90 degrees about X."""
+    poses = np.zeros((frames, width))
+    poses[:, 0] = np.pi / 2
+    poses[:, 3 * 18 : 3 * 18 + 3] = [0.1, 0.2, 0.3]
+    return {"poses": poses, "trans": np.tile([1.0, 2.0, 1.2], (frames, 1)), "mocap_framerate": 120.0} | fields
+
+
+@pytest.mark.parametrize("width", [66, 72, 156, 165])
+def test_body_joints_are_taken_and_the_world_is_turned_up(tmp_path, width):
+    np.savez(tmp_path / "a.npz", **standing(5, width, betas=np.ones(16), gender="female"))
+    motion = load_amass(tmp_path / "a.npz")
+    joints = motion.solved_joints()
+    assert motion.mocap_framerate == 120
+    np.testing.assert_allclose(rot.angle_between(motion.rotations[:, 0], np.eye(3)), 0, atol=1e-6)
+    assert (joints[:, 15, 1] > joints[:, 0, 1]).all()  # the head is up
+    np.testing.assert_allclose(joints[:, 0], np.tile([0.998, 1.228, -1.777], (5, 1)), atol=2e-3)
+    np.testing.assert_allclose(motion.poses[0, 54:57], [0.1, 0.2, 0.3], atol=1e-9)
+    assert (motion.gender, motion.betas.sum()) == ("female", 10)
+
+
+def test_smplx_names_of_rate_and_pose_parts_are_known(tmp_path):
+    parts = {"root_orient": np.tile([np.pi / 2, 0, 0], (3, 1)), "pose_body": np.full((3, 63), 0.01)}
+    np.savez(tmp_path / "a.npz", mocap_frame_rate=60, trans=np.zeros((3, 3)), **parts)
+    motion = load_amass(tmp_path / "a.npz")
+    assert motion.mocap_framerate == 60
+    np.testing.assert_allclose(motion.poses[:, 3:66], 0.01, atol=1e-9)
+    np.testing.assert_allclose(motion.poses[:, 66:], 0, atol=1e-9)
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    motion = some_motion(frames=9)
+    save_amass(motion, tmp_path / "a.npz")
+    assert is_amass(tmp_path / "a.npz")
+    back = load_amass(tmp_path / "a.npz")
+    assert rot.angle_between(back.rotations, motion.rotations).max() < 1e-6
+    pelvis = [m.trans + m.rest_joints[0] for m in (back, motion)]
+    np.testing.assert_allclose(pelvis[0], pelvis[1], atol=1e-9)
+    assert back.mocap_framerate == motion.mocap_framerate
+
+
+def test_our_own_files_are_told_apart(tmp_path):
+    some_motion().save(tmp_path / "m.npz")
+    assert not is_amass(tmp_path / "m.npz")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"poses": None}, "lacks the field 'poses'"),
+        ({"mocap_framerate": None}, "does not say its frame rate"),
+        ({"mocap_framerate": 0.0}, "must be a positive number"),
+        ({"poses": np.zeros((5, 70))}, "finite numbers, not"),
+        ({"poses": np.full((5, 72), np.nan)}, "finite numbers"),
+        ({"poses": np.zeros((0, 72))}, "poses must be"),
+        ({"trans": np.zeros((4, 3))}, "trans must have shape"),
+    ],
+)
+def test_a_wrong_field_is_named(tmp_path, change, message):
+    values = {n: v for n, v in (standing(5, 72) | change).items() if v is not None}
+    np.savez(tmp_path / "a.npz", **values)
+    with pytest.raises(NikiError, match=message):
+        load_amass(tmp_path / "a.npz")
+
+
+def test_a_file_that_is_none_is_refused(tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"nothing of the kind")
+    with pytest.raises(NikiError, match=r"no \.npz of motions"):
+        load_amass(tmp_path / "a.npz")
+    with pytest.raises(NikiError, match="There is no file"):
+        load_amass(tmp_path / "b.npz")
