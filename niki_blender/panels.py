@@ -47,7 +47,8 @@ class NIKI_PT_capture(_Panel, bpy.types.Panel):
         row.prop(settings, "use_subject", text="")
         part = row.row(align=True)
         part.active = settings.use_subject
-        part.prop(settings, "subject", text="")
+        part.prop(settings, "subject", index=0, text="")
+        part.prop(settings, "subject", index=1, text="")
         layout.prop(settings, "quality")
         column = layout.column()
         column.scale_y = 1.6

@@ -41,7 +41,7 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
         name="Footage From",
         items=(
             ("FILE", "File", "A video file, or one image of a numbered sequence"),
-            ("CLIP", "Movie Clip", "A movie clip of this file"),
+            ("CLIP", "Clip", "A movie clip of this file"),
             ("STRIP", "Strip", "A strip of the sequencer"),
         ),
     )
@@ -127,7 +127,7 @@ class NIKI_PG_armature(bpy.types.PropertyGroup):
     """On an armature."""
 
     show_confidence: BoolProperty(
-        name="Colour Bones by Confidence",
+        name="Colour Bones",
         update=_show_confidence_changed,
         description="Green where the capture is sure of a joint, red where it is not, frame by frame",
     )
