@@ -19,7 +19,7 @@ def save_bvh(motion: Motion, path: str | os.PathLike) -> None:
     Raises:
         NikiError: the path cannot be written.
     """
-    offsets = motion.body.offsets
+    offsets = motion.body.offsets.copy()
     offsets[0] = motion.rest_joints[0]
     lines = ["HIERARCHY", *_hierarchy(0, offsets, depth=0), "MOTION"]
     lines += [f"Frames: {len(motion)}", f"Frame Time: {1 / motion.mocap_framerate:.9f}"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import rotation as rot
-from .skeleton import BONE_CHILD, NUM_BONES, NUM_JOINTS, PARENTS, TREE_ORDER, Bodies, Body
+from .skeleton import ANCESTRY, BONE_CHILD, NUM_BONES, PARENTS, TREE_ORDER, Bodies, Body
 
 PELVIS, SPINE3 = 0, 9
 _SEVERAL_CHILDREN = {j: [i for i, p in enumerate(PARENTS) if p == j] for j in (PELVIS, SPINE3)}
@@ -29,39 +29,33 @@ def forward_kinematics(rotations, body: Body | Bodies, translation=None):
         joints (..., 29, 3) and global rotations (..., 24, 3, 3).
     """
     xp = rot.namespace(rotations)
-    offsets = rot.like(body.offsets, rotations) + xp.zeros_like(rotations[..., :1, 0, :])
-    start = rot.like(body.pelvis, rotations)[..., None, :] + xp.zeros_like(rotations[..., :1, 0, :])
-    joints, world = start, rotations[..., :1, :, :]
-    for level, parent_joints, parent_bones in _LEVELS:
-        above = world[..., parent_bones, :, :]
-        placed = joints[..., parent_joints, :] + rot.apply(above, offsets[..., level, :])
-        joints = xp.concatenate([joints, placed], -2)
-        turning = [i for i in level if i < NUM_BONES]
-        turned = above[..., : len(turning), :, :] @ rotations[..., turning, :, :]
-        world = xp.concatenate([world, turned], -3)
-    joints, world = joints[..., _JOINT_PLACES, :], world[..., _BONE_PLACES, :, :]
-    return (joints if translation is None else joints + translation[..., None, :]), world
+    last, levels = rotations[..., :1, :, :], [rotations[..., :1, :, :]]
+    for bones, parents in _LEVELS:
+        last = last[..., parents, :, :] @ rotations[..., bones, :, :]
+        levels.append(last)
+    world = xp.concatenate(levels, -3)[..., _PLACES, :, :]
+    limbs = rot.apply(world[..., list(PARENTS), :, :], rot.like(body.offsets, rotations))
+    start = rot.like(body.pelvis, rotations)
+    start = start if translation is None else start + translation
+    return rot.like(ANCESTRY, rotations) @ limbs + start[..., None, :], world
 
 
 def _levels():
-    """The tree level by level, so that a level is one array operation.
+    """The bones level by level, so that a level is one array operation.
 
     Returns:
-        per level: its joints, where their parents stand among the joints so far and among the bones
-        so far; then where each joint and each bone stands in that order.
+        per level: its bones, and where their parents stand in the level above; then where each bone
+        stands in the order of all levels.
     """
-    joints, bones, levels, last = [0], [0], [], [0]
-    while len(joints) < NUM_JOINTS:
-        last = sorted(i for i, parent in enumerate(PARENTS) if parent in last)  # leaf tips come last
-        above = [PARENTS[i] for i in last]
-        levels.append((last, [joints.index(i) for i in above], [bones.index(i) for i in above]))
-        joints += last
-        bones += [i for i in last if i < NUM_BONES]
-    places = [joints.index(i) for i in range(NUM_JOINTS)], [bones.index(i) for i in range(NUM_BONES)]
-    return levels, *places
+    last, levels, order = [0], [], [0]
+    while len(order) < NUM_BONES:
+        bones = [i for i in range(NUM_BONES) if i and PARENTS[i] in last]
+        levels.append((bones, [last.index(PARENTS[i]) for i in bones]))
+        last, order = bones, order + bones
+    return levels, [order.index(i) for i in range(NUM_BONES)]
 
 
-_LEVELS, _JOINT_PLACES, _BONE_PLACES = _levels()
+_LEVELS, _PLACES = _levels()
 
 
 def analytic_ik(joints, body: Body | Bodies, twist=None, hints=None, rest_hints=None):

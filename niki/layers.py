@@ -24,8 +24,12 @@ def linear(weights: dict, name: str, x):
 
 def silu(x):
     """``x sigmoid(x)``."""
-    xp = rot.namespace(x)
-    return x / (1 + xp.exp(-xp.clip(x, -80, 80))) if xp is np else xp.nn.functional.silu(x)
+    if rot.namespace(x) is np:
+        with np.errstate(over="ignore"):  # where exp is infinite the quotient is zero, as it should be
+            return x / (1 + np.exp(-x))
+    import torch
+
+    return torch.nn.functional.silu(x)
 
 
 def leaky_relu(x):
@@ -37,8 +41,9 @@ def layer_norm(weights: dict, name: str, x):
     """Zero mean and unit variance over the last axis, then scale and shift."""
     scale, shift = weights[f"{name}.weight"], weights[f"{name}.bias"]
     if rot.namespace(x) is np:
-        centred = x - x.mean(-1, keepdims=True)
-        return centred / np.sqrt((centred * centred).mean(-1, keepdims=True) + _EPSILON) * scale + shift
+        centred = x - x.sum(-1, keepdims=True) / x.shape[-1]
+        variance = np.einsum("...i,...i->...", centred, centred)[..., None] / x.shape[-1]
+        return centred * (1 / np.sqrt(variance + _EPSILON)) * scale + shift
     import torch
 
     return torch.nn.functional.layer_norm(x, scale.shape, scale, shift, _EPSILON)

@@ -33,6 +33,8 @@ _GROUPS = [
         ("collar",), ("head", "head_top"), ("shoulder",), ("elbow",), ("wrist",), ("hand", "middle_finger"),
     )
 ]  # fmt: skip
+_RELATIVE_LENGTHS = np.array([[float(i in group) for group in _GROUPS] for i in range(NUM_JOINTS)])
+_RELATIVE_LENGTHS /= Body.default().bone_lengths @ _RELATIVE_LENGTHS  # (29, 12): lengths -> 1 where usual
 CONDITION = 2 * NUM_JOINTS + 3 + (NUM_BONES - 1) + len(_GROUPS)
 ERROR_INPUTS = CONDITION + 2 * POINTS
 _JOINT_SCALE, _LENGTH_SCALE, _RESIDUAL_SCALE = 3.0, 5.0, 5.0  # bring inputs to about unit size
@@ -88,14 +90,15 @@ def observe(joints, sigma, view, twist, known, body: Body | Bodies) -> Observati
         body: the proportions.
     """
     rest = rot.like(body.rest_joints - body.pelvis[..., None, :], joints) + rot.like(USUAL_PLACE, joints)
-    error = metres_from_sigma(rot.namespace(joints).clip(sigma, 0, 1 - 1e-6))
+    # Cast: double precision would cost the network half its speed, or all of it where one pose is solved.
+    error = rot.like(metres_from_sigma(rot.namespace(joints).clip(sigma, 0, 1 - 1e-6)), joints)
     variance = (2 * error[..., 0] ** 2 + error[..., 1] ** 2) / 3 + rot.like(USUAL_SPREAD**2, joints)
     weights = (1 / variance) / (1 / variance).sum(-1)[..., None]
     middle = (weights[..., None] * joints).sum(-2)
     rest_middle = (weights[..., None] * rest).sum(-2)
     centred, rest_centred = joints - middle[..., None, :], rest - rest_middle[..., None, :]
     frame = rot.kabsch(rest_centred, centred, weights)
-    into_body = rot.transpose(frame)
+    into_body = rot.like(rot.transpose(frame), joints)
     return Observation(
         rot.apply(into_body[..., None, :, :], centred) + rest_middle[..., None, :],
         sigma,
@@ -104,24 +107,21 @@ def observe(joints, sigma, view, twist, known, body: Body | Bodies) -> Observati
         known,
         rot.like(body.bone_lengths, joints) + 0 * joints[..., 0],
         frame,
-        middle - rot.apply(frame, rest_middle),
+        middle - rot.apply(rot.like(frame, joints), rest_middle),
     )
 
 
 def condition_of(observation: Observation):
     """What steers the flow in both directions: (..., CONDITION)."""
     xp = rot.namespace(observation.joints)
-    usual = Body.default().bone_lengths
-    groups = [
-        xp.log(observation.lengths[..., group].sum(-1) / float(usual[group].sum())) for group in _GROUPS
-    ]
+    groups = xp.log(observation.lengths @ rot.like(_RELATIVE_LENGTHS, observation.lengths))
     sigma = observation.sigma
     return xp.concatenate(
         [
             sigma.reshape(*sigma.shape[:-2], 2 * NUM_JOINTS),
             observation.view,
             observation.known,
-            _LENGTH_SCALE * xp.stack(groups, -1),
+            _LENGTH_SCALE * groups,
         ],
         -1,
     )

@@ -12,7 +12,8 @@ from .skeleton import ANCESTRY, NUM_BONES, NUM_JOINTS, PARENTS, Bodies, Body
 # Bones whose turning moves a joint: those above it, not its own.
 _MOVES = (ANCESTRY - np.eye(NUM_JOINTS))[:, :NUM_BONES]
 _PARENTS = list(PARENTS[1:NUM_BONES])
-_CHUNK = 256
+_DIAGONAL = np.arange(3 * NUM_BONES + 3)
+_CHUNK = 32
 
 
 def refine(rotations, translation, joints, error, view, body: Body | Bodies, stiffness, steps: int = 3):
@@ -46,20 +47,21 @@ def refine(rotations, translation, joints, error, view, body: Body | Bodies, sti
 
 
 def _refined(rotations, translation, joints, error, view, bodies, stiffness, steps):
-    whitening = _whitening(error, view)
+    # In axes that look along the view a joint's error is a number for each axis.
+    axes = _axes_along(view)
+    rotations = np.concatenate([axes[:, None] @ rotations[:, :1], rotations[:, 1:]], 1)
+    translation, joints = rot.apply(axes, translation), rot.apply(axes[:, None], joints)
+    certainty = _certainty(error)
     stiff = np.repeat(1 / np.asarray(stiffness), 3)
     stiff = np.concatenate([stiff, np.full(3, 1e-2)])  # the body as a whole is free to move
     moved = np.zeros((len(rotations), 3 * NUM_BONES + 3))
     for _ in range(steps):
         placed, world = forward_kinematics(rotations, bodies, translation)
-        residual = rot.apply(whitening, joints - placed).reshape(len(rotations), -1)
-        jacobian = whitening[:, :, None] @ _derivative(placed)
-        jacobian = np.concatenate(
-            [np.swapaxes(jacobian, 2, 3).reshape(len(rotations), -1, 3 * NUM_BONES), whitening.reshape(len(rotations), -1, 3)],
-            -1,
-        )  # fmt: skip
+        residual = (certainty * (joints - placed)).reshape(len(rotations), -1)
+        jacobian = _derivative(placed, certainty)
         transposed = np.swapaxes(jacobian, 1, 2)
-        normal = transposed @ jacobian + np.diag(stiff**2 + 1e-9)
+        normal = transposed @ jacobian
+        normal[:, _DIAGONAL, _DIAGONAL] += stiff**2 + 1e-9
         gradient = rot.apply(transposed, residual) - stiff**2 * moved
         step = np.linalg.solve(normal, gradient[..., None])[..., 0]
         moved = moved + step
@@ -67,27 +69,37 @@ def _refined(rotations, translation, joints, error, view, bodies, stiffness, ste
         turns = rot.matrix_from_axis_angle(_limited(step[:, :-3].reshape(-1, NUM_BONES, 3)))
         above = np.concatenate([np.tile(np.eye(3), (len(world), 1, 1, 1)), world[:, _PARENTS]], 1)
         rotations = rot.matrix_from_6d(rot.sixd_from_matrix(rot.transpose(above) @ turns @ above @ rotations))
-    return rotations, translation
+    back = rot.transpose(axes)
+    rotations = np.concatenate([back[:, None] @ rotations[:, :1], rotations[:, 1:]], 1)
+    return rotations, rot.apply(back, translation)
 
 
-def _whitening(error, view):
-    """(N, 29, 3, 3): a joint's residual -> in units of its standard error; zero for unknown joints."""
+def _axes_along(view):
+    """(N, 3, 3) rotations that turn ``view`` (N, 3) into the third axis; where it is zero, none."""
+    third = rot.normalize(view, fallback=[0.0, 0.0, 1.0])
+    first = rot.any_perpendicular(third)
+    return np.stack([first, rot.cross(third, first), third], -2)
+
+
+def _certainty(error):
+    """(N, 29, 3): one over the standard error in the axes along the view; zero for unknown joints."""
     with np.errstate(divide="ignore"):
-        across, along = (
-            np.where(np.isinf(e), 0, 1 / np.maximum(e, 1e-9))[..., None, None]
-            for e in (error[..., 0], error[..., 1])
-        )
-    through = (view[:, :, None] * view[:, None, :])[:, None]
-    return across * (np.eye(3) - through) + along * through
+        certainty = np.where(np.isinf(error), 0, 1 / np.maximum(error, 1e-9))
+    return certainty[..., [0, 0, 1]]
 
 
-def _derivative(placed):
-    """(N, 29, 24, 3, 3): how each joint moves as each bone turns about the world's axes."""
+def _derivative(placed, certainty):
+    """(N, 87, 75): how each joint, in units of its standard error, moves as each bone turns about the
+    axes, and with the body as a whole."""
+    jacobian = np.zeros((len(placed), NUM_JOINTS, 3, 3 * NUM_BONES + 3))
+    turns = jacobian[..., : 3 * NUM_BONES].reshape(len(placed), NUM_JOINTS, 3, NUM_BONES, 3)  # a view
     arm = (placed[:, :, None] - placed[:, None, :NUM_BONES]) * _MOVES[..., None]
-    x, y, z = arm[..., 0], arm[..., 1], arm[..., 2]
-    o = np.zeros_like(x)
-    rows = [np.stack([o, z, -y], -1), np.stack([-z, o, x], -1), np.stack([y, -x, o], -1)]
-    return np.stack(rows, -2)
+    for row, (plus, minus) in enumerate(((1, 2), (2, 0), (0, 1))):  # of turn x arm
+        sure = certainty[:, :, row, None]
+        turns[:, :, row, :, plus] = sure * arm[..., minus]
+        turns[:, :, row, :, minus] = -sure * arm[..., plus]
+        jacobian[:, :, row, 3 * NUM_BONES + row] = certainty[:, :, row]
+    return jacobian.reshape(len(placed), 3 * NUM_JOINTS, -1)
 
 
 def _limited(turns, limit: float = 0.7):

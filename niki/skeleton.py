@@ -7,6 +7,7 @@ rest pose is a T-pose with all rotations identity.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -96,13 +97,13 @@ class Body:
         if not np.isfinite(joints).all():
             bad = JOINTS[int(np.argwhere(~np.isfinite(joints))[0, 0])]
             raise NikiError(f"rest_joints has a value that is not finite at {bad}")
-        joints.setflags(write=False)
-        object.__setattr__(self, "rest_joints", joints)
+        object.__setattr__(self, "rest_joints", _unchanging(joints))
         short = np.flatnonzero(self.bone_lengths[1:] < 1e-4) + 1
         if len(short):
             raise NikiError(f"rest_joints has a bone of zero length at {JOINTS[short[0]]}")
 
     @classmethod
+    @cache
     def default(cls) -> Body:
         """An adult of average build, 1.75 m tall, soles on the ground (y = 0)."""
         return cls(_on_the_ground(_default_rest_joints()))
@@ -126,22 +127,22 @@ class Body:
         """(3,) where the pelvis rests."""
         return self.rest_joints[0]
 
-    @property
+    @cached_property
     def offsets(self) -> np.ndarray:
         """(29, 3): each joint's place relative to its parent in the rest pose; the pelvis is 0."""
         offsets = self.rest_joints - self.rest_joints[list(PARENTS)]
         offsets[0] = 0
-        return offsets
+        return _unchanging(offsets)
 
-    @property
+    @cached_property
     def bone_lengths(self) -> np.ndarray:
         """(29,) metres, from each joint to its parent; the pelvis has 0."""
-        return np.linalg.norm(self.offsets, axis=-1)
+        return _unchanging(np.linalg.norm(self.offsets, axis=-1))
 
-    @property
+    @cached_property
     def bone_axes(self) -> np.ndarray:
         """(24, 3): unit direction of each bone at rest, about which its twist is measured."""
-        return self.offsets[list(BONE_CHILD)] / self.bone_lengths[list(BONE_CHILD), None]
+        return _unchanging(self.offsets[list(BONE_CHILD)] / self.bone_lengths[list(BONE_CHILD), None])
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,11 @@ class Bodies:
     def bone_axes(self):
         """(..., 24, 3): unit direction of each bone at rest."""
         return rot.normalize(self.offsets[..., list(BONE_CHILD), :])
+
+
+def _unchanging(array: np.ndarray) -> np.ndarray:
+    array.setflags(write=False)
+    return array
 
 
 def _on_the_ground(joints: np.ndarray) -> np.ndarray:

@@ -40,7 +40,7 @@ class Pose:
     Attributes:
         rotations: (..., 24, 3, 3) parent-relative; the root's is in the joints' frame.
         translation: (..., 3) metres, as :func:`~niki.kinematics.forward_kinematics` takes it.
-        swing: (..., 24, 3, 3) and twist: (..., 23, 2) of the rotations.
+        body: the proportions.
         latents: (..., n) what the joints say beyond the pose: their error; near zero where they
             are exact.
         error: (..., 29) metres by which each joint, pelvis on pelvis, is expected to be off.
@@ -48,8 +48,7 @@ class Pose:
 
     rotations: np.ndarray
     translation: np.ndarray
-    swing: np.ndarray
-    twist: np.ndarray
+    body: Body | Bodies
     latents: np.ndarray
     error: np.ndarray
 
@@ -57,6 +56,16 @@ class Pose:
     def confidence(self) -> np.ndarray:
         """(..., 29) in [0, 1]: 1 where no error is expected, one half at 10 cm."""
         return 1 - sigma_from_metres(self.error)
+
+    @property
+    def swing(self) -> np.ndarray:
+        """(..., 24, 3, 3) of the rotations; the pelvis is kept whole."""
+        return swing_and_twist(self.rotations, self.body)[0]
+
+    @property
+    def twist(self) -> np.ndarray:
+        """(..., 23, 2) of the rotations, joints 1..23 about their bones."""
+        return swing_and_twist(self.rotations, self.body)[1]
 
 
 class Solver:
@@ -111,11 +120,11 @@ class Solver:
         if self._refine:
             rotations, translation = _refined(rotations, translation, joints, sigma, view, body)
         if self._blend:
-            rotations = _exact_where_certain(rotations, joints, sigma, twist, known, body)
-            translation = _placed(rotations, joints, sigma, body)
+            rotations, translation = _exact_where_certain(
+                rotations, translation, joints, sigma, twist, known, body
+            )
         error = self._expected_error(observation, rotations, body)
-        swing, turned = swing_and_twist(rotations, body)
-        return Pose(rotations, translation + middle, swing, turned, solution.latents, error)
+        return Pose(rotations, translation + middle, body, solution.latents, error)
 
     def _expected_error(self, observation, rotations, body):
         """(..., 29) metres; NaN with a network that has not learned to tell."""
@@ -202,17 +211,18 @@ def _refined(rotations, translation, joints, sigma, view, body):
     return refine(rotations, translation, joints, error, view, body, STIFFNESS)
 
 
-def _exact_where_certain(rotations, joints, sigma, twist, known, body):
+def _exact_where_certain(rotations, translation, joints, sigma, twist, known, body):
     """The analytic pose blended into the network's as the joints' error goes to zero; where the
     twist is not known it is the network's."""
     error = metres_from_sigma(np.minimum(sigma, 0.99)).mean((-2, -1))
     share = np.clip(error / EXACT, 0, 1)[..., None, None]
     if (share >= 1).all():
-        return rotations
+        return rotations, translation
     guessed = swing_and_twist(rotations, body)[1]
     exact = analytic_ik(joints, body, np.where(known[..., None] > 0, twist, guessed))
     blended = (1 - share) * rot.sixd_from_matrix(exact) + share * rot.sixd_from_matrix(rotations)
-    return np.where(share[..., None] >= 1, rotations, rot.matrix_from_6d(blended))
+    rotations = np.where(share[..., None] >= 1, rotations, rot.matrix_from_6d(blended))
+    return rotations, np.where(share[..., 0] >= 1, translation, _placed(rotations, joints, sigma, body))
 
 
 def _placed(rotations, joints, sigma, body):
