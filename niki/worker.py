@@ -100,11 +100,9 @@ class Worker:
 
     def _people(self, identity, params) -> None:
         given = _Params(params)
-        footage, frame = given.text("footage"), given.integer("frame", 0)
+        footage, frame, folder = given.text("footage"), given.integer("frame", 0), given.text("folder")
         given.end()
-        from .footage.people import people_at
-
-        self._send(wire.result(identity, {"people": people_at(footage, frame)}))
+        self._send(wire.result(identity, {"people": _people(footage, frame, Path(folder))}))
 
     def _start_capture(self, identity, params) -> None:
         if self._capture is not None:
@@ -222,6 +220,23 @@ def _task(given: _Params) -> dict:
     }  # fmt: skip
     given.end()
     return task
+
+
+def _people(footage: str, frame: int, folder: Path) -> list[dict]:
+    """Who is in a frame, each with a picture in ``folder``."""
+    import cv2
+
+    from .files import writing
+    from .footage.people import people_at
+
+    told = []
+    for k, person in enumerate(people_at(footage, frame)):
+        picture = folder / f"person{k}.png"
+        coded = cv2.imencode(".png", person.picture[..., ::-1])[1]
+        with writing(picture) as temporary:
+            temporary.write_bytes(coded.tobytes())
+        told.append({"x": person.x, "y": person.y, "side": person.side, "picture": str(picture)})
+    return told
 
 
 def _captured(task: dict, report) -> dict:

@@ -1,8 +1,10 @@
 """What is drawn; no logic."""
 
+import textwrap
+
 import bpy
 
-from . import background
+from . import background, people
 from .confidence import has_confidence
 from .jobs import CANCELLED, DONE, FAILED, RUNNING, WAITING, Job
 from .preferences import EXTENSION, why_not_ready
@@ -43,12 +45,7 @@ class NIKI_PT_capture(_Panel, bpy.types.Panel):
         part = row.row()
         part.active = settings.use_focal
         part.prop(settings, "focal", text="")
-        row = layout.row(heading="Person At")
-        row.prop(settings, "use_subject", text="")
-        part = row.row(align=True)
-        part.active = settings.use_subject
-        part.prop(settings, "subject", index=0, text="")
-        part.prop(settings, "subject", index=1, text="")
+        draw_person(layout, settings)
         layout.prop(settings, "quality")
         column = layout.column()
         column.scale_y = 1.6
@@ -96,6 +93,26 @@ class NIKI_PT_confidence(_Panel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("niki.doubtful_frame", text="Previous", icon="TRIA_LEFT").direction = "PREVIOUS"
         row.operator("niki.doubtful_frame", text="Next", icon="TRIA_RIGHT").direction = "NEXT"
+
+
+def draw_person(layout, settings):
+    """Whom to follow: the largest, somebody chosen, or those to choose from."""
+    row = layout.row(heading="Person")
+    row.prop(settings, "use_subject", text="")
+    part = row.row(align=True)
+    part.active = settings.use_subject
+    part.prop(settings, "subject", index=0, text="")
+    part.prop(settings, "subject", index=1, text="")
+    row.operator("niki.find_people", text="", icon="VIEWZOOM")
+    if people.search.question is not None:
+        layout.label(text="Looking for people", icon="SORTTIME")
+    if people.search.problem:
+        draw_text(layout, people.search.problem, "INFO")
+    grid = layout.grid_flow(columns=2, even_columns=True)
+    for person in people.search.people:
+        column = grid.box().column(align=True)
+        column.template_icon(person.icon, scale=5)
+        column.operator("niki.follow_person").place = person.place
 
 
 def draw_not_ready(layout):
@@ -174,10 +191,10 @@ def progress_text(job: Job) -> str:
     return text
 
 
-def draw_text(layout, text: str, icon: str = "NONE", width: int = 44):
-    """A text of any length in lines of about ``width`` letters."""
-    import textwrap
-
+def draw_text(layout, text: str, icon: str = "NONE"):
+    """A text of any length, in lines that fit the region."""
+    region, scale = bpy.context.region, bpy.context.preferences.system.ui_scale
+    width = max(20, int((region.width / scale - 70) / 6.5)) if region else 40
     column = layout.column(align=True)
     column.scale_y = 0.8
     for k, line in enumerate(textwrap.wrap(text, width)):

@@ -2,13 +2,13 @@
 
 import bpy
 
-from . import background, capture, confidence, doubt, exchange, panels, preferences, properties
+from . import background, capture, confidence, doubt, exchange, panels, people, preferences, properties
 
 _CLASSES = (
-    *properties.CLASSES, preferences.NIKI_AP_preferences, *capture.CLASSES, *doubt.CLASSES, *exchange.CLASSES,
+    *properties.CLASSES, preferences.NIKI_AP_preferences, *capture.CLASSES, *people.CLASSES, *doubt.CLASSES, *exchange.CLASSES,
     *panels.CLASSES,
 )  # fmt: skip
-_MODULES = (properties, background, exchange)
+_MODULES = (properties, background, people, exchange)
 
 
 def register():

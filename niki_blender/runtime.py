@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _NOT_PASSED_ON = {"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "LD_PRELOAD"}
 _PACKAGES = {"onnxruntime": "ONNX Runtime", "cv2": "OpenCV", "av": "PyAV", "scipy": "SciPy"}
-_CHECK_LIMIT = 60.0  # seconds
+_PATIENCE = 60.0  # seconds
 
 
 @dataclass
@@ -77,47 +77,54 @@ def _blenders_python() -> str:
     return str(Path(sys.prefix, "bin", name))
 
 
-class Check:
-    """Asks a runtime what it has, without waiting for it.
+class Question:
+    """A question to a worker of its own, without waiting for the answer.
 
     Args:
-        runtime: whom to ask. log: where what it prints goes.
+        runtime: whom to ask. log: where what it prints goes. method, params: as :mod:`niki.worker`
+            takes them.
     """
 
-    def __init__(self, runtime: Runtime, log: Path):
-        self._until = time.monotonic() + _CHECK_LIMIT
+    def __init__(self, runtime: Runtime, log: Path, method: str, **params):
+        self._until = time.monotonic() + _PATIENCE
         self._worker: WorkerProcess | None = None
         self._answer: dict | None = None
         try:
             self._worker = runtime.start(log)
-            self._worker.say(wire.request(1, "describe"))
+            self._worker.say(wire.request(1, method, **params))
         except OSError as problem:
-            self._answer = {"missing": f"{runtime.python} cannot be started: {problem.strerror or problem}"}
+            self._refuse(f"{runtime.python} cannot be started: {problem.strerror or problem}")
 
     def poll(self) -> dict | None:
-        """What the worker answers to ``describe``, with ``missing`` naming what stands in the way of
-        captures, if anything does; None as long as it thinks."""
+        """The worker's answer, ``{"problem": ...}`` where there is none for the reason given; None as
+        long as it thinks."""
         if self._answer is None:
             for kind, message in self._worker.heard(0.002):
                 if kind == "result" and isinstance(message["result"], dict):
                     self._answer = message["result"]
+                elif kind == "error":
+                    self._refuse(message["error"]["message"])
             if self._answer is None and not self._worker.alive:
-                self._answer = {"missing": self._worker.why_it_ended()}
+                self._refuse(self._worker.why_it_ended())
             if self._answer is None and time.monotonic() > self._until:
-                self._answer = {"missing": f"no answer within {_CHECK_LIMIT:.0f} seconds"}
+                self._refuse(f"no answer within {_PATIENCE:.0f} seconds")
         if self._answer is not None:
             self.end()
         return self._answer
 
-    def end(self) -> None:
+    def end(self, wait: bool = False) -> None:
         """Stop asking."""
         if self._worker is not None:
-            self._worker.end()
+            self._worker.end(wait)
+
+    def _refuse(self, problem: str):
+        self._answer = {"problem": problem}
 
 
 def described(answer: dict) -> str:
-    """What a check found, in a line for the user."""
-    if answer.get("missing"):
-        return str(answer["missing"])
+    """What a worker says of itself (``describe``), in a line for the user."""
+    problem = answer.get("problem") or answer.get("missing")
+    if problem:
+        return str(problem)
     devices = ", ".join(str(device.get("label")) for device in answer.get("devices", []))
     return f"ready: {devices} (Python {answer.get('python')})"

@@ -193,11 +193,11 @@ def test_a_check_says_what_is_there(tmp_path):
             time.sleep(0.01)
         return found
 
-    found = answer(runtime.Check(runtime.own_runtime(), tmp_path / "log"))
+    found = answer(runtime.Question(runtime.own_runtime(), tmp_path / "log", "describe"))
     assert runtime.described(found).startswith("ready: CPU (Python 3.")
     bare = runtime.Runtime(sys.executable, [])
     bare.environment = lambda: {"PYTHONPATH": str(ROOT), "NIKI_MODELS": str(tmp_path)}
-    assert "niki setup" in runtime.described(answer(runtime.Check(bare, tmp_path / "log")))
+    assert "niki setup" in runtime.described(answer(runtime.Question(bare, tmp_path / "log", "describe")))
     assert "cannot be started" in runtime.described(
-        answer(runtime.Check(runtime.Runtime("/no/python"), tmp_path / "log"))
+        answer(runtime.Question(runtime.Runtime("/no/python"), tmp_path / "log", "describe"))
     )

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import cv2
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -190,7 +191,7 @@ def talk(*lines: bytes):
             ).encode() + b"\n",
             st.sampled_from(["capture", "cancel", "people", "nothing", ""]),
             st.dictionaries(
-                st.sampled_from(["footage", "output", "start", "frame", "x"]),
+                st.sampled_from(["footage", "output", "start", "frame", "folder"]),
                 st.none() | st.integers() | st.text() | st.floats(allow_nan=False),
             ),
         ),
@@ -207,15 +208,25 @@ def test_a_line_too_long_is_passed_over():
     assert [kind for kind, _ in said] == ["error", "result"]
 
 
-def test_people_are_found_where_they_are(tmp_path):
-    said = talk(wire.request(1, "people", footage=str(SAMPLE), frame=30))
-    people = said[-1][1]["result"]["people"]
+def test_people_are_found_where_they_are_and_pictured(tmp_path):
+    said = talk(wire.request(1, "people", footage=str(SAMPLE), frame=30, folder=str(tmp_path)))
+    (person,) = said[-1][1]["result"]["people"]
     truth = Motion.load(ROOT / "samples/sample_truth.npz").projected()[30]
-    left, top, right, bottom = people[0]
-    assert len(people) == 1
-    assert left < truth[:, 0].min() + 40
-    assert right > truth[:, 0].max() - 40
-    assert top < truth[0, 1] < bottom
+    assert abs(person["x"] - truth[0, 0]) < 40
+    assert abs(person["y"] - truth[0, 1]) < 40
+    assert person["side"] > np.ptp(truth[:, 1])
+    picture = cv2.imread(person["picture"])
+    assert picture.shape == (256, 256, 3)
+    assert picture.std() > 20
+
+
+def test_somebody_chosen_is_followed_and_nobody_is_where_nobody_is(tmp_path):
+    pixels = Motion.load(ROOT / "samples/sample_truth.npz").projected()[0, 0]
+    said = talk(wire.request(1, "capture", **task(tmp_path, end=3, subject=list(pixels))))
+    assert said[-1][1]["result"]["seen"] == 1
+    far = task(tmp_path, end=3, subject=[5, 5], output=str(tmp_path / "far.npz"))
+    said = talk(wire.request(1, "capture", **far))
+    assert "No person was found" in said[-1][1]["error"]["message"]
 
 
 def test_a_closed_pipe_does_not_stop_it():

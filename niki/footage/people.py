@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from .blazepose import BlazePose, Landmarks, Roi, Variant
@@ -22,8 +24,18 @@ def find_people(blazepose: BlazePose, rgb: np.ndarray) -> list[Roi]:
     return _confirmed(blazepose, rgb, blazepose.detect(rgb))
 
 
-def people_at(path, frame: int) -> list[tuple[float, float, float, float]]:
-    """Everybody found in one frame of footage, largest first: left, top, right and bottom in pixels.
+@dataclass
+class Person:
+    """Somebody in a picture: centre in pixels, a square around them, and what is in it (N, N, 3)."""
+
+    x: float
+    y: float
+    side: float
+    picture: np.ndarray
+
+
+def people_at(path, frame: int, picture_side: int = 256) -> list[Person]:
+    """Everybody found in one frame of footage, largest first.
 
     Raises:
         NikiError: the footage cannot be read, or has no such frame.
@@ -31,7 +43,14 @@ def people_at(path, frame: int) -> list[tuple[float, float, float, float]]:
     rgb, blazepose = next(iter(Footage(path, frame, frame))).rgb, BlazePose()
     found = _confirmed(blazepose, rgb, blazepose.detect(rgb) + _detect_small(blazepose, rgb))
     people = [p for p in found if not any(_is_part_of(p, other) for other in found)]
-    return [(p.x - p.side / 2, p.y - p.side / 2, p.x + p.side / 2, p.y + p.side / 2) for p in people]
+    return [Person(p.x, p.y, p.side, picture_of(rgb, p, picture_side)) for p in people]
+
+
+def picture_of(rgb: np.ndarray, roi: Roi, side: int) -> np.ndarray:
+    """The upright square around a person, (side, side, 3); black beyond the picture."""
+    scale = side / roi.side
+    matrix = np.array([[scale, 0, side / 2 - scale * roi.x], [0, scale, side / 2 - scale * roi.y]])
+    return cv2.warpAffine(rgb, matrix, (side, side), flags=cv2.INTER_AREA)
 
 
 def find_small_people(blazepose: BlazePose, rgb: np.ndarray) -> list[Roi]:

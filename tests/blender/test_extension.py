@@ -279,3 +279,19 @@ def test_doubt_is_found_and_coloured():
     assert tuple(rig.pose.bones[BONES[4]].color.custom.normal) == colours[1]
     rig.niki.show_confidence = False
     assert rig.pose.bones[BONES[4]].color.palette == "DEFAULT"
+
+
+@needs_capture
+def test_people_in_the_footage_can_be_chosen_from():
+    people = blender_module("people")
+    settings(path=str(SAMPLE))
+    assert bpy.ops.niki.find_people() == {"FINISHED"}
+    started = time.monotonic()
+    while people._poll() is not None:
+        assert time.monotonic() - started < 60
+        time.sleep(0.02)
+    (person,) = people.search.people
+    assert bpy.ops.niki.follow_person(place=person.place) == {"FINISHED"}
+    request, _ = blender_module("capture").request_of(bpy.context.scene)
+    np.testing.assert_allclose(request["subject"], person.place, rtol=1e-5)
+    assert people.search.people == []

@@ -1,0 +1,128 @@
+"""Who is in the footage: asked of a worker, shown as pictures to choose from."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import bpy.utils.previews
+from bpy.props import FloatVectorProperty
+
+from .preferences import chosen_runtime, data_folder, why_not_ready
+from .runtime import Question
+from .sources import chosen_source
+
+
+@dataclass
+class Found:
+    """Somebody in the footage: where, and the icon that pictures them."""
+
+    place: tuple[float, float]
+    icon: int
+
+
+class Search:
+    """The search under way, or what the last one found."""
+
+    def __init__(self):
+        self.question: Question | None = None
+        self.people: list[Found] = []
+        self.problem = ""
+        self._icons = None
+        self._folder = ""
+
+    def begin(self, path: str, frame: int) -> None:
+        """Ask who is in a frame of the footage."""
+        self.end()
+        self._folder = tempfile.mkdtemp(prefix="niki-people-")
+        log = data_folder("captures") / "people.log"
+        self.question = Question(
+            chosen_runtime(), log, "people", footage=path, frame=frame, folder=self._folder
+        )
+        if not bpy.app.timers.is_registered(_poll):
+            bpy.app.timers.register(_poll, first_interval=0.0, persistent=True)
+
+    def take(self, answer: dict) -> None:
+        """Show what the worker found."""
+        self.question, self.problem = None, str(answer.get("problem", ""))
+        self._icons = bpy.utils.previews.new()
+        for person in answer.get("people", []):
+            picture = self._icons.load(person["picture"], person["picture"], "IMAGE")
+            self.people.append(Found((person["x"], person["y"]), picture.icon_id))
+        if not self.problem and not self.people:
+            self.problem = "Nobody was found in the first frame"
+
+    def end(self) -> None:
+        """Forget it all."""
+        if self.question is not None:
+            self.question.end(wait=True)
+        if self._icons is not None:
+            bpy.utils.previews.remove(self._icons)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self.__init__()
+
+
+search = Search()
+
+
+def _poll() -> float | None:
+    if search.question is None:
+        return None
+    answer = search.question.poll()
+    if answer is not None:
+        search.take(answer)
+        for window in bpy.context.window_manager.windows:
+            for area in window.screen.areas:
+                area.tag_redraw()
+    return None if answer is not None else 0.1
+
+
+class NIKI_OT_find_people(bpy.types.Operator):
+    """Look who is in the first frame of the footage, to choose whom to follow"""
+
+    bl_idname = "niki.find_people"
+    bl_label = "Find People"
+
+    @classmethod
+    def poll(cls, context):
+        problem = chosen_source(context.scene).problem or why_not_ready()
+        if problem:
+            cls.poll_message_set(problem)
+        return not problem
+
+    def execute(self, context):
+        source = chosen_source(context.scene)
+        if not Path(source.path).exists():
+            return {"CANCELLED"}
+        search.begin(source.path, source.first or 0)
+        return {"FINISHED"}
+
+
+class NIKI_OT_follow_person(bpy.types.Operator):
+    """Follow this person"""
+
+    bl_idname = "niki.follow_person"
+    bl_label = "Follow"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    place: FloatVectorProperty(size=2, options={"HIDDEN", "SKIP_SAVE"})
+
+    def execute(self, context):
+        settings = context.scene.niki
+        settings.use_subject, settings.subject = True, self.place
+        search.end()
+        return {"FINISHED"}
+
+
+CLASSES = (NIKI_OT_find_people, NIKI_OT_follow_person)
+
+
+def register():
+    pass
+
+
+def unregister():
+    search.end()
+    if bpy.app.timers.is_registered(_poll):
+        bpy.app.timers.unregister(_poll)
