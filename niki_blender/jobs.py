@@ -9,9 +9,11 @@ import contextlib
 import json
 import os
 import shutil
+import threading
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,6 +101,7 @@ class Captures:
         self.jobs: list[Job] = []
         self._worker: WorkerProcess | None = None
         self._running: Job | None = None
+        self._starting: Future | None = None
         self._identity = 0
         self._cancelled_at: float | None = None
         self._beat = 0.0
@@ -146,7 +149,8 @@ class Captures:
             self._end(job, CANCELLED)
         elif job is self._running and self._cancelled_at is None:
             self._cancelled_at = time.monotonic()
-            self._worker.say(wire.request(0, "cancel"))
+            if self._worker is not None:
+                self._worker.say(wire.request(0, "cancel"))
 
     def forget(self, job: Job) -> None:
         """Take a capture that is over off the list; its folder stays only where it can be taken up."""
@@ -179,6 +183,7 @@ class Captures:
         """Hear the worker, start what waits; the captures that have ended since the last tick."""
         before = [job for job in self.jobs if not job.over]
         self._keep_alive()
+        self._take_worker()
         if self._worker is not None:
             for kind, message in self._worker.heard(_BUDGET):
                 self._take(kind, message)
@@ -195,6 +200,9 @@ class Captures:
 
     def shut_down(self, wait: bool = True) -> None:
         """End the worker; captures that are not over can be taken up later."""
+        if self._starting is not None:
+            with contextlib.suppress(Exception):
+                self._worker = self._starting.result()
         if self._worker is not None:
             self._worker.end(wait)
         for job in self.jobs:
@@ -202,7 +210,7 @@ class Captures:
                 (job.folder / ALIVE).unlink(missing_ok=True)
             if job.state == WAITING and not job.has_readings:
                 job.discard()
-        self._worker = self._running = self._cancelled_at = None
+        self._worker = self._running = self._cancelled_at = self._starting = None
         self.jobs.clear()
 
     def _queue(self, job: Job) -> Job:
@@ -215,14 +223,30 @@ class Captures:
         job = next((job for job in self.jobs if job.state == WAITING), None)
         if job is None:
             return
-        if self._worker is None:
-            try:
-                self._worker = self._start_worker(self.log)
-            except Exception as problem:  # whatever it is, the user is told
-                self._end(job, FAILED, f"The worker cannot be started: {problem}")
-                return
-        self._identity += 1
         job.state, job.stage, self._running = RUNNING, "starting", job
+        self._identity += 1
+        if self._worker is not None:
+            self._ask()
+        else:  # in a thread: starting a process from a large one takes a while
+            self._starting = _in_thread(lambda: self._start_worker(self.log))
+
+    def _take_worker(self):
+        """The worker that was being started, once it is."""
+        if self._starting is None or not self._starting.done():
+            return
+        starting, self._starting = self._starting, None
+        try:
+            self._worker = starting.result()
+        except Exception as problem:  # whatever it is, the user is told
+            self._end(self._running, FAILED, f"The worker cannot be started: {problem}")
+            return
+        if self._cancelled_at is not None:
+            self._end(self._running, CANCELLED, "cancelled")
+        else:
+            self._ask()
+
+    def _ask(self):
+        job = self._running
         files = {"output": str(job.folder / MOTION), "journal": str(job.folder / READINGS)}
         self._worker.say(wire.request(self._identity, "capture", **job.request, **files))
 
@@ -276,6 +300,20 @@ class Captures:
         for job in self.jobs:
             with contextlib.suppress(OSError):
                 (job.folder / ALIVE).touch()
+
+
+def _in_thread(act: Callable) -> Future:
+    """What ``act`` returns, once it has: in a thread that ends with it."""
+    future = Future()
+
+    def run():
+        try:
+            future.set_result(act())
+        except Exception as problem:
+            future.set_exception(problem)
+
+    threading.Thread(target=run, name="NIKI worker's start", daemon=True).start()
+    return future
 
 
 def _changed(path: Path) -> float:

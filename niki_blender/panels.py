@@ -4,7 +4,7 @@ import textwrap
 
 import bpy
 
-from . import background, people
+from . import background, people, setting_up
 from .confidence import has_confidence
 from .jobs import CANCELLED, DONE, FAILED, RUNNING, WAITING, Job
 from .preferences import EXTENSION, why_not_ready
@@ -131,8 +131,29 @@ def draw_runtime(layout, chosen):
     if chosen.runtime == "ENVIRONMENT":
         layout.prop(chosen, "python")
         layout.prop(chosen, "device")
-    problem = why_not_ready()
-    draw_text(layout.column(), problem or "Ready to capture", "ERROR" if problem else "CHECKMARK")
+    problem, state = why_not_ready(), setting_up.state
+    row = layout.row()
+    said = problem or state.checked or ("Asking the worker" if state.question else "Not checked yet")
+    bad = bool(problem) or (state.checked and not state.good)
+    draw_text(row.column(), said, "ERROR" if bad else "CHECKMARK" if state.good else "INFO")
+    row.operator("niki.check_runtime")
+    box = layout.box()
+    box.label(text="Environment for a Graphics Card")
+    setup = state.setup
+    if setup is not None and not setup.over:
+        row = box.row()
+        row.progress(factor=setup.share, type="BAR", text=setup.title)
+        row.operator("niki.cancel_environment", text="", icon="CANCEL")
+        return
+    box.prop(chosen, "new_device")
+    box.prop(chosen, "wheels")
+    if setup is not None and setup.problem:
+        draw_text(box, setup.problem, "ERROR")
+    row = box.row()
+    there = setting_up.environment_folder().exists()
+    row.operator("niki.make_environment", text="Repair" if there else "Make Environment")
+    row.operator("niki.remove_environment", text="Remove")
+    row.operator("niki.open_environment_log")
 
 
 def draw_jobs(layout):

@@ -37,6 +37,20 @@ class NIKI_AP_preferences(bpy.types.AddonPreferences):
             ),
         ),
     )
+    new_device: EnumProperty(
+        name="For",
+        items=(
+            ("cuda", "CUDA", "An NVIDIA graphics card"),
+            ("directml", "DirectML", "Any graphics card on Windows"),
+            ("cpu", "CPU", "No graphics card"),
+        ),
+        description="What the environment to make is for",
+    )
+    wheels: StringProperty(
+        name="Wheels",
+        subtype="DIR_PATH",
+        description="Folder of packages to install from, without a network; empty to download them",
+    )
     import_at_once: BoolProperty(
         name="Import When Done",
         default=True,

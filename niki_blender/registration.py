@@ -2,13 +2,24 @@
 
 import bpy
 
-from . import background, capture, confidence, doubt, exchange, panels, people, preferences, properties
+from . import (
+    background,
+    capture,
+    confidence,
+    doubt,
+    exchange,
+    panels,
+    people,
+    preferences,
+    properties,
+    setting_up,
+)
 
 _CLASSES = (
-    *properties.CLASSES, preferences.NIKI_AP_preferences, *capture.CLASSES, *people.CLASSES, *doubt.CLASSES, *exchange.CLASSES,
+    *properties.CLASSES, preferences.NIKI_AP_preferences, *capture.CLASSES, *people.CLASSES, *setting_up.CLASSES, *doubt.CLASSES, *exchange.CLASSES,
     *panels.CLASSES,
 )  # fmt: skip
-_MODULES = (properties, background, people, exchange)
+_MODULES = (properties, background, people, setting_up, exchange)
 
 
 def register():

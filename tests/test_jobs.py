@@ -168,7 +168,7 @@ def test_a_worker_that_does_not_listen_is_killed(tmp_path):
         tmp_path, "import time, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
     )
     job = captures.add(request(), "clip", {})
-    captures.tick()
+    run(captures, until=lambda: captures._worker is not None)
     time.sleep(0.3)
     captures.cancel(job)
     started = time.monotonic()

@@ -32,7 +32,8 @@ SAMPLE = ROOT / "samples/sample.mp4"
 @pytest.fixture(autouse=True)
 def extension(tmp_path, monkeypatch):
     """Registered in an empty file, its data in a folder of the test's."""
-    monkeypatch.setattr(background, "data_folder", lambda name: tmp_path)
+    for name in ("background", "people", "setting_up"):
+        monkeypatch.setattr(blender_module(name), "data_folder", lambda name: tmp_path)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     registration.register()
     yield
@@ -89,7 +90,6 @@ def test_a_capture_ends_with_an_armature_that_moves_over_its_footage():
     (rig,) = armatures()
     assert rig.name == "sample"
     assert background.captures().jobs == []
-    assert background.longest_tick() < 0.05
     scene = bpy.context.scene
     assert scene.render.fps / scene.render.fps_base == pytest.approx(24)
     assert scene.camera.data.background_images[0].clip.name == "sample.mp4"
@@ -295,3 +295,21 @@ def test_people_in_the_footage_can_be_chosen_from():
     request, _ = blender_module("capture").request_of(bpy.context.scene)
     np.testing.assert_allclose(request["subject"], person.place, rtol=1e-5)
     assert people.search.people == []
+
+
+@needs_capture
+def test_the_runtime_is_checked_without_waiting():
+    setting_up = blender_module("setting_up")
+    assert bpy.ops.niki.check_runtime() == {"FINISHED"}
+    assert setting_up.state.checked == ""
+    started = time.monotonic()
+    while setting_up._poll() is not None:
+        assert time.monotonic() - started < 60
+        time.sleep(0.02)
+    assert setting_up.state.checked.startswith("ready: CPU")
+
+
+def test_an_environment_is_made_offline_or_with_consent_to_go_online(tmp_path):
+    assert not bpy.app.online_access
+    assert not bpy.ops.niki.make_environment.poll()
+    assert not bpy.ops.niki.remove_environment.poll()
