@@ -119,6 +119,9 @@ def _parser() -> argparse.ArgumentParser:
         help="motion capture with clips.csv, of which the people never trained on are taken, or any folder"
         " of .bvh files (default: %(default)s)",
     )
+    c.add_argument(
+        "--trained", action="store_true", help="on the people trained on: how much better is it with them?"
+    )
     c.add_argument("--weights", metavar="FILE.npz", help="instead of those that come with the program")
     c.add_argument("--runs", metavar="DIR", help="also measure every finished run in this folder")
     c.add_argument("--poses", type=int, default=2000, metavar="N", help="how many (default: %(default)s)")
@@ -226,20 +229,22 @@ def _mocap(options) -> None:
 def _eval(options) -> None:
     from .evaluation.ik import as_markdown, evaluate, save_plot
     from .network import Network
-    from .solver import Solver
+    from .solver import WEIGHTS, Solver
 
     for path in (options.output, options.plot):
         if path:
             check_writable(path)
     poses = _poses(options.data)
     if (Path(options.data) / "clips.csv").is_file():
-        poses = poses.split()[1]
+        poses = poses.split()[0 if options.trained else 1]
     runs = sorted(Path(options.runs).glob("*/network.npz")) if options.runs else []
+    runs = [path for path in runs if path.parent.name != WEIGHTS.stem]  # measured as what ships
     solver = Solver.load(options.weights) if options.weights else Solver()
     report = evaluate(poses, solver, {path.parent.name: Network.load(path) for path in runs}, options.poses)
-    print(as_markdown(report), end="")
+    text = as_markdown(report, "trained on" if options.trained else "never trained on")
+    print(text, end="")
     if options.output:
-        Path(options.output).write_text(as_markdown(report))
+        Path(options.output).write_text(text)
     if options.plot:
         save_plot(report, options.plot)
 
