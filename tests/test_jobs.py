@@ -1,19 +1,27 @@
 """The queue of captures with real worker processes; no Blender."""
 
+import contextlib
+import json
 import sys
+import tempfile
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import ROOT
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("av", reason="niki[capture] is not installed here")
 
+from niki import wire
 from niki.blender import blender_module
 from niki.capture import capture
 from niki.footage.estimator import make_estimator
 from niki.motion import Motion
+from niki.wire import WireError
 
 jobs, runtime, worker = (blender_module(name) for name in ("jobs", "runtime", "worker"))
 SAMPLE = ROOT / "samples/sample.mp4"
@@ -161,6 +169,61 @@ def test_whatever_a_worker_says_the_queue_lives_and_reports(tmp_path, program, m
     assert message in job.message
     assert job.frames == 0
     captures.shut_down()
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+fields = st.fixed_dictionaries(
+    {"jsonrpc": st.just("2.0")},
+    optional={
+        "id": st.sampled_from([0, 1, 2, "x", None]),
+        "method": st.sampled_from(["progress", "log", "capture"]),
+        "params": st.fixed_dictionaries(
+            {}, optional={n: anything for n in ("done", "total", "fps", "stage")} | {"id": st.just(1)}
+        ),
+        "result": anything,
+        "error": anything | st.fixed_dictionaries({"code": st.integers(), "message": st.text()}),
+    },
+)
+lines = st.binary(max_size=60) | fields.map(lambda m: json.dumps(m).encode())
+
+
+class Babbler:
+    """A worker that says what it is given, and dies."""
+
+    def __init__(self, said):
+        self.said, self.alive = said, True
+
+    def say(self, line):
+        pass
+
+    def heard(self, budget):
+        for line in self.said:
+            with contextlib.suppress(WireError):
+                yield wire.parse(line)
+        self.said, self.alive = [], False
+
+    def why_it_ended(self):
+        return "ended"
+
+    def end(self, wait=False):
+        self.alive = False
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(lines, max_size=8))
+def test_no_babble_breaks_the_queue(said):
+    with tempfile.TemporaryDirectory() as folder:
+        captures = jobs.Captures(Path(folder), lambda log: Babbler(said))
+        job = captures.add(request(), "clip", {})
+        run(captures)
+        assert job.state in (jobs.FAILED, jobs.CANCELLED)
+        assert 0 <= job.share <= 1
+        assert job.seconds_left is None or job.seconds_left >= 0
+        captures.shut_down()
 
 
 def test_a_worker_that_does_not_listen_is_killed(tmp_path):
