@@ -50,6 +50,7 @@ class Worker:
         self._requests, self._answers = requests, answers
         self._writing = threading.Lock()
         self._capture: _Capture | None = None
+        self._thread: threading.Thread | None = None
         self._methods: dict[str, Callable[[int | str, dict], None]] = {
             "describe": self._describe, "people": self._people, "capture": self._start_capture,
             "cancel": self._cancel, "shutdown": self._shut_down,
@@ -109,7 +110,13 @@ class Worker:
             raise WireError(wire.BUSY, "a capture is under way", "wait for it, or cancel it")
         task = _task(_Params(params))
         self._capture = _Capture(identity, threading.Event())
-        threading.Thread(target=self._run, args=(self._capture, task), daemon=True).start()
+        self._thread = threading.Thread(target=self._run, args=(self._capture, task), daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until the capture under way, if there is one, is answered."""
+        if self._thread is not None:
+            self._thread.join()
 
     def _run(self, capture: _Capture, task: dict) -> None:
         try:

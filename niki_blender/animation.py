@@ -37,13 +37,15 @@ def write_curves(owner, path: str, group: str, frames: np.ndarray, values: np.nd
     """
     linear = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value
     channel_group = owner.groups.get(group) or owner.groups.new(group)
+    keys = np.empty((len(frames), 2), np.float32)
+    keys[:, 0], interpolation = frames, np.full(len(frames), linear, np.int32)
     for index in range(values.shape[1]):
         curve = owner.fcurves.new(path, index=index)
         curve.group = channel_group
         curve.keyframe_points.add(len(frames))
-        keys = np.stack([frames, values[:, index]], -1).astype(np.float32)
+        keys[:, 1] = values[:, index]
         curve.keyframe_points.foreach_set("co", keys.ravel())
-        curve.keyframe_points.foreach_set("interpolation", np.full(len(frames), linear, np.int32))
+        curve.keyframe_points.foreach_set("interpolation", interpolation)
         curve.update()
 
 

@@ -264,7 +264,7 @@ class Captures:
                 self._end(job, DONE)
             else:
                 self._end(job, FAILED, "The worker ended without a motion", "open the log")
-        else:
+        elif kind == "error":
             problem = message["error"]
             state = CANCELLED if problem["code"] == wire.CANCELLED else FAILED
             self._end(job, state, problem["message"], problem["data"]["hint"])

@@ -176,8 +176,7 @@ def talk(*lines: bytes):
     answers = io.BytesIO()
     worker = Worker(io.BytesIO(b"".join(lines)), answers)
     worker.serve()
-    while worker._capture is not None:
-        time.sleep(0.01)
+    worker.join()
     return [wire.parse(line) for line in answers.getvalue().splitlines()]
 
 
