@@ -1,5 +1,7 @@
 """Operators of the capture: start, cancel, continue, import, discard."""
 
+from pathlib import Path
+
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
@@ -7,8 +9,8 @@ from ..niki.errors import NikiError
 from . import background
 from .jobs import DONE, Job
 from .placing import Placement
-from .preferences import chosen_device, why_not_ready
-from .sources import chosen_source, offered_source
+from .preferences import chosen_device
+from .sources import OnFootage, chosen_source, offered_source
 
 
 def request_of(scene: bpy.types.Scene) -> tuple[dict, str]:
@@ -42,19 +44,12 @@ def placement_of(scene: bpy.types.Scene) -> Placement:
     )
 
 
-class NIKI_OT_capture(bpy.types.Operator):
+class NIKI_OT_capture(OnFootage, bpy.types.Operator):
     """Find the person in the footage and make an armature move as they do, in the background"""
 
     bl_idname = "niki.capture"
     bl_label = "Capture Motion"
     bl_options = {"REGISTER"}
-
-    @classmethod
-    def poll(cls, context):
-        problem = chosen_source(context.scene).problem or why_not_ready()
-        if problem:
-            cls.poll_message_set(problem)
-        return not problem
 
     def execute(self, context):
         try:
@@ -177,20 +172,19 @@ class NIKI_OT_dismiss_capture(_OfJob, bpy.types.Operator):
 
 
 class NIKI_OT_open_log(bpy.types.Operator):
-    """Show what the worker printed"""
+    """Show what was printed"""
 
     bl_idname = "niki.open_log"
     bl_label = "Open Log"
+    bl_options = {"INTERNAL"}
 
-    @classmethod
-    def poll(cls, context):
-        if not background.captures().log.is_file():
-            cls.poll_message_set("There is no log yet: it begins with the first capture")
-            return False
-        return True
+    path: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     def execute(self, context):
-        bpy.ops.wm.path_open(filepath=str(background.captures().log))
+        if not Path(self.path).is_file():
+            self.report({"WARNING"}, f"There is no log yet: {self.path}")
+            return {"CANCELLED"}
+        bpy.ops.wm.path_open(filepath=self.path)
         return {"FINISHED"}
 
 

@@ -153,7 +153,7 @@ def draw_runtime(layout, chosen):
     there = setting_up.environment_folder().exists()
     row.operator("niki.make_environment", text="Repair" if there else "Make Environment")
     row.operator("niki.remove_environment", text="Remove")
-    row.operator("niki.open_environment_log")
+    row.operator("niki.open_log").path = str(setting_up.environment_log())
 
 
 def draw_jobs(layout):
@@ -186,7 +186,7 @@ def _draw_job(box, job: Job):
         if job.has_readings:
             _draw_take_up(box, job)
         if job.state == FAILED:
-            box.operator("niki.open_log", icon="TEXT")
+            box.operator("niki.open_log", icon="TEXT").path = str(background.captures().log)
 
 
 def _draw_take_up(box, job: Job):

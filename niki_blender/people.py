@@ -3,15 +3,14 @@
 import shutil
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import bpy
 import bpy.utils.previews
 from bpy.props import FloatVectorProperty
 
-from .preferences import chosen_runtime, data_folder, why_not_ready
+from .preferences import chosen_runtime, data_folder
 from .runtime import Question
-from .sources import chosen_source
+from .sources import OnFootage, chosen_source
 
 
 @dataclass
@@ -78,23 +77,14 @@ def _poll() -> float | None:
     return None if answer is not None else 0.1
 
 
-class NIKI_OT_find_people(bpy.types.Operator):
+class NIKI_OT_find_people(OnFootage, bpy.types.Operator):
     """Look who is in the first frame of the footage, to choose whom to follow"""
 
     bl_idname = "niki.find_people"
     bl_label = "Find People"
 
-    @classmethod
-    def poll(cls, context):
-        problem = chosen_source(context.scene).problem or why_not_ready()
-        if problem:
-            cls.poll_message_set(problem)
-        return not problem
-
     def execute(self, context):
         source = chosen_source(context.scene)
-        if not Path(source.path).exists():
-            return {"CANCELLED"}
         search.begin(source.path, source.first or 0)
         return {"FINISHED"}
 
@@ -118,11 +108,8 @@ class NIKI_OT_follow_person(bpy.types.Operator):
 CLASSES = (NIKI_OT_find_people, NIKI_OT_follow_person)
 
 
-def register():
-    pass
-
-
-def unregister():
+def forget() -> None:
+    """Stop what is under way: the extension is being disabled."""
     search.end()
     if bpy.app.timers.is_registered(_poll):
         bpy.app.timers.unregister(_poll)

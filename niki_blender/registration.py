@@ -19,7 +19,7 @@ _CLASSES = (
     *properties.CLASSES, preferences.NIKI_AP_preferences, *capture.CLASSES, *people.CLASSES, *setting_up.CLASSES, *doubt.CLASSES, *exchange.CLASSES,
     *panels.CLASSES,
 )  # fmt: skip
-_MODULES = (properties, background, people, setting_up, exchange)
+_MODULES = (properties, background, exchange)
 
 
 def register():
@@ -32,6 +32,8 @@ def register():
 
 def unregister():
     bpy.app.handlers.frame_change_post.remove(confidence.follow_frame)
+    people.forget()
+    setting_up.forget()
     for module in reversed(_MODULES):
         module.unregister()
     for cls in reversed(_CLASSES):

@@ -160,32 +160,13 @@ class NIKI_OT_remove_environment(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class NIKI_OT_open_environment_log(bpy.types.Operator):
-    """Show what making the environment printed"""
-
-    bl_idname = "niki.open_environment_log"
-    bl_label = "Open Log"
-
-    @classmethod
-    def poll(cls, context):
-        return environment_log().is_file()
-
-    def execute(self, context):
-        bpy.ops.wm.path_open(filepath=str(environment_log()))
-        return {"FINISHED"}
-
-
 CLASSES = (
     NIKI_OT_make_environment, NIKI_OT_cancel_environment, NIKI_OT_check_runtime, NIKI_OT_remove_environment,
-    NIKI_OT_open_environment_log,
 )  # fmt: skip
 
 
-def register():
-    pass
-
-
-def unregister():
+def forget() -> None:
+    """Stop what is under way: the extension is being disabled."""
     state.end()
     if bpy.app.timers.is_registered(_poll):
         bpy.app.timers.unregister(_poll)

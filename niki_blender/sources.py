@@ -7,6 +7,7 @@ from pathlib import Path
 
 import bpy
 
+from .preferences import why_not_ready
 from .properties import footage_strips
 
 
@@ -27,6 +28,18 @@ class Source:
     first: int | None = None
     last: int | None = None
     fps: float | None = None
+
+
+class OnFootage:
+    """For operators on the chosen footage: grey, and saying why, where there is none or nothing to read
+    it with."""
+
+    @classmethod
+    def poll(cls, context):
+        problem = chosen_source(context.scene).problem or why_not_ready()
+        if problem:
+            cls.poll_message_set(problem)
+        return not problem
 
 
 def chosen_source(scene: bpy.types.Scene) -> Source:
