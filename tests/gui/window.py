@@ -222,9 +222,10 @@ def make_root(folder: Path) -> None:
 def _mirror() -> list[str]:
     """Where this system takes its own packages from."""
     for file in (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list")):
-        for word in file.read_text().split() if file.is_file() else ():
-            if word.startswith(("http:", "https:", "file:")):
-                return [word]
+        for line in file.read_text().splitlines() if file.is_file() else ():
+            kind, _, rest = line.partition(" ")
+            if kind in ("URIs:", "deb"):
+                return [word for word in rest.split() if "://" in word or word.startswith("file:")][:1]
     return []
 
 
