@@ -212,11 +212,18 @@ def make_root(folder: Path) -> None:
             _run("mount", "--bind", f"/{name}", folder / name)
     if not (folder / "usr/bin/blender").exists():
         shutil.copy("/etc/resolv.conf", folder / "etc/resolv.conf")
-        shutil.copytree("/etc/ssl/certs", folder / "etc/ssl/certs", dirs_exist_ok=True)
+        _run("cp", "-rLn", "/etc/ssl/certs/.", folder / "etc/ssl/certs")
         packages = ["blender", "python3-numpy", "xvfb", "xdotool", "openbox", "imagemagick", "x11-utils"]
         packages += ["libgl1-mesa-dri", "libegl1"]
         _run("chroot", folder, "apt-get", "update", "-q")
         _run("chroot", folder, "apt-get", "install", "-y", "-q", "--no-install-recommends", *packages)
+
+
+def release_root(folder: Path) -> None:
+    """Take away this machine's devices from the root: whoever deletes the folder must not meet them."""
+    for name in ("proc", "dev"):
+        if os.path.ismount(folder / name):
+            subprocess.run(["umount", "--lazy", str(folder / name)], check=False)
 
 
 def _mirror() -> list[str]:
