@@ -10,6 +10,7 @@ import bpy
 
 from ..niki.errors import NikiError
 from ..niki.motion import Motion
+from . import timers
 from .jobs import CANCELLED, DONE, FAILED, MOTION, Captures, Job
 from .placing import Placement, place_motion
 from .preferences import chosen_runtime, data_folder, preferences
@@ -40,8 +41,7 @@ def start(request: dict, title: str, placement: Placement) -> Job:
 
 def wake() -> None:
     """Hear the worker from now on, until there is nothing to hear."""
-    if not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, first_interval=0.0, persistent=True)
+    timers.begin(_tick)
 
 
 def longest_tick() -> float:
@@ -60,7 +60,7 @@ def _tick() -> float | None:
     waiting = [job for job in queue.jobs if job.state == DONE]
     if waiting and _may_import():
         import_result(waiting[0])
-    _redraw()
+    timers.redraw("VIEW_3D", "CLIP_EDITOR")
     return _EVERY if queue.busy or waiting else None
 
 
@@ -103,13 +103,6 @@ def _may_import() -> bool:
     return bpy.context.mode == "OBJECT" and not busy
 
 
-def _redraw():
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type in ("VIEW_3D", "CLIP_EDITOR"):
-                area.tag_redraw()
-
-
 @bpy.app.handlers.persistent
 def end_captures(*_) -> None:
     """Handler: another file is opened, or Blender ends. What was read is kept for later."""
@@ -117,8 +110,7 @@ def end_captures(*_) -> None:
     if _captures is not None:
         _captures.shut_down()
         _captures = None
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    timers.end(_tick)
 
 
 def register():

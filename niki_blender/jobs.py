@@ -82,6 +82,11 @@ class Job:
         with writing(self.folder / JOB) as temporary:
             temporary.write_text(json.dumps(about))
 
+    def let_go(self) -> None:
+        """No Blender has it on its list any more."""
+        with contextlib.suppress(OSError):
+            (self.folder / ALIVE).unlink(missing_ok=True)
+
     def discard(self) -> None:
         """Remove its folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -155,8 +160,7 @@ class Captures:
     def forget(self, job: Job) -> None:
         """Take a capture that is over off the list; its folder stays only where it can be taken up."""
         self.jobs.remove(job)
-        with contextlib.suppress(OSError):
-            (job.folder / ALIVE).unlink(missing_ok=True)
+        job.let_go()
         self._looked = -2 * _HEARTBEAT
         if not (job.state in (FAILED, CANCELLED) and job.has_readings):
             job.discard()
@@ -198,16 +202,15 @@ class Captures:
             self._worker = None
         return [job for job in before if job.over]
 
-    def shut_down(self, wait: bool = True) -> None:
+    def shut_down(self) -> None:
         """End the worker; captures that are not over can be taken up later."""
         if self._starting is not None:
             with contextlib.suppress(Exception):
                 self._worker = self._starting.result()
         if self._worker is not None:
-            self._worker.end(wait)
+            self._worker.end(wait=True)
         for job in self.jobs:
-            with contextlib.suppress(OSError):
-                (job.folder / ALIVE).unlink(missing_ok=True)
+            job.let_go()
             if job.state == WAITING and not job.has_readings:
                 job.discard()
         self._worker = self._running = self._cancelled_at = self._starting = None

@@ -8,6 +8,7 @@ import bpy
 import bpy.utils.previews
 from bpy.props import FloatVectorProperty
 
+from . import timers
 from .preferences import chosen_runtime, data_folder
 from .runtime import Question
 from .sources import OnFootage, chosen_source
@@ -39,8 +40,7 @@ class Search:
         self.question = Question(
             chosen_runtime(), log, "people", footage=path, frame=frame, folder=self._folder
         )
-        if not bpy.app.timers.is_registered(_poll):
-            bpy.app.timers.register(_poll, first_interval=0.0, persistent=True)
+        timers.begin(_poll)
 
     def take(self, answer: dict) -> None:
         """Show what the worker found."""
@@ -71,9 +71,7 @@ def _poll() -> float | None:
     answer = search.question.poll()
     if answer is not None:
         search.take(answer)
-        for window in bpy.context.window_manager.windows:
-            for area in window.screen.areas:
-                area.tag_redraw()
+        timers.redraw("VIEW_3D")
     return None if answer is not None else 0.1
 
 
@@ -111,5 +109,4 @@ CLASSES = (NIKI_OT_find_people, NIKI_OT_follow_person)
 def forget() -> None:
     """Stop what is under way: the extension is being disabled."""
     search.end()
-    if bpy.app.timers.is_registered(_poll):
-        bpy.app.timers.unregister(_poll)
+    timers.end(_poll)

@@ -46,15 +46,16 @@ def place_motion(motion: Motion, name: str, placement: Placement) -> tuple[bpy.t
     if placement.set_rate:
         set_rate(scene, footage_rate)
     rate = scene.render.fps / scene.render.fps_base
-    if abs(rate - footage_rate) > 1e-3 * footage_rate:
+    resampled = abs(rate - footage_rate) > 1e-3 * footage_rate
+    if resampled:
         warnings.append(
             f"The motion is resampled from {footage_rate:.5g} to the scene's {rate:.5g} frames per second"
         )
         motion = motion.resampled(rate)
     rig = bpy.data.objects.get(placement.armature)
-    if placement.armature and not is_our_armature(rig):
-        warnings.append(f"There is no armature '{placement.armature}' any more: a new one is made")
-    if not placement.armature or not is_our_armature(rig):
+    if not is_our_armature(rig):
+        if placement.armature:
+            warnings.append(f"There is no armature '{placement.armature}' any more: a new one is made")
         rig = create_armature(motion.body, name)
         add_mannequin(rig, motion.body)
     elif not np.allclose(rig.data.bones["L_Knee"].length, motion.body.bone_lengths[7], rtol=0.05):
@@ -67,7 +68,7 @@ def place_motion(motion: Motion, name: str, placement: Placement) -> tuple[bpy.t
         if placement.footage and motion.footage:
             if show_behind(camera, motion.footage, motion, placement.frame_start) is None:
                 warnings.append(f"Blender cannot show {motion.footage} behind the camera")
-            elif abs(rate - footage_rate) > 1e-3 * footage_rate:
+            elif resampled:
                 warnings.append(
                     "The footage behind plays at its own rate: give the scene that rate to see them in step"
                 )

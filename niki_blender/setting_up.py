@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import environment
+from . import environment, timers
 from .preferences import chosen_runtime, data_folder, preferences
 from .runtime import Question, described, own_runtime
 
@@ -46,17 +46,9 @@ def _poll() -> float | None:
     if state.question is not None and (answer := state.question.poll()) is not None:
         state.question = None
         _say(answer)
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type in ("PREFERENCES", "VIEW_3D"):
-                area.tag_redraw()
+    timers.redraw("PREFERENCES", "VIEW_3D")
     going = state.question is not None or (state.setup is not None and not state.setup.over)
     return 0.1 if going else None
-
-
-def _wake():
-    if not bpy.app.timers.is_registered(_poll):
-        bpy.app.timers.register(_poll, first_interval=0.0, persistent=True)
 
 
 def _say(answer: dict):
@@ -104,7 +96,7 @@ class NIKI_OT_make_environment(bpy.types.Operator):
         steps = environment.steps_of(environment_folder(), own_runtime().python, packages, wheels)
         state.end()
         state.setup = environment.Setup(environment_folder(), steps, environment_log())
-        _wake()
+        timers.begin(_poll)
         return {"FINISHED"}
 
 
@@ -131,7 +123,7 @@ class NIKI_OT_check_runtime(bpy.types.Operator):
         if state.question is None:
             state.checked = ""
             state.question = Question(chosen_runtime(), data_folder("captures") / "check.log", "describe")
-            _wake()
+            timers.begin(_poll)
         return {"FINISHED"}
 
 
@@ -168,5 +160,4 @@ CLASSES = (
 def forget() -> None:
     """Stop what is under way: the extension is being disabled."""
     state.end()
-    if bpy.app.timers.is_registered(_poll):
-        bpy.app.timers.unregister(_poll)
+    timers.end(_poll)
