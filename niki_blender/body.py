@@ -51,5 +51,7 @@ def make_material(name: str, colour, roughness: float = 0.55) -> bpy.types.Mater
 def _by_weight(weights: np.ndarray):
     """(weight, vertex indices) with weights in steps of 1/256: one call for many vertices."""
     steps = np.round(weights * 256).astype(int)
-    for step in np.unique(steps[steps > 0]):
-        yield step / 256, np.flatnonzero(steps == step).tolist()
+    order = np.argsort(steps, kind="stable")[np.count_nonzero(steps == 0) :]
+    for same in np.split(order, np.flatnonzero(np.diff(steps[order])) + 1):
+        if len(same):
+            yield steps[same[0]] / 256, same.tolist()

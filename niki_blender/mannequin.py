@@ -265,11 +265,13 @@ def _smooth_weights(weights: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Average weights with their neighbours' on the surface, a few times."""
     a = faces.ravel()
     b = np.roll(faces, -1, axis=1).ravel()
-    degree = np.zeros(len(weights))
-    np.add.at(degree, a, 1)
     order = np.argsort(a, kind="stable")
-    starts = np.searchsorted(a[order], np.arange(len(weights)))
+    degree = np.bincount(a, minlength=len(weights))
+    rank = np.arange(len(a)) - np.repeat(np.cumsum(degree) - degree, degree)
+    neighbours = np.full((degree.max(), len(weights)), len(weights))  # that of no vertex: a row of zeros
+    neighbours[rank, a[order]] = b[order]
     for _ in range(_SMOOTHING_PASSES):
-        weights = 0.5 * weights + 0.5 * np.add.reduceat(weights[b[order]], starts) / degree[:, None]
+        padded = np.vstack([weights, np.zeros(weights.shape[1])])
+        weights = 0.5 * weights + 0.5 * sum(padded[row] for row in neighbours) / degree[:, None]
     weights[weights < 0.01] = 0
     return weights / weights.sum(1, keepdims=True)

@@ -39,8 +39,13 @@ class Placement:
         return asdict(self)
 
 
-def place_motion(motion: Motion, name: str, placement: Placement) -> tuple[bpy.types.Object, list[str]]:
-    """The armature with ``motion`` as its new action, and warnings for the user."""
+def place_motion(
+    motion: Motion, name: str, placement: Placement, add_body=add_mannequin
+) -> tuple[bpy.types.Object, list[str]]:
+    """The armature with ``motion`` as its new action, and warnings for the user.
+
+    ``add_body(rig, body)`` gives a new armature something to be seen by.
+    """
     scene, warnings = bpy.context.scene, []
     footage_rate = motion.mocap_framerate
     if placement.set_rate:
@@ -57,7 +62,7 @@ def place_motion(motion: Motion, name: str, placement: Placement) -> tuple[bpy.t
         if placement.armature:
             warnings.append(f"There is no armature '{placement.armature}' any more: a new one is made")
         rig = create_armature(motion.body, name)
-        add_mannequin(rig, motion.body)
+        add_body(rig, motion.body)
     elif not np.allclose(rig.data.bones["L_Knee"].length, motion.body.bone_lengths[7], rtol=0.05):
         warnings.append(f"{rig.name} has other proportions than the person: hands and feet will be off")
     bake_motion(rig, motion, placement.frame_start, name)

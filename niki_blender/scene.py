@@ -1,6 +1,8 @@
 """A whole scene from a motion file: what ``niki export -o FILE.blend`` writes and previews show."""
 
 import math
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import bpy
@@ -8,12 +10,11 @@ import numpy as np
 
 from ..niki.errors import NikiError
 from ..niki.motion import Motion
-from .armature import create_armature
-from .baking import bake_motion
+from ..niki.skeleton import Body
 from .body import add_mannequin, add_skin, make_material
-from .footage import create_camera, show_behind
+from .footage import create_camera
 from .mannequin import Skin
-from .placing import set_rate
+from .placing import Placement, place_motion
 
 FRAME_START = 1
 _REGION_COLOURS = {"skin": (0.62, 0.40, 0.30, 1), "hair": (0.06, 0.04, 0.03, 1), "shirt": (0.10, 0.22, 0.42, 1),
@@ -33,25 +34,20 @@ def build_scene(motion: Motion, footage: str = "", skin_file: str = ""):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     scene.name = "NIKI"
-    set_rate(scene, motion.mocap_framerate)
+    motion = replace(motion, footage=footage or motion.footage)
+    human = partial(add_human, skin_file=skin_file)
+    rig, warnings = place_motion(
+        motion, "NIKI", Placement(frame_start=FRAME_START, set_rate=True), human if skin_file else add_mannequin
+    )
+    if scene.camera is None:
+        create_camera(motion)
     scene.frame_start, scene.frame_end = FRAME_START, FRAME_START + len(motion) - 1
-    rig = create_armature(motion.body)
-    if skin_file:
-        add_human(rig, skin_file)
-    else:
-        add_mannequin(rig, motion.body)
-    bake_motion(rig, motion, FRAME_START)
-    camera = create_camera(motion)
-    warnings = []
-    path = footage or motion.footage
-    if path and show_behind(camera, path, motion, FRAME_START) is None:
-        warnings.append(f"Blender cannot show {path} behind the camera")
     _add_light(scene)
     scene.frame_set(FRAME_START)
     return rig, warnings
 
 
-def add_human(rig: bpy.types.Object, skin_file: str) -> bpy.types.Object:
+def add_human(rig: bpy.types.Object, _body: Body, skin_file: str) -> bpy.types.Object:
     """A realistic body with plain clothes from a ``niki.human`` file."""
     with np.load(skin_file, allow_pickle=False) as data:
         mesh = add_skin(rig, Skin(data["vertices"], data["faces"], data["weights"]), "Human")
