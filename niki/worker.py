@@ -137,6 +137,8 @@ class Worker:
             now = time.monotonic()
             if stage == sent[0][0] and now - sent[0][1] < _REPORT_EVERY and done != total:
                 return
+            if stage != sent[0][0]:
+                started.clear()
             started.append((now, done))
             while started[-1][0] - started[0][0] > _FPS_OVER:
                 started.pop(0)

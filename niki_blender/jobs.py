@@ -289,7 +289,7 @@ class Captures:
         if self._cancelled_at is not None:
             self._end(self._running, CANCELLED, "cancelled")
         else:
-            self._end(self._running, FAILED, reason, "what it had read is kept: continue it, or open the log")
+            self._end(self._running, FAILED, reason, "What it had read is kept: continue it, or open the log")
 
     def _end(self, job: Job, state: str, message: str = "", hint: str = ""):
         job.state, job.message, job.hint = state, message, hint

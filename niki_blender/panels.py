@@ -7,7 +7,7 @@ import bpy
 from . import background, people, setting_up
 from .confidence import has_confidence
 from .jobs import CANCELLED, DONE, FAILED, RUNNING, WAITING, Job
-from .preferences import EXTENSION, why_not_ready
+from .preferences import EXTENSION, preferences, why_not_ready
 from .sources import offered_source
 
 _STAGES = {"starting": "Starting", "loading": "Loading networks", "reading": "Reading", "solving": "Solving"}
@@ -46,7 +46,9 @@ class NIKI_PT_capture(_Panel, bpy.types.Panel):
         part.active = settings.use_focal
         part.prop(settings, "focal", text="")
         draw_person(layout, settings)
+        layout.prop(settings, "estimator")
         layout.prop(settings, "quality")
+        draw_device(layout)
         column = layout.column()
         column.scale_y = 1.6
         column.operator("niki.capture", icon="ARMATURE_DATA")
@@ -71,7 +73,6 @@ class NIKI_PT_result(_Panel, bpy.types.Panel):
         part = layout.column()
         part.active = settings.camera
         part.prop(settings, "footage")
-        layout.prop(settings, "estimator")
         layout.prop(settings, "solver")
 
 
@@ -115,13 +116,29 @@ def draw_person(layout, settings):
         column.operator("niki.follow_person").place = person.place
 
 
+def draw_device(layout):
+    """What the worker will run on, and the way to change it."""
+    chosen = preferences()
+    split = layout.split(factor=0.4)
+    title = split.row()
+    title.alignment = "RIGHT"
+    title.label(text="Device")
+    row = split.row(align=True)
+    if chosen and chosen.runtime == "ENVIRONMENT":
+        row.prop(chosen, "device", text="")
+    else:
+        row.label(text="CPU")
+    row.operator("preferences.addon_show", text="", icon="PREFERENCES", emboss=False).module = EXTENSION
+
+
 def draw_not_ready(layout):
     """What stands in the way of captures, and the way to the preferences."""
     problem = why_not_ready()
     if problem:
         box = layout.box()
-        box.alert = True
-        draw_text(box, problem, "ERROR")
+        said = box.column()
+        said.alert = True
+        draw_text(said, problem, "ERROR")
         box.operator("preferences.addon_show", text="Open Preferences").module = EXTENSION
 
 
@@ -179,8 +196,9 @@ def _draw_job(box, job: Job):
     elif job.state == DONE:
         box.operator("niki.import_capture", icon="IMPORT").job = job.folder.name
     elif job.state in (FAILED, CANCELLED):
-        box.alert = job.state == FAILED
-        draw_text(box, job.message if job.state == FAILED else "Cancelled")
+        said = box.column()
+        said.alert = job.state == FAILED
+        draw_text(said, job.message if job.state == FAILED else "Cancelled")
         if job.hint:
             draw_text(box, job.hint, "INFO")
         if job.has_readings:

@@ -37,7 +37,10 @@ def build_scene(motion: Motion, footage: str = "", skin_file: str = ""):
     motion = replace(motion, footage=footage or motion.footage)
     human = partial(add_human, skin_file=skin_file)
     rig, warnings = place_motion(
-        motion, "NIKI", Placement(frame_start=FRAME_START, set_rate=True), human if skin_file else add_mannequin
+        motion,
+        "NIKI",
+        Placement(frame_start=FRAME_START, set_rate=True),
+        human if skin_file else add_mannequin,
     )
     if scene.camera is None:
         create_camera(motion)

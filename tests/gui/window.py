@@ -123,16 +123,18 @@ class Window:
             time.sleep(0.1)
         self.do("result = 1")
 
-    def click(self, x: float, y: float) -> None:
-        """Press and release the left button."""
+    def click(self, x: float, y: float) -> float:
+        """Press and release the left button; returns when it was released (``time.monotonic``)."""
         self.move(x, y)
         self.settle()
         self._xdotool("mousedown", 1)
         time.sleep(0.1)
         self.do("result = 1")
         self._xdotool("mouseup", 1)
+        released = time.monotonic()
         time.sleep(0.1)
         self.settle()
+        return released
 
     def drag(self, points: list[tuple[float, float]], at=lambda k: None) -> None:
         """Press at the first point, move along the others, release; ``at(k)`` is called at each."""
