@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import time
+from dataclasses import dataclass
 
 import bpy
 
@@ -18,6 +19,17 @@ from .preferences import chosen_runtime, data_folder, preferences
 _EVERY = 0.1  # seconds
 _captures: Captures | None = None
 _longest_tick = 0.0
+
+
+@dataclass
+class Outcome:
+    """What the panel says of the capture that came into the scene last."""
+
+    title: str
+    warnings: list[str]
+
+
+outcome: Outcome | None = None
 
 
 def captures() -> Captures:
@@ -34,6 +46,7 @@ def start(request: dict, title: str, placement: Placement) -> Job:
     Raises:
         NikiError: its files cannot be written.
     """
+    forget_outcome()
     job = captures().add(request, title, placement.as_dict())
     wake()
     return job
@@ -66,6 +79,7 @@ def _tick() -> float | None:
 
 def import_result(job: Job) -> bpy.types.Object | None:
     """Put a finished capture into the scene, as one undo step; None where it failed and was said."""
+    global outcome
     try:
         motion = Motion.load(job.folder / MOTION)
         rig, warnings = place_motion(motion, job.title, Placement(**job.scene))
@@ -75,10 +89,18 @@ def import_result(job: Job) -> bpy.types.Object | None:
         return None
     captures().forget(job)
     bpy.ops.ed.undo_push(message=f"Capture {job.title}")
-    for warning in [*job.result.get("warnings", []), *warnings]:
-        say("WARNING", str(warning))
-    say("INFO", f"{rig.name}: {len(motion)} frames, a person in {job.result.get('seen', 1):.0%} of them")
+    title = f"{rig.name}: {len(motion)} frames, a person in {job.result.get('seen', 1):.0%} of them"
+    outcome = Outcome(title, [str(warning) for warning in (*job.result.get("warnings", []), *warnings)])
+    for warning in outcome.warnings:
+        say("WARNING", warning)
+    say("INFO", title)
     return rig
+
+
+def forget_outcome() -> None:
+    """The panel need not say it any more."""
+    global outcome
+    outcome = None
 
 
 def say(level: str, message: str) -> None:
@@ -110,6 +132,7 @@ def end_captures(*_) -> None:
     if _captures is not None:
         _captures.shut_down()
         _captures = None
+    forget_outcome()
     timers.end(_tick)
 
 

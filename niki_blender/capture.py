@@ -171,6 +171,18 @@ class NIKI_OT_dismiss_capture(_OfJob, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class NIKI_OT_dismiss_outcome(bpy.types.Operator):
+    """Read and understood"""
+
+    bl_idname = "niki.dismiss_outcome"
+    bl_label = "Dismiss"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, context):
+        background.forget_outcome()
+        return {"FINISHED"}
+
+
 class NIKI_OT_open_log(bpy.types.Operator):
     """Show what was printed"""
 
@@ -205,5 +217,5 @@ class NIKI_OT_report(bpy.types.Operator):
 
 CLASSES = (
     NIKI_OT_capture, NIKI_OT_use_active_footage, NIKI_OT_cancel_capture, NIKI_OT_continue_capture,
-    NIKI_OT_import_capture, NIKI_OT_dismiss_capture, NIKI_OT_open_log, NIKI_OT_report,
+    NIKI_OT_import_capture, NIKI_OT_dismiss_capture, NIKI_OT_dismiss_outcome, NIKI_OT_open_log, NIKI_OT_report,
 )  # fmt: skip

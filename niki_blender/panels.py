@@ -174,10 +174,17 @@ def draw_runtime(layout, chosen):
 
 
 def draw_jobs(layout):
-    """The captures of this Blender, then those that others left unfinished."""
+    """The captures of this Blender, what became of the last, then those that others left unfinished."""
     queue = background.captures()
     for job in queue.jobs:
         _draw_job(layout.box(), job)
+    if background.outcome is not None:
+        box = layout.box()
+        row = box.row()
+        draw_text(row.column(), background.outcome.title, "CHECKMARK")
+        row.operator("niki.dismiss_outcome", text="", icon="X", emboss=False)
+        for warning in background.outcome.warnings:
+            draw_text(box, warning, "INFO")
     for job in queue.unfinished():
         box = layout.box()
         draw_text(box, f"{job.title}: unfinished", "RECOVER_LAST")

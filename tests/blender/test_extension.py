@@ -90,6 +90,10 @@ def test_a_capture_ends_with_an_armature_that_moves_over_its_footage():
     (rig,) = armatures()
     assert rig.name == "sample"
     assert background.captures().jobs == []
+    assert "10 frames, a person in 100%" in background.outcome.title
+    assert "focal length is assumed" in background.outcome.warnings[0]
+    bpy.ops.niki.dismiss_outcome()
+    assert background.outcome is None
     scene = bpy.context.scene
     assert scene.render.fps / scene.render.fps_base == pytest.approx(24)
     assert scene.camera.data.background_images[0].clip.name == "sample.mp4"
