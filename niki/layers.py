@@ -16,7 +16,7 @@ def linear(weights: dict, name: str, x):
     """``W x + b``: (..., in) -> (..., out)."""
     matrix, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
     if rot.namespace(x) is np:
-        return x @ matrix.T + bias
+        return (np.dot(matrix, x) if x.ndim == 1 else x @ matrix.T) + bias
     import torch
 
     return torch.nn.functional.linear(x, matrix, bias)

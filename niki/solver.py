@@ -13,7 +13,7 @@ import numpy as np
 from . import rotation as rot
 from .errors import NikiError
 from .kinematics import analytic_ik, forward_kinematics, swing_and_twist
-from .network import Network, Observation, error_features, observe
+from .network import Network, Observation, Solution, error_features, observe
 from .refinement import refine
 from .skeleton import JOINTS, NUM_BONES, NUM_JOINTS, Bodies, Body
 from .uncertainty import KNOWN_BELOW, metres_from_sigma, sigma_from_metres
@@ -29,6 +29,7 @@ ERROR_RANGE = (1e-4, 10.0)
 """Metres that an expected error can be."""
 LEAST_ERROR = 0.001
 """Metres added to every standard error before refinement: joints are never weighed infinitely."""
+_NO_TWIST = np.tile([1.0, 0.0], (NUM_BONES - 1, 1))
 STIFFNESS = np.full(NUM_BONES, np.radians(4))
 """How far refinement lightly turns each bone."""
 
@@ -114,8 +115,7 @@ class Solver:
             *(part.astype(np.float32) for part in (joints, sigma, view, twist, known)), body
         )
         solution = self.network.inverse(observation)
-        rotations = rot.matrix_from_6d(solution.pose.reshape(*joints.shape[:-2], NUM_BONES, 6)).astype(float)
-        rotations[..., 0, :, :] = observation.frame @ rotations[..., 0, :, :]
+        rotations = _rotations_of(solution, observation)
         translation = _placed(rotations, joints, sigma, body)
         if self._refine:
             rotations, translation = _refined(rotations, translation, joints, sigma, view, body)
@@ -125,6 +125,22 @@ class Solver:
             )
         error = self._expected_error(observation, rotations, body)
         return Pose(rotations, translation + middle, body, solution.latents, error)
+
+    def guess(self, joints, sigma, body: Body):
+        """One pose by the network alone, unchecked: for those who ask at every move of the mouse.
+
+        Args:
+            joints: (29, 3) metres. sigma: (29, 2).
+
+        Returns:
+            rotations (24, 3, 3) and translation (3,).
+        """
+        middle = np.median(joints, axis=0)
+        joints = np.clip(joints - middle, -FARTHEST, FARTHEST)
+        parts = (joints, sigma, np.zeros(3), _NO_TWIST, np.zeros(NUM_BONES - 1))
+        observation = observe(*(part.astype(np.float32) for part in parts), body)
+        rotations = _rotations_of(self.network.inverse(observation), observation)
+        return rotations, _placed(rotations, joints, sigma, body) + middle
 
     def _expected_error(self, observation, rotations, body):
         """(..., 29) metres; NaN with a network that has not learned to tell."""
@@ -145,6 +161,14 @@ def result_features(observation: Observation, rotations, body: Body | Bodies):
     placed = forward_kinematics(rotations, body)[0]
     into = rot.transpose(observation.frame)[..., None, :, :]
     return error_features(observation, rot.apply(into, placed - placed[..., :1, :]).astype(np.float32))
+
+
+def _rotations_of(solution: Solution, observation: Observation):
+    """(..., 24, 3, 3), the root's in the frame that joints were given in."""
+    pose = solution.pose
+    rotations = rot.matrix_from_6d(pose.reshape(*pose.shape[:-1], NUM_BONES, 6)).astype(float)
+    rotations[..., 0, :, :] = observation.frame @ rotations[..., 0, :, :]
+    return rotations
 
 
 @cache

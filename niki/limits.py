@@ -1,0 +1,56 @@
+"""How far joints turn: ranges of each bone's rotation vector in the rest pose's axes.
+
+Start from the normal ranges of the American Academy of Orthopaedic Surgeons (Joint Motion: Method of
+Measuring and Recording, 1965), shared out over the spine's joints and measured from the T-pose, and
+are widened where recorded people go further: they hold all but a few of a thousand recorded poses of
+each joint (``tests/test_limits.py`` measures it). A box of rotation-vector components is exact for
+hinges and coarse for shoulders and hips.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import rotation as rot
+from .skeleton import JOINTS, NUM_BONES
+
+_DEGREES = {  # of the left side, or the middle: about x (towards the left), y (up) and z (forward)
+    "hip": ((-125, 30), (-45, 45), (-35, 55)), "knee": ((-6, 150), (-32, 28), (-35, 25)),
+    "ankle": ((-50, 55), (-40, 48), (-20, 32)), "foot": ((-50, 65), (-8, 8), (-8, 20)),
+    "spine1": ((-26, 56), (-16, 16), (-24, 24)), "spine2": ((-22, 24), (-18, 18), (-14, 14)),
+    "spine3": ((-28, 18), (-14, 14), (-18, 18)), "neck": ((-38, 35), (-42, 42), (-30, 30)),
+    "head": ((-50, 54), (-38, 38), (-32, 32)), "collar": ((-12, 12), (-24, 24), (-10, 45)),
+    "shoulder": ((-112, 90), (-125, 60), (-102, 60)), "elbow": ((-92, 92), (-150, 5), (-92, 78)),
+    "wrist": ((-85, 65), (-65, 68), (-50, 75)), "hand": ((-10, 10), (-10, 10), (-10, 10)),
+}  # fmt: skip
+
+
+def _ranges() -> np.ndarray:
+    """(24, 3, 2) radians."""
+    ranges = np.full((NUM_BONES, 3, 2), (-np.inf, np.inf))  # the pelvis turns as it likes
+    for j, name in enumerate(JOINTS[1:NUM_BONES], 1):
+        left = np.radians(_DEGREES[name.removeprefix("left_").removeprefix("right_")])
+        ranges[j] = np.stack([left[0], -left[1, ::-1], -left[2, ::-1]]) if "right_" in name else left
+    return ranges
+
+
+RANGES = _ranges()
+"""(24, 3, 2): least and greatest rotation-vector component about x, y and z, radians."""
+
+
+def excess(rotations, ranges=RANGES):
+    """By how much each rotation-vector component is beyond its range: (..., 24, 3) radians, signed,
+    zero within. ``rotations`` (..., 24, 3, 3) are parent-relative."""
+    turned = rot.axis_angle_from_matrix(rotations)
+    return turned - np.clip(turned, ranges[..., 0], ranges[..., 1])
+
+
+def beyond(rotations, tolerance: float = np.radians(3)):
+    """(...) bool: whether a pose has a joint more than ``tolerance`` radians beyond its range."""
+    return (np.abs(excess(rotations)) > tolerance).any((-1, -2))
+
+
+def widened(rotations) -> np.ndarray:
+    """Ranges (24, 3, 2) that also hold the pose given: what was recorded is not put right unasked."""
+    turned = rot.axis_angle_from_matrix(rotations)
+    return np.stack([np.minimum(RANGES[..., 0], turned), np.maximum(RANGES[..., 1], turned)], -1)

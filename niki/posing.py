@@ -1,0 +1,261 @@
+"""Pull some joints, the body follows: NIKI as an interactive posing tool. numpy only.
+
+The network is shown the pulled and pinned joints as certain and all others where they were, the less
+certain the further and the nearer in the tree something is pulled (Li et al., NIKI, CVPR 2023,
+section 3: uncertain joints in, plausible pose out). Its pose is the prior of a damped least-squares
+refinement that makes targets exact within the joints' ranges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from . import rotation as rot
+from .effectors import Effectors
+from .errors import NikiError
+from .kinematics import forward_kinematics
+from .limits import widened
+from .skeleton import JOINTS, NUM_BONES, NUM_JOINTS, PARENTS, Body
+from .solver import Solver
+from .uncertainty import sigma_from_metres
+
+MODES = ("full", "limb", "hips")
+"""What may move: the whole body, only the limb that is pulled, all but the hips."""
+
+ORIENTED = ("pelvis", "spine3", "head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")
+"""Joints whose orientation can be asked for: pelvis, chest, head, hands and feet."""
+
+FORWARD = np.array([0.0, 0.0, 1.0])
+"""Where the head looks in the rest pose."""
+
+_FARTHEST = 1e4  # metres that a target may be away: beyond, even double precision grows coarse
+_TREE_DISTANCE = np.zeros((NUM_JOINTS, NUM_JOINTS))
+_PATH = [[j] for j in range(NUM_JOINTS)]
+for _path in _PATH:
+    while PARENTS[_path[-1]] >= 0:
+        _path.append(PARENTS[_path[-1]])
+for _a in range(NUM_JOINTS):
+    for _b in range(NUM_JOINTS):
+        _TREE_DISTANCE[_a, _b] = len(set(_PATH[_a]) ^ set(_PATH[_b]))
+_LIMB_ROOTS = [
+    JOINTS.index(n) for n in ("left_collar", "right_collar", "left_hip", "right_hip", "neck", "spine1")
+]
+_HANDS = [JOINTS.index("left_hand"), JOINTS.index("right_hand")]
+_LEGS = {
+    side: [JOINTS.index(f"{side}_{kind}") for kind in ("ankle", "foot", "big_toe")]
+    for side in ("left", "right")
+}
+
+FREEDOM, FADE = 3.0, 0.8
+"""Standard error, as a share of the pull, that the pulled joint's neighbourhood is shown to the network
+with, and its decrease for each joint further in the tree."""
+TAKEN_OVER = 0.12
+"""Metres of pull at which most of the prior is the network's; at none it is the pose as it was."""
+
+_STIFFNESS = {  # degrees by which refinement lightly turns a bone away from the prior
+    "pelvis": 5, "hip": 8, "knee": 10, "ankle": 5, "foot": 3, "spine1": 3, "spine2": 3, "spine3": 3, "neck": 4,
+    "head": 4, "collar": 3, "shoulder": 10, "elbow": 12, "wrist": 5, "hand": 0,
+}  # fmt: skip
+_STIFF = np.radians([_STIFFNESS[n.removeprefix("left_").removeprefix("right_")] for n in JOINTS[:NUM_BONES]])
+_STIFF_PLACE = 0.03  # metres: the body as a whole
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is wanted of a joint.
+
+    Attributes:
+        joint: a name of :data:`niki.skeleton.JOINTS`.
+        position: (3,) metres, or None. orientation: (3, 3) of its bone in the body's world, for joints in
+            ``ORIENTED``. look_at: (3,) a place that the head turns to.
+        weight: 1 holds exactly, as far as the body reaches; less, (0, 1), is a wish.
+        pinned: holds before all others, where they contradict.
+    """
+
+    joint: str
+    position: np.ndarray | None = None
+    orientation: np.ndarray | None = None
+    look_at: np.ndarray | None = None
+    weight: float = 1.0
+    pinned: bool = False
+
+    def __post_init__(self):
+        if self.joint not in JOINTS:
+            raise NikiError(f"There is no joint '{self.joint}'", f"choose from: {', '.join(JOINTS)}")
+        for name, shape in (("position", (3,)), ("orientation", (3, 3)), ("look_at", (3,))):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            value = np.asarray(value, float)
+            if value.shape != shape or not np.isfinite(value).all():
+                raise NikiError(f"The {name} of {self.joint} must be {shape} finite numbers")
+            object.__setattr__(self, name, value)
+        if self.orientation is not None and self.joint not in ORIENTED:
+            raise NikiError(f"{self.joint} takes no orientation", f"choose from: {', '.join(ORIENTED)}")
+        if self.look_at is not None and self.joint != "head":
+            raise NikiError(f"{self.joint} cannot look at something", "the head can")
+        if not 0 < self.weight <= 1:
+            raise NikiError(f"The weight of {self.joint} must be above 0 and at most 1, not {self.weight}")
+
+    @property
+    def index(self) -> int:
+        """Of the joint."""
+        return JOINTS.index(self.joint)
+
+
+@dataclass
+class Posture:
+    """One pose: rotations (24, 3, 3) parent-relative, translation (3,) metres as
+    :func:`~niki.kinematics.forward_kinematics` takes it. error: metres by which each target's position
+    is missed, by joint."""
+
+    rotations: np.ndarray
+    translation: np.ndarray
+    error: dict[str, float] = field(default_factory=dict)
+
+
+class Poser:
+    """Poses one body.
+
+    Args:
+        body: the proportions. solver: the network; None: refinement alone.
+    """
+
+    def __init__(self, body: Body, solver: Solver | None = None):
+        self.body, self._solver = body, solver
+
+    def joints(self, posture: Posture) -> np.ndarray:
+        """(29, 3) metres."""
+        return forward_kinematics(posture.rotations, self.body, posture.translation)[0]
+
+    def solve(
+        self,
+        start: Posture,
+        targets: Iterable[Target],
+        mode: str = "full",
+        plant_feet: bool = True,
+        last: Posture | None = None,
+    ) -> Posture:
+        """The pose that meets ``targets``.
+
+        Args:
+            start: the pose before anything was pulled; where targets ask for what is, it is returned.
+            mode: of ``MODES``. "limb": only the bones from each pulled joint up to the nearest pinned
+                one, or to the root of its limb.
+            plant_feet: feet that are not pulled stay where they are.
+            last: the solution so far in this drag, to go on from.
+
+        Raises:
+            NikiError: names what is wrong with a target or the mode.
+        """
+        if mode not in MODES:
+            raise NikiError(f"There is no mode '{mode}'", f"choose from: {', '.join(MODES)}")
+        targets = list(targets)
+        places, world = forward_kinematics(start.rotations, self.body, start.translation)
+        stiffness = self._stiffness(targets, mode)
+        if plant_feet and mode != "limb":
+            targets += planted_feet(targets, places, world)
+        targets = _within_reach(targets, places, self.body, stiffness)
+        prior = self._prior(start, places, targets, stiffness)
+        effectors = Effectors(targets, self.body, widened(start.rotations), stiffness)
+        rotations, translation = effectors.refine(prior, (last or prior))
+        return self._with_errors(Posture(rotations, translation), targets)
+
+    def _stiffness(self, targets: list[Target], mode: str) -> np.ndarray:
+        """(25,) how far each bone, then the body as a whole, is lightly moved; 0: not at all."""
+        stiffness = np.append(_STIFF, _STIFF_PLACE)
+        if mode == "hips":
+            stiffness[[0, NUM_BONES]] = 0
+        elif mode == "limb":
+            pinned = {t.index for t in targets if t.pinned}
+            moving = {b for t in targets if not t.pinned for b in _chain(t.index, pinned)}
+            stiffness[[b for b in range(NUM_BONES + 1) if b not in moving]] = 0
+        return stiffness
+
+    def _prior(self, start: Posture, places, targets, stiffness) -> Posture:
+        """The network's pose, as far as something is pulled and bones may move."""
+        positioned = [t for t in targets if t.position is not None]
+        pull = {t.index: float(np.linalg.norm(t.position - places[t.index])) for t in positioned}
+        farthest = max(pull.values(), default=0.0)
+        if self._solver is None or farthest < 1e-6:
+            return start
+        joints, certain = places.copy(), np.full(NUM_JOINTS, np.inf)
+        error = np.max([d * FREEDOM * FADE ** _TREE_DISTANCE[k] for k, d in pull.items()], 0)
+        for t in positioned:
+            if t.weight == 1:
+                joints[t.index], certain[t.index] = t.position, 0.0
+        sigma = sigma_from_metres(np.minimum(error, certain))
+        rotations, translation = self._solver.guess(joints, np.repeat(sigma[:, None], 2, 1), self.body)
+        share = 1 - np.exp(-((farthest / TAKEN_OVER) ** 2))
+        free = np.append(stiffness, 0)[: NUM_BONES + 1] > 0
+        free[_HANDS] = False
+        turned = share * rot.axis_angle_from_matrix(rot.transpose(start.rotations) @ rotations)
+        turned = start.rotations @ rot.matrix_from_axis_angle(turned)
+        rotations = np.where(free[:NUM_BONES, None, None], turned, start.rotations)
+        if free[NUM_BONES]:
+            translation = start.translation + share * (translation - start.translation)
+        else:
+            translation = start.translation
+        return Posture(rotations, translation)
+
+    def _with_errors(self, posture: Posture, targets: list[Target]) -> Posture:
+        places = self.joints(posture)
+        missed = {
+            t.joint: float(np.linalg.norm(places[t.index] - t.position))
+            for t in targets
+            if t.position is not None
+        }
+        return replace(posture, error=missed)
+
+
+def planted_feet(targets: Iterable[Target], places, world) -> list[Target]:
+    """Pins that keep each foot, ankle and direction, where it is, but those that ``targets`` pull."""
+    asked = {t.index for t in targets}
+    pins = []
+    for joints in _LEGS.values():
+        if not asked & set(joints):
+            ankle = joints[0]
+            pins.append(Target(JOINTS[ankle], places[ankle], world[ankle], pinned=True))
+    return pins
+
+
+def _chain(joint: int, pinned: set[int]) -> list[int]:
+    """Bones that move ``joint``, up to the nearest pinned one or the limb's root."""
+    chain = []
+    for above in _PATH[joint][1:]:
+        chain.append(above)
+        if above in pinned or above in _LIMB_ROOTS:
+            break
+    return chain
+
+
+def _within_reach(targets: list[Target], places, body: Body, stiffness) -> list[Target]:
+    """Targets that are pulled, no further from what holds than the bones between are long."""
+    held = {t.index: t.position for t in targets if t.pinned and t.position is not None}
+    for j in range(NUM_BONES):  # where bones cease to move, something holds
+        if stiffness[j] > 0 and (stiffness[NUM_BONES] == 0 if j == 0 else stiffness[PARENTS[j]] == 0):
+            held[j] = places[j]
+    if stiffness[0] == 0 and stiffness[NUM_BONES] == 0:
+        held.setdefault(0, places[0])
+    result = []
+    for t in targets:
+        if t.position is None or t.pinned:
+            result.append(t)
+            continue
+        position = t.position
+        distance = np.linalg.norm(position - places[0])
+        if distance > _FARTHEST:
+            position = places[0] + (position - places[0]) * (_FARTHEST / distance)
+        for _ in range(4 if len(held) > 1 else 1):
+            for k, holds in held.items():
+                length = 0.999 * sum(body.bone_lengths[j] for j in set(_PATH[k]) ^ set(_PATH[t.index]))
+                length = max(length, np.linalg.norm(places[t.index] - places[k]))
+                away = position - holds
+                distance = np.linalg.norm(away)
+                if k != t.index and distance > length:
+                    position = holds + away * (length / distance)
+        result.append(replace(t, position=position))
+    return result
