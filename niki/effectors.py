@@ -121,7 +121,13 @@ class Effectors:
             jacobian[:, row, NUM_BONES, row] = 1
         distance = np.sqrt((missed**2).sum(-1))
         missed *= np.minimum(1, _FARTHEST_PULL / np.maximum(distance, 1e-12))[:, None]
-        parts = [(missed.ravel(), jacobian.reshape(3 * count, -1), self._damped(self._errors, distance))]
+        parts = [
+            (
+                missed.ravel(),
+                jacobian.reshape(3 * count, 3 * NUM_BONES + 3),
+                self._damped(self._errors, distance),
+            )
+        ]
         left = float(distance[self._errors < _WISHED].max(initial=0.0))
         if self._bones:
             turn = rot.axis_angle_from_matrix(self._turns @ rot.transpose(world[self._bones]))

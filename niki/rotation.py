@@ -76,12 +76,14 @@ def apply(matrix, v):
     return (matrix @ v[..., None])[..., 0]
 
 
+# Linear maps from flat values to flat matrices: one product each, where stacking would cost many calls.
+_SKEW = np.zeros((3, 3, 3))
+for _i, _j, _k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+    _SKEW[_i, _k, _j], _SKEW[_i, _j, _k] = 1, -1
+
+
 def _skew(v):
-    xp = namespace(v)
-    x, y, z = v[..., 0], v[..., 1], v[..., 2]
-    o = xp.zeros_like(x)
-    rows = [xp.stack([o, -z, y], -1), xp.stack([z, o, -x], -1), xp.stack([-y, x, o], -1)]
-    return xp.stack(rows, -2)
+    return (v @ like(_SKEW.reshape(3, 9), v)).reshape(*v.shape[:-1], 3, 3)
 
 
 def _identity_like(matrix):
@@ -119,17 +121,31 @@ def axis_angle_from_quaternion(q):
     return vector * xp.where(small, 2 / q[..., :1], 2 * xp.arctan2(safe, q[..., :1]) / safe)
 
 
+def _quaternion_products():
+    """(16, 9): q qT, flat -> matrix less identity, flat; and (9, 16), (16,): matrix, flat -> 4 q qT, flat."""
+    to_matrix, to_products = np.zeros((4, 4, 3, 3)), np.zeros((3, 3, 4, 4))
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        w, x, y, z = 0, i + 1, j + 1, k + 1
+        to_matrix[y, y, i, i] = to_matrix[z, z, i, i] = -2
+        to_matrix[x, y, i, j] = to_matrix[x, y, j, i] = 2
+        to_matrix[w, z, i, j], to_matrix[w, z, j, i] = -2, 2
+        to_products[i, i] += np.diag([1, *(1 if n == i else -1 for n in range(3))])
+        to_products[k, j, w, x] = to_products[k, j, x, w] = 1
+        to_products[j, k, w, x] = to_products[j, k, x, w] = -1
+        for place in ((i, j), (j, i)):
+            to_products[(*place, x, y)] = to_products[(*place, y, x)] = 1
+    return to_matrix.reshape(16, 9), to_products.reshape(9, 16)
+
+
+_TO_MATRIX, _TO_PRODUCTS = _quaternion_products()
+
+
 def matrix_from_quaternion(q):
     """Quaternion (..., 4), normalised here, -> matrix (..., 3, 3)."""
-    xp = namespace(q)
     q = normalize(q)
-    w, x, y, z = q[..., 0], q[..., 1], q[..., 2], q[..., 3]
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    return xp.stack([xp.stack(row, -1) for row in rows], -2)
+    products = (q[..., :, None] * q[..., None, :]).reshape(*q.shape[:-1], 16)
+    flat = products @ like(_TO_MATRIX, q) + like(np.eye(3).ravel(), q)
+    return flat.reshape(*q.shape[:-1], 3, 3)
 
 
 def quaternion_from_matrix(m):
@@ -139,23 +155,12 @@ def quaternion_from_matrix(m):
     ``4 q qᵀ`` are formed and the one with the largest diagonal is kept.
     """
     xp = namespace(m)
-    m00, m11, m22 = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
-    a, b, c = m[..., 2, 1], m[..., 0, 2], m[..., 1, 0]
-    d, e, f = m[..., 1, 2], m[..., 2, 0], m[..., 0, 1]
-    rows = xp.stack(
-        [
-            xp.stack([1 + m00 + m11 + m22, a - d, b - e, c - f], -1),
-            xp.stack([a - d, 1 + m00 - m11 - m22, c + f, b + e], -1),
-            xp.stack([b - e, c + f, 1 - m00 + m11 - m22, a + d], -1),
-            xp.stack([c - f, b + e, a + d, 1 - m00 - m11 + m22], -1),
-        ],
-        -2,
-    )
-    diagonal = xp.stack([rows[..., i, i] for i in range(4)], -1)
-    best = xp.argmax(diagonal, -1)[..., None]
-    q = rows[..., 0, :]
-    for i in range(1, 4):
-        q = xp.where(best == i, rows[..., i, :], q)
+    batch = m.shape[:-2]
+    rows = m.reshape(*batch, 9) @ like(_TO_PRODUCTS, m) + like(np.eye(4).ravel(), m)
+    rows = rows.reshape(*batch, 4, 4)
+    best = xp.argmax(rows[..., [0, 1, 2, 3], [0, 1, 2, 3]], -1)[..., None]
+    chosen = best == xp.arange(4, **({} if xp is np else {"device": m.device}))
+    q = xp.where(chosen[..., None], rows, xp.zeros_like(rows)).sum(-2)
     return normalize(xp.where(q[..., :1] < 0, -q, q))
 
 
