@@ -12,9 +12,13 @@ import numpy as np
 from . import __version__
 from .blender import save_blend
 from .bvh import save_bvh
+from .corrections import carried, posture_at
 from .errors import NikiError
 from .files import check_writable
 from .motion import Motion
+from .posing import MODES, Poser, Target
+from .skeleton import JOINTS
+from .solver import Solver
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -102,6 +106,22 @@ def _parser() -> argparse.ArgumentParser:
         help="for .blend; human needs niki[human]",
     )
 
+    c = command("pose", _pose, "pull joints of one frame; the body follows")
+    c.add_argument("motion", metavar="MOTION.npz")
+    c.add_argument("--frame", type=int, required=True, metavar="N", help="counted from 0")
+    c.add_argument(
+        "--target", type=_target, action="append", default=[], metavar="JOINT=X,Y,Z",
+        help="where a joint is to be, metres, Y up; may be given several times",
+    )  # fmt: skip
+    c.add_argument("--pin", nargs="+", default=[], metavar="JOINT", help="joints that stay where they are")
+    c.add_argument("--mode", default="full", choices=MODES, help="what may move (default: full)")
+    c.add_argument("--free-feet", action="store_true", help="feet that are not pulled may move as well")
+    c.add_argument(
+        "--carry", type=int, nargs=2, default=(0, 0), metavar=("BEFORE", "AFTER"),
+        help="frames over which the change fades away (default: this frame alone)",
+    )  # fmt: skip
+    c.add_argument("-o", "--output", required=True, metavar="MOTION.npz")
+
     c = command("info", _info, "say what a motion file holds")
     c.add_argument("motion", metavar="MOTION.npz")
 
@@ -128,6 +148,16 @@ def _parser() -> argparse.ArgumentParser:
     c.add_argument("-o", "--output", metavar="REPORT.md", help="write the tables here too")
     c.add_argument("--plot", metavar="FILE.png", help="draw error against noise, and the reliability")
 
+    c = command("bench", _bench, "measure posing beside classical inverse kinematics")
+    c.add_argument("what", choices=("posing",), help="posing: pulled joints, on people never trained on")
+    c.add_argument("--data", default="../shared/data/mocap", metavar="DIR", help="as niki eval takes it")
+    c.add_argument(
+        "--run", action="append", default=[], metavar="FOLDER",
+        help="also measure this finished run's network, such as the residual MLP; may be given several times",
+    )  # fmt: skip
+    c.add_argument("--poses", type=int, default=300, metavar="N", help="for each case (default: %(default)s)")
+    c.add_argument("-o", "--output", metavar="REPORT.md", help="write the tables here too")
+
     c = command("train", _train, "train a network on motion capture (needs niki[train])")
     c.add_argument("--config", required=True, metavar="FILE.toml")
     c.add_argument("-o", "--output", metavar="FOLDER", help="of the run (default: build/runs/NAME)")
@@ -139,6 +169,14 @@ def _parser() -> argparse.ArgumentParser:
 
     command("setup", _setup, "fetch and convert the BlazePose networks (once)")
     return parser
+
+
+def _target(text: str) -> Target:
+    joint, _, place = text.partition("=")
+    try:
+        return Target(joint, [float(part) for part in place.split(",")])
+    except (ValueError, NikiError) as problem:
+        raise argparse.ArgumentTypeError(f"expected JOINT=X,Y,Z: {problem}") from None
 
 
 def _point(text: str) -> tuple[float, float]:
@@ -201,6 +239,18 @@ def _export(options) -> None:
         raise NikiError(f"Cannot export to '{kind or options.output}'", "choose .bvh, .npz or .blend")
 
 
+def _pose(options) -> None:
+    motion = Motion.load(options.motion)
+    check_writable(options.output)
+    start, poser = posture_at(motion, options.frame), Poser(motion.body, Solver())
+    places = dict(zip(JOINTS, poser.joints(start), strict=True))
+    pins = [Target(joint, places.get(joint), pinned=True) for joint in options.pin]
+    posture = poser.solve(start, [*pins, *options.target], options.mode, not options.free_feet)
+    carried(motion, options.frame, posture, *options.carry).save(options.output)
+    for target in options.target:
+        print(f"{target.joint}: {1000 * posture.error[target.joint]:.1f} mm from its target")
+
+
 def _info(options) -> None:
     motion = Motion.load(options.motion)
     gaps = int((~motion.seen).sum())
@@ -229,7 +279,7 @@ def _mocap(options) -> None:
 def _eval(options) -> None:
     from .evaluation.ik import as_markdown, evaluate, save_plot
     from .network import Network
-    from .solver import WEIGHTS, Solver
+    from .solver import WEIGHTS
 
     for path in (options.output, options.plot):
         if path:
@@ -247,6 +297,22 @@ def _eval(options) -> None:
         Path(options.output).write_text(text)
     if options.plot:
         save_plot(report, options.plot)
+
+
+def _bench(options) -> None:
+    from .evaluation.posing import as_markdown, evaluate
+    from .network import Network
+
+    if options.output:
+        check_writable(options.output)
+    poses = _poses(options.data)
+    if (Path(options.data) / "clips.csv").is_file():
+        poses = poses.split()[1]
+    runs = {Path(folder).name: Network.load(Path(folder) / "network.npz") for folder in options.run}
+    text = as_markdown(*evaluate(poses, options.poses, runs))
+    print(text, end="")
+    if options.output:
+        Path(options.output).write_text(text)
 
 
 def _poses(folder: str):

@@ -161,3 +161,22 @@ def test_debug_shows_where_the_error_comes_from():
     result = run("--debug", "info", "nothing.npz")
     assert result.returncode == 1
     assert "Traceback" in result.stderr
+
+
+def test_pose_pulls_a_joint_of_one_frame(tmp_path):
+    truth = Motion.load(ROOT / "samples/sample_truth.npz")
+    wanted = truth.solved_joints()[30, 20] + [0.05, 0.1, 0.05]
+    target = "left_wrist=" + ",".join(f"{x:.4f}" for x in wanted)
+    posed = tmp_path / "posed.npz"
+    result = run(
+        "pose", "samples/sample_truth.npz", "--frame", 30, "--target", target, "--pin", "head", "-o", posed
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("left_wrist: 0.")
+    motion = Motion.load(posed)
+    np.testing.assert_allclose(motion.solved_joints()[30, 20], wanted, atol=2e-3)
+    np.testing.assert_allclose(motion.solved_joints()[30, 15], truth.solved_joints()[30, 15], atol=2e-3)
+    np.testing.assert_array_equal(motion.poses[31], truth.poses[31])
+    refused(run("pose", posed, "--frame", 999, "-o", posed), "no frame 999")
+    refused(run("pose", posed, "--frame", 3, "--pin", "tail", "-o", posed), "no joint 'tail'")
+    assert run("pose", posed, "--frame", 3, "--target", "head=1,2", "-o", posed).returncode == 2

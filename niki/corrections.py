@@ -1,0 +1,96 @@
+"""Corrections of a captured motion: carried over neighbouring frames, and joints held in place.
+
+A correction is a layer in rotation space: what a bone was turned by at one frame, faded, is added to what
+it does at the others, so that the captured detail stays. numpy only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from . import rotation as rot
+from .errors import NikiError
+from .kinematics import forward_kinematics
+from .motion import Motion
+from .posing import Poser, Posture, Target, planted_feet
+from .skeleton import JOINTS
+
+
+def posture_at(motion: Motion, index: int) -> Posture:
+    """The motion's pose at frame ``index``, from 0.
+
+    Raises:
+        NikiError: the motion has no such frame.
+    """
+    if not 0 <= index < len(motion):
+        raise NikiError(f"There is no frame {index}", f"the motion has frames 0 to {len(motion) - 1}")
+    return Posture(rot.matrix_from_axis_angle(motion.poses[index].reshape(-1, 3)), motion.trans[index])
+
+
+def falloff(count: int, index: int, before: int, after: int) -> np.ndarray:
+    """(count,) 1 at ``index``, smoothly 0 ``before`` frames before it and ``after`` frames after."""
+    away = np.arange(count) - index
+    share = np.where(away < 0, -away / (before + 1), away / (after + 1))
+    share = np.clip(1 - share, 0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def carried(motion: Motion, index: int, posture: Posture, before: int, after: int) -> Motion:
+    """The motion with ``posture`` at frame ``index``, and the change carried over its neighbours.
+
+    Args:
+        before, after: frames over which the change fades away; 0: this frame alone.
+    """
+    was = posture_at(motion, index)
+    turned = rot.axis_angle_from_matrix(rot.transpose(was.rotations) @ posture.rotations)
+    weight = falloff(len(motion), index, before, after)
+    turned = weight[:, None, None] * turned
+    return _added(motion, turned, weight[:, None] * (posture.translation - was.translation))
+
+
+def held(motion: Motion, joint: str, first: int, last: int, blend: int = 5) -> Motion:
+    """The motion with a joint that stays from frame ``first`` to ``last`` where it is at ``first``; a
+    foot, where ``joint`` is an ankle, keeps its direction too. The change fades in and out over ``blend``
+    frames.
+
+    Raises:
+        NikiError: the frames are not in the motion, or there is no such joint.
+    """
+    if joint not in JOINTS:
+        raise NikiError(f"There is no joint '{joint}'", f"choose from: {', '.join(JOINTS)}")
+    if last < first:
+        raise NikiError("The range is empty: its last frame is before its first")
+    posture_at(motion, last)
+    start, poser = posture_at(motion, first), Poser(motion.body)
+    places, world = forward_kinematics(start.rotations, motion.body, start.translation)
+    j = JOINTS.index(joint)
+    if joint.endswith("ankle"):
+        others = [Target(JOINTS[k]) for k in range(len(JOINTS)) if JOINTS[k].endswith("ankle") and k != j]
+        pins = planted_feet(others, places, world)
+    else:
+        pins = [Target(joint, places[j], pinned=True)]
+    turned = np.zeros((len(motion), 24, 3))
+    shifted = np.zeros((len(motion), 3))
+    for k in range(first, last + 1):
+        was = posture_at(motion, k)
+        now = poser.solve(was, pins, plant_feet=False)
+        turned[k] = rot.axis_angle_from_matrix(rot.transpose(was.rotations) @ now.rotations)
+        shifted[k] = now.translation - was.translation
+    for k, edge, step in [(first, -1, -1), (last, len(motion), 1)]:
+        weight = falloff(len(motion), k, blend if step < 0 else 0, blend if step > 0 else 0)
+        outside = np.arange(k + step, edge, step)
+        turned[outside] = weight[outside, None, None] * turned[k]
+        shifted[outside] = weight[outside, None] * shifted[k]
+    return _added(motion, turned, shifted)
+
+
+def _added(motion: Motion, turned, shifted) -> Motion:
+    """Each bone turned further, in its own axes, by rotation vectors (T, 24, 3); the whole moved."""
+    changed = np.abs(turned).max((1, 2)) + np.abs(shifted).max(1) > 0
+    rotations = motion.rotations[changed] @ rot.matrix_from_axis_angle(turned[changed])
+    poses, trans = motion.poses.copy(), motion.trans.copy()
+    poses[changed] = rot.axis_angle_from_matrix(rotations).reshape(-1, 72)
+    trans[changed] += shifted[changed]
+    return replace(motion, poses=poses, trans=trans)

@@ -1,0 +1,93 @@
+"""Corrections carried over time, joints held, and keys left out: on the sample's motion."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from niki import rotation as rot
+from niki.corrections import carried, falloff, held, posture_at
+from niki.errors import NikiError
+from niki.keys import deviation, reduced_keys
+from niki.motion import Motion
+from niki.posing import Poser, Target
+from niki.skeleton import JOINTS
+
+SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
+ANKLE = JOINTS.index("left_ankle")
+
+
+def corrected(motion, index):
+    poser, was = Poser(motion.body), posture_at(motion, index)
+    wanted = poser.joints(was)[20] + [0.05, 0.1, 0.0]
+    return poser.solve(was, [Target("left_wrist", wanted)]), wanted
+
+
+def test_a_correction_is_met_at_its_frame_and_fades_both_ways():
+    motion = SAMPLE
+    posture, wanted = corrected(motion, 20)
+    result = carried(motion, 20, posture, before=6, after=10)
+    np.testing.assert_allclose(result.solved_joints()[20, 20], wanted, atol=2e-3)
+    change = np.linalg.norm(result.solved_joints() - motion.solved_joints(), axis=-1)[:, 20]
+    assert (change[:14] == 0).all()
+    assert (change[31:] == 0).all()
+    assert (change[14:31] > 0).all()
+    assert (np.diff(change[13:20]) > 0).all()
+
+
+def test_captured_detail_stays():
+    motion = SAMPLE
+    result = carried(motion, 20, corrected(motion, 20)[0], 8, 8)
+
+    def steps(m):
+        return rot.angle_between(m.rotations[1:], m.rotations[:-1])
+
+    np.testing.assert_allclose(steps(result), steps(motion), atol=np.radians(6))
+
+
+def test_falloff_is_one_at_the_frame_and_zero_beyond():
+    weight = falloff(11, 5, 2, 3)
+    assert weight[5] == 1
+    np.testing.assert_array_equal(np.flatnonzero(weight), [3, 4, 5, 6, 7, 8])
+    np.testing.assert_array_equal(np.flatnonzero(falloff(5, 2, 0, 0)), [2])
+
+
+def test_a_foot_that_is_held_stays_and_the_rest_moves():
+    motion = SAMPLE
+    result = held(motion, "left_ankle", 8, 20, blend=4)
+    foot = result.solved_joints()[8:21, ANKLE]
+    assert np.linalg.norm(foot - motion.solved_joints()[8, ANKLE], axis=-1).max() < 1e-3
+    turned = rot.angle_between(result.rotations, motion.rotations).max(1)
+    assert (turned[:4] == 0).all()
+    assert (turned[25:] == 0).all()
+    wrist = result.solved_joints()[8:21, 20]
+    assert np.linalg.norm(np.diff(wrist, axis=0), axis=-1).min() > 1e-4
+
+
+def test_frames_and_joints_that_are_not_there_are_said():
+    motion = SAMPLE
+    with pytest.raises(NikiError, match="no frame 999"):
+        posture_at(motion, 999)
+    with pytest.raises(NikiError, match="no joint 'tail'"):
+        held(motion, "tail", 0, 2)
+    with pytest.raises(NikiError, match="last frame is before"):
+        held(motion, "left_ankle", 3, 2)
+
+
+@pytest.mark.parametrize("bound", [0.01, 0.03, 0.05])
+def test_keys_are_left_out_within_the_bound(bound):
+    motion = SAMPLE
+    keys = reduced_keys(motion, bound)
+    assert keys[0] == 0
+    assert keys[-1] == len(motion) - 1
+    assert deviation(motion, keys).max() <= bound
+    assert len(keys) < len(motion)
+
+
+def test_a_looser_bound_needs_no_more_keys_and_a_still_motion_two():
+    motion = SAMPLE
+    assert len(reduced_keys(motion, 0.05)) <= len(reduced_keys(motion, 0.005))
+    poses, trans = np.tile(motion.poses[0], (len(motion), 1)), np.tile(motion.trans[0], (len(motion), 1))
+    motion = replace(motion, poses=poses, trans=trans)
+    np.testing.assert_array_equal(reduced_keys(motion, 1e-6), [0, len(motion) - 1])
