@@ -152,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     c.add_argument("what", choices=("posing",), help="posing: pulled joints, on people never trained on")
     c.add_argument("--data", default="../shared/data/mocap", metavar="DIR", help="as niki eval takes it")
     c.add_argument(
-        "--run", action="append", default=[], metavar="FOLDER",
+        "--run", dest="runs", action="append", default=[], metavar="FOLDER",
         help="also measure this finished run's network, such as the residual MLP; may be given several times",
     )  # fmt: skip
     c.add_argument("--poses", type=int, default=300, metavar="N", help="for each case (default: %(default)s)")
@@ -308,7 +308,7 @@ def _bench(options) -> None:
     poses = _poses(options.data)
     if (Path(options.data) / "clips.csv").is_file():
         poses = poses.split()[1]
-    runs = {Path(folder).name: Network.load(Path(folder) / "network.npz") for folder in options.run}
+    runs = {Path(folder).name: Network.load(Path(folder) / "network.npz") for folder in options.runs}
     text = as_markdown(*evaluate(poses, options.poses, runs))
     print(text, end="")
     if options.output:

@@ -4,6 +4,7 @@ import bpy
 import numpy as np
 
 _SLOTTED = hasattr(bpy.types, "ActionSlot")  # Blender 4.4 and later
+_LINEAR = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value
 
 
 def new_action(rig: bpy.types.Object, name: str):
@@ -21,32 +22,59 @@ def new_action(rig: bpy.types.Object, name: str):
     return action, strip.channelbag(slot, ensure=True)
 
 
+def current_owner(rig: bpy.types.Object):
+    """What holds the f-curves and groups of ``rig``'s action; None where it has none."""
+    data = rig.animation_data
+    if data is None or data.action is None:
+        return None
+    if not _SLOTTED:
+        return data.action
+    if data.action_slot is None:
+        return None
+    bags = (s.channelbag(data.action_slot) for layer in data.action.layers for s in layer.strips)
+    return next((bag for bag in bags if bag), None)
+
+
 def fcurves_of(rig: bpy.types.Object):
     """The f-curves that animate ``rig``, whichever the action's API."""
-    data = rig.animation_data
-    if not _SLOTTED:
-        return data.action.fcurves
-    bags = (s.channelbag(data.action_slot) for layer in data.action.layers for s in layer.strips)
-    return next((bag.fcurves for bag in bags if bag), [])
+    owner = current_owner(rig)
+    return [] if owner is None else owner.fcurves
 
 
 def write_curves(owner, path: str, group: str, frames: np.ndarray, values: np.ndarray) -> None:
-    """One f-curve for each column of ``values`` (T, n), keys linear and at ``frames`` (T,).
+    """One f-curve for each column of ``values`` (T, n), keys linear and at ``frames`` (T,), ascending.
+    Keys that a curve has there or between are replaced, others stay.
 
     ``owner`` is what :func:`new_action` returns: a legacy action or a slot's channel bag.
     """
-    linear = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value
-    channel_group = owner.groups.get(group) or owner.groups.new(group)
-    keys = np.empty((len(frames), 2), np.float32)
-    keys[:, 0], interpolation = frames, np.full(len(frames), linear, np.int32)
     for index in range(values.shape[1]):
-        curve = owner.fcurves.new(path, index=index)
-        curve.group = channel_group
-        curve.keyframe_points.add(len(frames))
-        keys[:, 1] = values[:, index]
+        keys = np.column_stack([frames, values[:, index]]).astype(np.float32)
+        kinds = np.full(len(keys), _LINEAR, np.int32)
+        curve = owner.fcurves.find(path, index=index)
+        if curve is None:
+            curve = owner.fcurves.new(path, index=index)
+            curve.group = owner.groups.get(group) or owner.groups.new(group)
+        else:
+            keys, kinds = _with_others(curve, keys, kinds)
+        curve.keyframe_points.add(len(keys))
         curve.keyframe_points.foreach_set("co", keys.ravel())
-        curve.keyframe_points.foreach_set("interpolation", interpolation)
+        curve.keyframe_points.foreach_set("interpolation", kinds)
         curve.update()
+
+
+def _with_others(curve: bpy.types.FCurve, keys: np.ndarray, kinds: np.ndarray):
+    """``keys`` (T, 2) and their interpolation with the curve's own before and after; the curve is emptied."""
+    there = np.empty(2 * len(curve.keyframe_points), np.float32)
+    interpolation = np.empty(len(curve.keyframe_points), np.int32)
+    curve.keyframe_points.foreach_get("co", there)
+    curve.keyframe_points.foreach_get("interpolation", interpolation)
+    there = there.reshape(-1, 2)
+    before, after = there[:, 0] < keys[0, 0], there[:, 0] > keys[-1, 0]
+    curve.keyframe_points.clear()
+    return (
+        np.concatenate([there[before], keys, there[after]]),
+        np.concatenate([interpolation[before], kinds, interpolation[after]]),
+    )
 
 
 def bone_path(bone: str, channel: str) -> str:

@@ -2,31 +2,68 @@
 
 import bpy
 import numpy as np
+from mathutils import Quaternion
 
 from ..niki.motion import Motion
 from ..niki.rotation import continuous_quaternions, quaternion_from_matrix
 from ..niki.skeleton import BONES
-from .animation import bone_path, new_action, write_curves
+from .animation import bone_path, current_owner, new_action, write_curves
 from .armature import rest_orientations
 from .confidence import key_confidence
+from .posture import rotation_property
 from .space import rotations_to_blender, to_blender
 
 
 def bake_motion(
-    rig: bpy.types.Object, motion: Motion, frame_start: int = 1, name: str = ""
+    rig: bpy.types.Object,
+    motion: Motion,
+    frame_start: int = 1,
+    name: str = "",
+    keys: np.ndarray | None = None,
+    bones: tuple[str, ...] = BONES,
+    new: bool = True,
 ) -> bpy.types.Action:
-    """Key every bone on every frame of ``motion`` in a new action, the rig's old one left as it is.
+    """Key bones on frames of ``motion``, linear between them, confidence too where all bones are keyed.
 
     Frame ``i`` of the motion becomes scene frame ``frame_start + i``.
+
+    Args:
+        keys: indices of the frames to key, ascending; default all.
+        bones: which.
+        new: into a new action, the rig's old one left as it is; else into the rig's own, where keys
+            before and after stay.
     """
     axes = rest_orientations(rig)
-    local = np.swapaxes(axes, -1, -2) @ rotations_to_blender(motion.rotations) @ axes
+    keys = np.arange(len(motion)) if keys is None else keys
+    local = np.swapaxes(axes, -1, -2) @ rotations_to_blender(motion.rotations[keys]) @ axes
     quaternions = continuous_quaternions(quaternion_from_matrix(local))
-    location = to_blender(motion.trans) @ axes[0]
-    action, owner = new_action(rig, name or rig.name)
-    frames = np.arange(frame_start, frame_start + len(motion), dtype=np.float32)
-    write_curves(owner, bone_path(BONES[0], "location"), BONES[0], frames, location)
+    owner = None if new else current_owner(rig)
+    if owner is None:
+        _, owner = new_action(rig, name or rig.name)
+    frames = (frame_start + keys).astype(np.float32)
+    if BONES[0] in bones:
+        location = to_blender(motion.trans[keys]) @ axes[0]
+        write_curves(owner, bone_path(BONES[0], "location"), BONES[0], frames, location)
     for i, bone in enumerate(BONES):
-        write_curves(owner, bone_path(bone, "rotation_quaternion"), bone, frames, quaternions[:, i])
-    key_confidence(rig, owner, frames, motion)
-    return action
+        if bone in bones:
+            channel = rotation_property(rig.pose.bones[bone])
+            values = _in_mode(rig.pose.bones[bone], quaternions[:, i])
+            write_curves(owner, bone_path(bone, channel), bone, frames, values)
+    if len(bones) == len(BONES):
+        key_confidence(rig, owner, frames, motion.confidence[keys])
+    return rig.animation_data.action
+
+
+def _in_mode(bone: bpy.types.PoseBone, quaternions: np.ndarray) -> np.ndarray:
+    """Rotations (T, 4) as the bone's rotation mode has them."""
+    if bone.rotation_mode == "QUATERNION":
+        return quaternions
+    turns, last = [], None
+    for quaternion in map(Quaternion, quaternions):
+        if bone.rotation_mode == "AXIS_ANGLE":
+            axis, angle = quaternion.to_axis_angle()
+            turns.append((angle, *axis))
+        else:
+            last = quaternion.to_euler(bone.rotation_mode, *([last] if last else []))
+            turns.append(tuple(last))
+    return np.array(turns)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from ..niki.motion import Motion
 from ..niki.skeleton import BONES
 from .animation import fcurves_of, write_curves
 
@@ -13,8 +12,8 @@ PROPERTY = "confidence"
 _SURE, _HALF, _UNSURE = np.array([[0.20, 0.62, 0.28], [0.92, 0.72, 0.15], [0.85, 0.16, 0.12]])
 
 
-def key_confidence(rig: bpy.types.Object, owner, frames: np.ndarray, motion: Motion) -> None:
-    """Key each bone's confidence, that of the joint at its head, at ``frames`` (T,)."""
+def key_confidence(rig: bpy.types.Object, owner, frames: np.ndarray, confidence: np.ndarray) -> None:
+    """Key each bone's confidence (T, 29), that of the joint at its head, at ``frames`` (T,)."""
     for i, name in enumerate(BONES):
         bone = rig.pose.bones[name]
         bone[PROPERTY] = 1.0
@@ -24,7 +23,7 @@ def key_confidence(rig: bpy.types.Object, owner, frames: np.ndarray, motion: Mot
             default=1.0,
             description="How sure the capture is of this joint: 1 certain, 0 unknown",
         )
-        write_curves(owner, _path(name), name, frames, motion.confidence[:, i : i + 1])
+        write_curves(owner, _path(name), name, frames, confidence[:, i : i + 1])
 
 
 def has_confidence(rig: bpy.types.Object | None) -> bool:

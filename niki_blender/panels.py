@@ -7,6 +7,7 @@ import bpy
 from . import background, people, setting_up
 from .confidence import has_confidence
 from .jobs import CANCELLED, DONE, FAILED, RUNNING, WAITING, Job
+from .placing import is_our_armature
 from .preferences import EXTENSION, preferences, why_not_ready
 from .sources import offered_source
 
@@ -94,6 +95,75 @@ class NIKI_PT_confidence(_Panel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("niki.doubtful_frame", text="Previous", icon="TRIA_LEFT").direction = "PREVIOUS"
         row.operator("niki.doubtful_frame", text="Next", icon="TRIA_RIGHT").direction = "NEXT"
+
+
+class NIKI_PT_pose(_Panel, bpy.types.Panel):
+    """Joints that are pulled, and what is made of that over time."""
+
+    bl_label = "Pose"
+
+    @classmethod
+    def poll(cls, context):
+        return is_our_armature(context.object)
+
+    def draw(self, context):
+        layout, settings = self.layout, context.object.niki
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.operator("niki.pull_mode", icon="CON_KINEMATIC")
+        layout.prop(settings, "pull_mode")
+        layout.prop(settings, "plant_feet")
+        row = layout.row(align=True)
+        row.operator("niki.pin_selected", icon="PINNED")
+        row.operator("niki.unpin_all", text="", icon="UNPINNED")
+
+
+class NIKI_PT_correct(_Panel, bpy.types.Panel):
+    """A correction over time."""
+
+    bl_label = "Correct"
+    bl_parent_id = "NIKI_PT_pose"
+
+    def draw(self, context):
+        layout, settings = self.layout, context.object.niki
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        column = layout.column(align=True)
+        column.prop(settings, "carry_before", text="Frames Before")
+        column.prop(settings, "carry_after", text="After")
+        layout.operator("niki.carry", icon="ANIM")
+        layout.operator("niki.hold", icon="LOCKED")
+
+
+class NIKI_PT_targets(_Panel, bpy.types.Panel):
+    """Empties that draw joints, and baking."""
+
+    bl_label = "Targets and Baking"
+    bl_parent_id = "NIKI_PT_pose"
+
+    def draw(self, context):
+        layout, settings = self.layout, context.object.niki
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.operator("niki.make_targets", icon="EMPTY_AXIS")
+        layout.prop(settings, "follow_targets")
+        layout.operator("niki.bake", text="Bake", icon="KEYTYPE_KEYFRAME_VEC")
+
+
+class NIKI_PT_target(_Panel, bpy.types.Panel):
+    """Of an empty that draws a joint."""
+
+    bl_label = "Target"
+
+    @classmethod
+    def poll(cls, context):
+        return context.object is not None and context.object.niki.target_of is not None
+
+    def draw(self, context):
+        layout, settings = self.layout, context.object.niki
+        layout.use_property_split = True
+        layout.label(text=f"{settings.target_joint} of {settings.target_of.name}")
+        layout.prop(settings, "target_weight")
 
 
 def draw_person(layout, settings):
@@ -247,4 +317,6 @@ def draw_text(layout, text: str, icon: str = "NONE"):
         column.label(text=line, icon=icon if k == 0 else "BLANK1" if icon != "NONE" else "NONE")
 
 
-CLASSES = (NIKI_PT_capture, NIKI_PT_result, NIKI_PT_confidence)
+CLASSES = (
+    NIKI_PT_capture, NIKI_PT_result, NIKI_PT_confidence, NIKI_PT_pose, NIKI_PT_correct, NIKI_PT_targets, NIKI_PT_target,
+)  # fmt: skip

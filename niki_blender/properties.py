@@ -3,6 +3,7 @@
 import bpy
 from bpy.props import (
     BoolProperty,
+    BoolVectorProperty,
     EnumProperty,
     FloatProperty,
     FloatVectorProperty,
@@ -11,7 +12,8 @@ from bpy.props import (
     StringProperty,
 )
 
-from . import confidence
+from ..niki.skeleton import NUM_JOINTS
+from . import confidence, targets
 from .placing import is_our_armature
 
 
@@ -123,13 +125,53 @@ def _show_confidence_changed(armature, context):
         confidence.uncolour_bones(rig)
 
 
+def _follow_targets_changed(armature, context):
+    if armature.follow_targets:
+        targets.begin(armature.id_data)
+
+
 class NIKI_PG_armature(bpy.types.PropertyGroup):
-    """On an armature."""
+    """On an armature, and on the empties that draw it."""
 
     show_confidence: BoolProperty(
         name="Colour Bones",
         update=_show_confidence_changed,
         description="Green where the capture is sure of a joint, red where it is not, frame by frame",
+    )
+    pulled: BoolVectorProperty(name="Selected Joints", size=NUM_JOINTS)
+    pinned: BoolVectorProperty(name="Pinned Joints", size=NUM_JOINTS)
+    pull_mode: EnumProperty(
+        name="Moves",
+        items=(
+            ("FULL", "Whole Body", "Everything follows, as far as it is not pinned"),
+            ("LIMB", "Limb", "Only the arm, leg or back that is pulled, up to the nearest pinned joint"),
+            ("HIPS", "All but Hips", "The hips stay where they are"),
+        ),
+        description="What follows a pulled joint",
+    )
+    plant_feet: BoolProperty(
+        name="Plant Feet", default=True, description="Feet that are not pulled stay where they are"
+    )
+    carry_before: IntProperty(
+        name="Before", default=8, min=0, soft_max=100, description="Frames over which a correction fades in"
+    )
+    carry_after: IntProperty(
+        name="After", default=8, min=0, soft_max=100, description="Frames over which a correction fades out"
+    )
+    follow_targets: BoolProperty(
+        name="Follow Targets",
+        update=_follow_targets_changed,
+        description="Pose the body for its targets whenever they move; switched off, the pose stays",
+    )
+    target_of: PointerProperty(type=bpy.types.Object, description="The armature that this empty draws")
+    target_joint: StringProperty(name="Joint")
+    target_weight: FloatProperty(
+        name="Weight",
+        default=1.0,
+        min=0.01,
+        max=1.0,
+        subtype="FACTOR",
+        description="1 holds the joint exactly, as far as the body reaches; less is a wish",
     )
 
 

@@ -4,22 +4,27 @@ import bpy
 
 from . import (
     background,
+    bake_operator,
     capture,
     confidence,
+    correcting,
     doubt,
     exchange,
+    handles,
     panels,
     people,
     preferences,
     properties,
+    pull_tool,
     setting_up,
+    targets,
 )
 
 _CLASSES = (
     *properties.CLASSES, preferences.NIKI_AP_preferences, *capture.CLASSES, *people.CLASSES, *setting_up.CLASSES, *doubt.CLASSES, *exchange.CLASSES,
-    *panels.CLASSES,
+    *pull_tool.CLASSES, *correcting.CLASSES, *bake_operator.CLASSES, *targets.CLASSES,     *panels.CLASSES,
 )  # fmt: skip
-_MODULES = (properties, background, exchange)
+_MODULES = (properties, background, exchange, handles, pull_tool, targets)
 
 
 def register():

@@ -1,0 +1,165 @@
+"""NIKI: Bake. What the armature does, targets, constraints and layers included, as plain keys."""
+
+from __future__ import annotations
+
+import time
+
+import bpy
+import numpy as np
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
+
+from ..niki.keys import deviation, reduced_keys
+from ..niki.motion import Motion
+from ..niki.skeleton import BONES
+from .animation import current_owner
+from .baking import bake_motion
+from .correcting import action_range
+from .placing import is_our_armature
+from .sampling import sampled
+
+_SLICE = 0.05  # seconds of sampling between two looks at the keyboard
+
+
+class NIKI_OT_bake(bpy.types.Operator):
+    """Turn what the armature does into plain keyframes of its bones. Esc stops it, and nothing is changed"""
+
+    bl_idname = "niki.bake"
+    bl_label = "NIKI: Bake"
+    bl_options = {"REGISTER", "UNDO"}
+
+    span: EnumProperty(
+        name="Range",
+        items=(
+            ("SCENE", "Scene", "The scene's frame range, or its preview range"),
+            ("ACTION", "Action", "The frames of the armature's action"),
+            ("CUSTOM", "Custom", "From one frame to another"),
+        ),
+    )
+    first: IntProperty(name="First", default=1)
+    last: IntProperty(name="Last", default=250)
+    step: IntProperty(name="Every", default=1, min=1, description="Key every so many frames")
+    only_selected: BoolProperty(name="Selected Bones", description="Key only the bones that are selected")
+    reduce: BoolProperty(name="Reduce Keys", description="Leave keys out, as far as the bound below allows")
+    bound: FloatProperty(
+        name="Within",
+        default=5.0,
+        min=0.01,
+        description="Millimetres that no joint may be off by at any frame",
+    )
+    new_action: BoolProperty(
+        name="New Action", default=True, description="Keep the present action as it is; else keys go into it"
+    )
+
+    @classmethod
+    def poll(cls, context):
+        if not is_our_armature(context.object):
+            cls.poll_message_set("Select an armature with SMPL's bones, such as a captured one")
+            return False
+        return True
+
+    def invoke(self, context, event):
+        return context.window_manager.invoke_props_dialog(self)
+
+    def draw(self, context):
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "span")
+        if self.span == "CUSTOM":
+            layout.prop(self, "first")
+            layout.prop(self, "last")
+        layout.prop(self, "step")
+        layout.prop(self, "only_selected")
+        layout.prop(self, "reduce")
+        part = layout.column()
+        part.active = self.reduce
+        part.prop(self, "bound")
+        layout.prop(self, "new_action")
+
+    def execute(self, context):
+        self._rig = context.object
+        problem = self._find_range(context.scene)
+        if problem:
+            self.report({"ERROR"}, problem)
+            return {"CANCELLED"}
+        first, last = self._range
+        self._sampling, self._count = sampled(self._rig, first, last, own_space=True), last - first + 1
+        if context.window is None or bpy.app.background:
+            while (motion := self._sample(np.inf)) is None:
+                pass
+            return self._finish(motion)
+        self._timer = context.window_manager.event_timer_add(0.01, window=context.window)
+        context.window_manager.progress_begin(0, self._count)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context, event):
+        if event.type == "ESC" and event.value == "PRESS":
+            self.cancel(context)
+            self.report({"INFO"}, "Baking was stopped; nothing is changed")
+            return {"CANCELLED"}
+        if event.type != "TIMER":
+            return {"RUNNING_MODAL"}
+        motion = self._sample(_SLICE)
+        context.window_manager.progress_update(self._done)
+        context.workspace.status_text_set(f"Baking: {self._done} of {self._count} frames   Esc: stop")
+        if motion is None:
+            return {"RUNNING_MODAL"}
+        self.cancel(context)
+        return self._finish(motion)
+
+    def cancel(self, context):
+        """Stop sampling; the scene is at the frame it was at."""
+        self._sampling.close()
+        context.window_manager.event_timer_remove(self._timer)
+        context.window_manager.progress_end()
+        context.workspace.status_text_set(None)
+
+    def _find_range(self, scene) -> str:
+        """What is wrong with the range; "" and the range is found."""
+        if self.span == "ACTION":
+            if current_owner(self._rig) is None:
+                return "The armature has no action: choose another range"
+            self._range = action_range(self._rig)
+        elif self.span == "CUSTOM":
+            self._range = (self.first, self.last)
+        elif scene.use_preview_range:
+            self._range = (scene.frame_preview_start, scene.frame_preview_end)
+        else:
+            self._range = (scene.frame_start, scene.frame_end)
+        if self._range[1] < self._range[0]:
+            return "The range is empty: its last frame is before its first"
+        if self.only_selected and not self._selected():
+            return "No bone is selected"
+        return ""
+
+    def _sample(self, seconds: float) -> Motion | None:
+        until = time.perf_counter() + seconds
+        try:
+            while time.perf_counter() < until:
+                self._done = next(self._sampling)
+        except StopIteration as done:
+            return done.value
+        return None
+
+    def _selected(self) -> tuple[str, ...]:
+        bones = self._rig.data.bones
+        return tuple(name for name in BONES if bones[name].select)
+
+    def _finish(self, motion: Motion):
+        frames = np.arange(len(motion))
+        keys = np.union1d(frames[:: self.step], [len(motion) - 1])
+        if self.reduce:
+            keys = reduced_keys(motion, self.bound / 1000)
+        bones = self._selected() if self.only_selected else BONES
+        self._rig.niki.follow_targets = False
+        action = bake_motion(
+            self._rig, motion, self._range[0], f"{self._rig.name} baked", keys, bones, self.new_action
+        )
+        bpy.context.scene.frame_set(bpy.context.scene.frame_current)
+        off = 1000 * deviation(motion, keys).max()
+        self.report({"INFO"}, f"{action.name}: {len(keys)} of {len(motion)} frames keyed, no joint off by more than "
+                    f"{off:.1f} mm")  # fmt: skip
+        return {"FINISHED"}
+
+
+CLASSES = (NIKI_OT_bake,)
