@@ -125,7 +125,7 @@ class Poser:
     """
 
     def __init__(self, body: Body, solver: Solver | None = None):
-        self.body, self._solver = body, solver
+        self.body, self._solver, self._start = body, solver, None
 
     def joints(self, posture: Posture) -> np.ndarray:
         """(29, 3) metres."""
@@ -154,15 +154,22 @@ class Poser:
         if mode not in MODES:
             raise NikiError(f"There is no mode '{mode}'", f"choose from: {', '.join(MODES)}")
         targets = list(targets)
-        places, world = forward_kinematics(start.rotations, self.body, start.translation)
+        places, world, ranges = self._known_of(start)
         stiffness = self._stiffness(targets, mode)
         if plant_feet and mode != "limb":
             targets += planted_feet(targets, places, world)
         targets = _within_reach(targets, places, self.body, stiffness)
         prior = self._prior(start, places, targets, stiffness)
-        effectors = Effectors(targets, self.body, widened(start.rotations), stiffness)
+        effectors = Effectors(targets, self.body, ranges, stiffness)
         rotations, translation = effectors.refine(prior, (last or prior))
         return self._with_errors(Posture(rotations, translation), targets)
+
+    def _known_of(self, start: Posture):
+        """Joints, bones' orientations and ranges; kept, as a drag asks for the same at every move."""
+        if self._start is None or self._start[0] is not start:
+            places, world = forward_kinematics(start.rotations, self.body, start.translation)
+            self._start = start, places, world, widened(start.rotations)
+        return self._start[1:]
 
     def _stiffness(self, targets: list[Target], mode: str) -> np.ndarray:
         """(25,) how far each bone, then the body as a whole, is lightly moved; 0: not at all."""

@@ -142,8 +142,7 @@ class NIKI_OT_bake(bpy.types.Operator):
         return None
 
     def _selected(self) -> tuple[str, ...]:
-        bones = self._rig.data.bones
-        return tuple(name for name in BONES if bones[name].select)
+        return tuple(name for name in BONES if _is_selected(self._rig.pose.bones[name]))
 
     def _finish(self, motion: Motion):
         frames = np.arange(len(motion))
@@ -160,6 +159,10 @@ class NIKI_OT_bake(bpy.types.Operator):
         self.report({"INFO"}, f"{action.name}: {len(keys)} of {len(motion)} frames keyed, no joint off by more than "
                     f"{off:.1f} mm")  # fmt: skip
         return {"FINISHED"}
+
+
+def _is_selected(bone: bpy.types.PoseBone) -> bool:
+    return bone.select if hasattr(bone, "select") else bone.bone.select  # the latter before Blender 5.0
 
 
 CLASSES = (NIKI_OT_bake,)

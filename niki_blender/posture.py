@@ -29,7 +29,7 @@ def body_of(rig: bpy.types.Object) -> Body:
 def read_posture(rig: bpy.types.Object, body: Body) -> Posture:
     """The evaluated pose: constraints, drivers and layers count, scaled bones do not."""
     posed = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    bones = np.array([posed.pose.bones[name].matrix for name in BONES])
+    bones = np.array([posed.pose.bones[name].matrix for name in BONES], float)  # mathutils' own is single
     turned = bones[:, :3, :3] @ rot.transpose(rest_orientations(rig))
     u, _, v = np.linalg.svd(turned)
     world = LIBRARY_TO_BLENDER.T @ (u @ v) @ LIBRARY_TO_BLENDER

@@ -72,11 +72,11 @@ class Pull:
     def key(self, frame: float) -> int:
         """Key the bones that the pull has changed; how many."""
         now = self._last or self.start
-        changed = np.abs(now.rotations - self.start.rotations).max((1, 2)) > 1e-6
+        changed = np.abs(now.rotations - self.start.rotations).max((1, 2)) > 1e-5
         for name in np.array(BONES)[changed]:
             bone = self._rig.pose.bones[name]
             bone.keyframe_insert(rotation_property(bone), frame=frame, group=str(name))
-        if np.abs(now.translation - self.start.translation).max() > 1e-6:
+        if np.abs(now.translation - self.start.translation).max() > 1e-5:
             self._rig.pose.bones[BONES[0]].keyframe_insert("location", frame=frame, group=BONES[0])
         return int(changed.sum())
 

@@ -208,8 +208,8 @@ def test_keys_are_reduced_within_the_bound(rig):
 
 def test_selected_bones_go_into_the_present_action_and_keys_outside_stay(rig):
     action = rig.animation_data.action
-    for bone in rig.data.bones:
-        bone.select = bone.name == "Head"
+    for bone in rig.pose.bones:
+        (bone if hasattr(bone, "select") else bone.bone).select = bone.name == "Head"
     assert bpy.ops.niki.bake(
         span="CUSTOM", first=10, last=20, step=5, only_selected=True, new_action=False
     ) == {"FINISHED"}

@@ -216,7 +216,8 @@ def make_root(folder: Path) -> None:
         shutil.copy("/etc/resolv.conf", folder / "etc/resolv.conf")
         _run("cp", "-rLn", "/etc/ssl/certs/.", folder / "etc/ssl/certs")
         packages = ["blender", "python3-numpy", "xvfb", "xdotool", "openbox", "imagemagick", "x11-utils"]
-        packages += ["libgl1-mesa-dri", "libegl1"]
+        # Blender's own numpy has OpenBLAS; Debian's takes what is there.
+        packages += ["libgl1-mesa-dri", "libegl1", "libopenblas0-pthread"]
         _run("chroot", folder, "apt-get", "update", "-q")
         _run("chroot", folder, "apt-get", "install", "-y", "-q", "--no-install-recommends", *packages)
 

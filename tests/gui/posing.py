@@ -1,0 +1,129 @@
+"""What a user does with the mouse in Pose Mode: pulls joints, pins, cancels, undoes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+from window import SIZE, Window
+
+MOVES = 200
+PROJECT = """
+from bpy_extras.view3d_utils import location_3d_to_region_2d
+from mathutils import Vector
+pulling = sys.modules['{module}.niki_blender.pulling']
+def handle(joint):
+    area, region, _ = view()
+    place = Vector(pulling.joint_places(bpy.context.object)[joint])
+    at = location_3d_to_region_2d(region, area.spaces.active.region_3d, place)
+    w = window()
+    return [w.x + region.x + at.x, w.y + region.y + at.y]
+def blenders_own(count):
+    import time
+    rig, times = bpy.context.object, []
+    bone = rig.pose.bones['L_Elbow']
+    before = bone.rotation_quaternion.copy()
+    for k in range(count):
+        started = time.perf_counter()
+        bone.rotation_quaternion.x += 1e-4
+        bpy.context.view_layer.update()
+        times.append(time.perf_counter() - started)
+    bone.rotation_quaternion = before
+    return times
+"""
+
+
+class PosingScenario:
+    """A standing person, the tool, the mouse."""
+
+    def __init__(self, window: Window, module: str, output: Path):
+        self.window, self.output = window, output
+        self._module = module
+
+    def run(self) -> None:
+        """All of it; AssertionError where something is not as a user expects."""
+        w = self.window
+        w.do("import sys; exec(" + repr(PROJECT.format(module=self._module)) + ", globals())")
+        w.do("bpy.ops.object.select_all(action='SELECT'); bpy.ops.object.delete()")
+        w.do(
+            f"bpy.ops.niki.import_motion(filepath='{w.folder}/sample_truth.npz', camera=False, set_rate=True)"
+        )
+        w.do("bpy.context.scene.frame_set(40)")
+        w.do("bpy.ops.view3d.view_axis(type='RIGHT'); bpy.ops.view3d.view_selected()")
+        w.do("bpy.ops.view3d.view_orbit(angle=0.5, type='ORBITLEFT')")
+        w.do("bpy.ops.niki.pull_mode(); bpy.ops.ed.undo_push(message='tool')")
+        w.settle()
+        self.drag_a_wrist()
+        self.undo_it()
+        self.cancel_it()
+        self.pin_and_pull()
+
+    def joint(self, joint: int):
+        return np.array(
+            self.window.do(f"result = list(map(float, pulling.joint_places(bpy.context.object)[{joint}]))")
+        )
+
+    def handle(self, joint: int) -> tuple[float, float]:
+        x, y = self.window.do(f"result = handle({joint})")
+        return x, SIZE[1] - y
+
+    def drag_a_wrist(self):
+        """Two hundred moves along a curve; the time of each, beyond what Blender takes for itself."""
+        w = self.window
+        self.before = self.joint(20)
+        feet = [self.joint(7), self.joint(8)]
+        x, y = self.handle(20)
+        t = np.linspace(0, 1, MOVES)
+        path = [(x, y), *zip(x + 160 * np.sin(2.5 * t), y - 260 * t * (1.4 - t), strict=True)]
+        shots = {10: "11_drag_start", MOVES // 2: "12_drag_middle", MOVES - 2: "13_drag_end"}
+        w.do("pulling.tick_times.clear()")
+        w.drag(path, at=lambda k: k in shots and w.screenshot(self.output / f"{shots[k]}.png"))
+        ours = 1000 * np.array(w.do("result = list(pulling.tick_times)"))
+        own = 1000 * np.array(w.do("result = blenders_own(100)"))
+        print(
+            f"drag: {len(ours)} ticks, p50 {np.percentile(ours, 50):.1f} ms, p95 {np.percentile(ours, 95):.1f} ms; "
+            f"Blender's own for one bone p50 {np.percentile(own, 50):.1f} ms, p95 {np.percentile(own, 95):.1f} ms"
+        )
+        assert np.linalg.norm(self.joint(20) - self.before) > 0.2, "the wrist was not pulled"
+        apart = max(np.linalg.norm(self.joint(j) - place) for j, place in zip((7, 8), feet, strict=True))
+        assert apart < 0.002, f"feet have moved by {1000 * apart:.1f} mm"
+
+    def undo_it(self):
+        w = self.window
+        w.key("ctrl+z")
+        np.testing.assert_allclose(self.joint(20), self.before, atol=1e-4)
+
+    def cancel_it(self):
+        """Escape amid a drag restores the pose."""
+        w = self.window
+        x, y = self.handle(20)
+        w.move(x, y)
+        w._xdotool("mousedown", 1)
+        for k in range(1, 8):
+            w._xdotool("mousemove", int(x + 10 * k), int(y - 10 * k))
+            time.sleep(0.05)
+            w.do("result = 1")
+        assert np.linalg.norm(self.joint(20) - self.before) > 0.02, "the drag has not begun"
+        w.key("Escape")
+        w._xdotool("mouseup", 1)
+        w.settle()
+        np.testing.assert_allclose(self.joint(20), self.before, atol=1e-4)
+
+    def pin_and_pull(self):
+        """A click selects the right wrist, P pins it (window managers often take Alt-click for themselves); the
+        head is pulled, and auto-keyed; the wrist stays."""
+        w = self.window
+        place = self.joint(21)
+        x, y = self.handle(21)
+        w.click(x, y)
+        w.key("p")
+        assert w.do("result = bpy.context.object.niki.pinned[21]"), "the wrist is not pinned"
+        w.do("bpy.context.scene.tool_settings.use_keyframe_insert_auto = True")
+        x, y = self.handle(15)
+        w.drag([(x, y), *((x - 6 * k, y + 4 * k) for k in range(1, 20))])
+        w.screenshot(self.output / "14_pinned.png")
+        assert np.linalg.norm(self.joint(21) - place) < 0.002, "the pinned wrist has moved"
+        now = self.joint(15)
+        w.do("bpy.context.scene.frame_set(41); bpy.context.scene.frame_set(40)")
+        np.testing.assert_allclose(self.joint(15), now, atol=1e-4)  # it was keyed
