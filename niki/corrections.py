@@ -44,10 +44,19 @@ def carried(motion: Motion, index: int, posture: Posture, before: int, after: in
         before, after: frames over which the change fades away; 0: this frame alone.
     """
     was = posture_at(motion, index)
-    turned = rot.axis_angle_from_matrix(rot.transpose(was.rotations) @ posture.rotations)
     weight = falloff(len(motion), index, before, after)
-    turned = weight[:, None, None] * turned
-    return _added(motion, turned, weight[:, None] * (posture.translation - was.translation))
+    changed = weight > 0
+    rotations, trans = layered(
+        motion.rotations[changed], motion.trans[changed], was, posture, weight[changed]
+    )
+    return _with(motion, changed, rotations, trans)
+
+
+def layered(rotations, translation, was: Posture, now: Posture, weight):
+    """Poses (T, 24, 3, 3) and (T, 3) with the change from ``was`` to ``now`` added, by ``weight`` (T,)."""
+    turned = rot.axis_angle_from_matrix(rot.transpose(was.rotations) @ now.rotations)
+    further = rot.matrix_from_axis_angle(weight[:, None, None] * turned)
+    return rotations @ further, translation + weight[:, None] * (now.translation - was.translation)
 
 
 def held(motion: Motion, joint: str, first: int, last: int, blend: int = 5) -> Motion:
@@ -71,26 +80,17 @@ def held(motion: Motion, joint: str, first: int, last: int, blend: int = 5) -> M
         pins = planted_feet(others, places, world)
     else:
         pins = [Target(joint, places[j], pinned=True)]
-    turned = np.zeros((len(motion), 24, 3))
-    shifted = np.zeros((len(motion), 3))
-    for k in range(first, last + 1):
-        was = posture_at(motion, k)
-        now = poser.solve(was, pins, plant_feet=False)
-        turned[k] = rot.axis_angle_from_matrix(rot.transpose(was.rotations) @ now.rotations)
-        shifted[k] = now.translation - was.translation
-    for k, edge, step in [(first, -1, -1), (last, len(motion), 1)]:
-        weight = falloff(len(motion), k, blend if step < 0 else 0, blend if step > 0 else 0)
-        outside = np.arange(k + step, edge, step)
-        turned[outside] = weight[outside, None, None] * turned[k]
-        shifted[outside] = weight[outside, None] * shifted[k]
-    return _added(motion, turned, shifted)
+    inside = np.arange(first, last + 1)
+    solved = [poser.solve(posture_at(motion, k), pins, plant_feet=False) for k in inside]
+    result = carried(motion, first, solved[0], blend, 0)
+    result = carried(result, last, solved[-1], 0, blend)
+    rotations, trans = (np.stack([getattr(p, name) for p in solved]) for name in ("rotations", "translation"))
+    return _with(result, np.isin(np.arange(len(motion)), inside), rotations, trans)
 
 
-def _added(motion: Motion, turned, shifted) -> Motion:
-    """Each bone turned further, in its own axes, by rotation vectors (T, 24, 3); the whole moved."""
-    changed = np.abs(turned).max((1, 2)) + np.abs(shifted).max(1) > 0
-    rotations = motion.rotations[changed] @ rot.matrix_from_axis_angle(turned[changed])
+def _with(motion: Motion, changed, rotations, translation) -> Motion:
+    """The motion with other poses where ``changed`` (T,) is true."""
     poses, trans = motion.poses.copy(), motion.trans.copy()
     poses[changed] = rot.axis_angle_from_matrix(rotations).reshape(-1, 72)
-    trans[changed] += shifted[changed]
+    trans[changed] = translation
     return replace(motion, poses=poses, trans=trans)

@@ -21,6 +21,9 @@ _CIRCLE = np.array([(np.cos(a), np.sin(a)) for a in np.linspace(0, 2 * np.pi, 17
 _SQUARE = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)])
 _SMALL = 24  # joints from here on are tips of fingers, toes and head
 
+paths: list[np.ndarray] = []
+"""(n, 3) places in the scene each, drawn as lines while something is pulled."""
+
 _drawn = None
 
 
@@ -53,6 +56,8 @@ def _draw():
         return
     shader, scale = gpu.shader.from_builtin("UNIFORM_COLOR"), context.preferences.system.ui_scale
     gpu.state.blend_set("ALPHA")
+    for path in paths:
+        _draw_path(context, shader, path)
     for joint, place in enumerate(handles_in(context, rig)):
         if place is None or joint >= NUM_JOINTS:
             continue
@@ -66,6 +71,16 @@ def _draw():
             shader.uniform_float("color", colour)
             batch_for_shader(shader, "TRI_FAN", {"pos": points.tolist()}).draw(shader)
     gpu.state.blend_set("NONE")
+
+
+def _draw_path(context, shader, path: np.ndarray):
+    """A line with a dot for each frame."""
+    points = [location_3d_to_region_2d(context.region, context.region_data, Vector(p)) for p in path]
+    points = [tuple(point) for point in points if point is not None]
+    shader.uniform_float("color", _SELECTED)
+    batch_for_shader(shader, "LINE_STRIP", {"pos": points}).draw(shader)
+    gpu.state.point_size_set(5.0)
+    batch_for_shader(shader, "POINTS", {"pos": points}).draw(shader)
 
 
 def register():

@@ -9,7 +9,8 @@ from mathutils import Vector
 
 from ..niki.errors import NikiError
 from ..niki.skeleton import JOINTS, NUM_JOINTS
-from .handles import TOOL, hit, posed_armature
+from .carry_preview import CarryPreview, can_preview
+from .handles import TOOL, hit, paths, posed_armature
 from .placing import is_our_armature
 from .pulling import Pull
 
@@ -74,7 +75,7 @@ class NIKI_OT_pull(bpy.types.Operator):
         """Blender ends the operator."""
         if self._pull is not None:
             self._pull.restore()
-        context.workspace.status_text_set(None)
+        self._end(context, "CANCELLED")
 
     def _begin(self, context):
         if not self._rig.niki.pulled[self._joint]:
@@ -85,6 +86,12 @@ class NIKI_OT_pull(bpy.types.Operator):
             self.report({"ERROR"}, str(problem))
             return self._end(context, "CANCELLED")
         self._places = self._pull.places()
+        self._pulled = [j for j in range(NUM_JOINTS) if self._rig.niki.pulled[j]]
+        keyed_at_once = context.scene.tool_settings.use_keyframe_insert_auto
+        frame = context.scene.frame_current
+        self._preview = (
+            CarryPreview(self._rig, frame) if can_preview(self._rig) and not keyed_at_once else None
+        )
         self._drag(context)
         return {"RUNNING_MODAL"}
 
@@ -99,8 +106,9 @@ class NIKI_OT_pull(bpy.types.Operator):
         moved = np.array(end - start)
         if self._axis is not None:
             moved = np.eye(3)[self._axis] * moved
-        pulled = [j for j in range(NUM_JOINTS) if self._rig.niki.pulled[j]]
-        self._pull.to({JOINTS[j]: self._places[j] + moved for j in pulled})
+        posture = self._pull.to({JOINTS[j]: self._places[j] + moved for j in self._pulled})
+        if self._preview is not None:
+            paths[:] = self._preview.paths(self._pull.start, posture, self._pulled)
         context.area.tag_redraw()
 
     def _select(self, extend: bool):
@@ -111,6 +119,7 @@ class NIKI_OT_pull(bpy.types.Operator):
 
     def _end(self, context, result: str):
         context.workspace.status_text_set(None)
+        paths.clear()
         context.area.tag_redraw()
         return {result}
 

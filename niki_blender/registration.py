@@ -11,6 +11,7 @@ from . import (
     doubt,
     exchange,
     handles,
+    new_body,
     panels,
     people,
     preferences,
@@ -22,9 +23,10 @@ from . import (
 
 _CLASSES = (
     *properties.CLASSES, preferences.NIKI_AP_preferences, *capture.CLASSES, *people.CLASSES, *setting_up.CLASSES, *doubt.CLASSES, *exchange.CLASSES,
-    *pull_tool.CLASSES, *correcting.CLASSES, *bake_operator.CLASSES, *targets.CLASSES,     *panels.CLASSES,
+    *pull_tool.CLASSES, *correcting.CLASSES, *bake_operator.CLASSES, *targets.CLASSES,
+    *new_body.CLASSES,     *panels.CLASSES,
 )  # fmt: skip
-_MODULES = (properties, background, exchange, handles, pull_tool, targets)
+_MODULES = (properties, background, exchange, handles, pull_tool, targets, new_body)
 
 
 def register():

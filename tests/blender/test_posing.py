@@ -231,3 +231,25 @@ def test_bakes_that_make_no_sense_are_refused(rig):
     with pytest.raises(RuntimeError, match="no action"):
         bpy.ops.niki.bake(span="ACTION")
     assert len(bpy.data.actions) == 1
+
+
+def test_a_fresh_body_stands_relaxed_and_is_posed():
+    bpy.context.scene.cursor.location = (1, 0, 0)
+    assert bpy.ops.niki.add_body(height=2.0) == {"FINISHED"}
+    body = bpy.context.object
+    places = pulling.joint_places(body)
+    assert np.ptp(places[:, 2]) == pytest.approx(2.0, abs=0.03)
+    assert places[WRIST, 2] < places[JOINTS.index("pelvis"), 2] + 0.2
+    pull(body, "left_wrist", [0, -0.3, 0.6])
+    np.testing.assert_allclose(joint(body, "left_wrist"), places[WRIST] + [0, -0.3, 0.6], atol=2e-3)
+
+
+def test_the_preview_shows_where_a_carried_pull_goes(rig):
+    preview_module = blender_module("carry_preview")
+    assert preview_module.can_preview(rig)
+    rig.niki.carry_before, rig.niki.carry_after = 4, 6
+    preview = preview_module.CarryPreview(rig, 30)
+    pulled = pull(rig, "left_wrist", [0, 0, 0.1])
+    (path,) = preview.paths(pulled.start, pulled._last, [WRIST])
+    bpy.ops.niki.carry()
+    np.testing.assert_allclose(path, live(rig, range(25, 38)), atol=1e-3)

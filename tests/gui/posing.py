@@ -58,6 +58,11 @@ class PosingScenario:
         self.undo_it()
         self.cancel_it()
         self.pin_and_pull()
+        self.along_an_axis()
+        self.two_at_once()
+        self.carry_it()
+        self.bake_it()
+        self.follow_targets()
 
     def joint(self, joint: int):
         return np.array(
@@ -127,3 +132,64 @@ class PosingScenario:
         now = self.joint(15)
         w.do("bpy.context.scene.frame_set(41); bpy.context.scene.frame_set(40)")
         np.testing.assert_allclose(self.joint(15), now, atol=1e-4)  # it was keyed
+        w.do("bpy.context.scene.tool_settings.use_keyframe_insert_auto = False; bpy.ops.niki.unpin_all()")
+
+    def along_an_axis(self):
+        """Z, pressed amid a drag, lets the joint move up and down alone."""
+        w, before = self.window, self.joint(20)
+        x, y = self.handle(20)
+        w.drag([(x, y), *((x + 4 * k, y - 4 * k) for k in range(1, 20))], at=lambda k: k == 8 and w.key("z"))
+        moved = self.joint(20) - before
+        assert moved[2] > 0.03, f"the wrist has moved by {moved}"
+        np.testing.assert_allclose(moved[:2], 0, atol=2e-3)
+        w.key("ctrl+z")
+
+    def two_at_once(self):
+        """Shift-click selects a second joint; both are dragged."""
+        w, before = self.window, [self.joint(j) for j in (20, 21)]
+        w.click(*self.handle(20))
+        w._xdotool("keydown", "shift")
+        w.click(*self.handle(21))
+        w._xdotool("keyup", "shift")
+        x, y = self.handle(21)
+        w.drag([(x, y), *((x, y - 3 * k) for k in range(1, 16))])
+        moved = [self.joint(j) - place for j, place in zip((20, 21), before, strict=True)]
+        np.testing.assert_allclose(moved[0], moved[1], atol=3e-3)
+        assert moved[0][2] > 0.02
+        w.key("ctrl+z")
+
+    def carry_it(self):
+        """The path to come is drawn during the drag; Carry Over makes a second action."""
+        w = self.window
+        x, y = self.handle(20)
+        w.click(x, y)
+        w.drag(
+            [(x, y), *((x + 2 * k, y - 6 * k) for k in range(1, 24))],
+            at=lambda k: k == 22 and w.screenshot(self.output / "15_path.png"),
+        )
+        place = self.joint(20)
+        w.do("bpy.ops.niki.carry()")
+        np.testing.assert_allclose(self.joint(20), place, atol=1e-3)
+        assert w.do("result = len(bpy.data.actions)") == 2
+
+    def bake_it(self):
+        """Baking shows how far it is; Escape stops it and nothing is changed."""
+        w = self.window
+        modal = "len(bpy.context.window.modal_operators)"
+        w.do("bpy.ops.niki.bake('EXEC_DEFAULT', span='CUSTOM', first=1, last=5000)")
+        w.until(modal, 5)
+        w.move(500, 500)
+        w.key("Escape")
+        w.until(f"not {modal}", 10)
+        assert w.do("result = [len(bpy.data.actions), bpy.context.scene.frame_current]") == [2, 40]
+        w.do("bpy.ops.niki.bake('EXEC_DEFAULT', span='ACTION', reduce=True, bound=20)")
+        w.until(f"not {modal}", 60)
+        assert w.do("result = len(bpy.data.actions)") == 3
+
+    def follow_targets(self):
+        w = self.window
+        w.do("bpy.context.object.niki.pulled = [False] * 29; bpy.ops.niki.make_targets()")
+        w.do("o = bpy.data.objects[bpy.context.object.name + ' right_wrist']; o.location.z += 0.3")
+        w.screenshot(self.output / "16_targets.png")
+        there = w.do("result = list(o.location)")
+        np.testing.assert_allclose(self.joint(21), there, atol=2e-3)
