@@ -13,7 +13,7 @@ from ..niki.skeleton import BONES
 from .animation import bone_path, fcurves_of
 from .armature import rest_orientations
 from .posture import body_of
-from .space import LIBRARY_TO_BLENDER, to_blender, to_library
+from .space import rotations_to_library, to_blender, to_library
 
 
 class CarryPreview:
@@ -58,5 +58,4 @@ def _poses(rig: bpy.types.Object, frames: np.ndarray):
     axes = rest_orientations(rig)
     quaternions = np.stack([values(name, "rotation_quaternion", 4) for name in BONES], 1)
     turned = axes @ rot.matrix_from_quaternion(quaternions) @ rot.transpose(axes)
-    rotations = LIBRARY_TO_BLENDER.T @ turned @ LIBRARY_TO_BLENDER
-    return rotations, to_library(values(BONES[0], "location", 3) @ axes[0].T)
+    return rotations_to_library(turned), to_library(values(BONES[0], "location", 3) @ axes[0].T)

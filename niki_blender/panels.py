@@ -4,6 +4,7 @@ import textwrap
 
 import bpy
 
+from ..niki.posing import ORIENTED
 from . import background, people, setting_up
 from .confidence import has_confidence
 from .jobs import CANCELLED, DONE, FAILED, RUNNING, WAITING, Job
@@ -164,6 +165,9 @@ class NIKI_PT_target(_Panel, bpy.types.Panel):
         layout.use_property_split = True
         layout.label(text=f"{settings.target_joint} of {settings.target_of.name}")
         layout.prop(settings, "target_weight")
+        part = layout.column()
+        part.active = settings.target_joint in ORIENTED
+        part.prop(settings, "target_turns")
 
 
 def draw_person(layout, settings):

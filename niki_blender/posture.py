@@ -10,7 +10,7 @@ from ..niki import rotation as rot
 from ..niki.posing import Posture
 from ..niki.skeleton import BONE_CHILD, BONES, NUM_BONES, NUM_JOINTS, PARENTS, Body
 from .armature import TAIL_TIP, rest_orientations
-from .space import LIBRARY_TO_BLENDER, rotations_to_blender, to_blender, to_library
+from .space import rotation_of, rotations_to_blender, rotations_to_library, to_blender, to_library
 
 _PARENTS = list(PARENTS[1:NUM_BONES])
 
@@ -31,8 +31,7 @@ def read_posture(rig: bpy.types.Object, body: Body) -> Posture:
     posed = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
     bones = np.array([posed.pose.bones[name].matrix for name in BONES], float)  # mathutils' own is single
     turned = bones[:, :3, :3] @ rot.transpose(rest_orientations(rig))
-    u, _, v = np.linalg.svd(turned)
-    world = LIBRARY_TO_BLENDER.T @ (u @ v) @ LIBRARY_TO_BLENDER
+    world = rotations_to_library(rotation_of(turned))
     local = world.copy()
     local[1:] = rot.transpose(world[_PARENTS]) @ world[1:]
     return Posture(local, to_library(bones[0, :3, 3]) - body.pelvis)

@@ -165,6 +165,10 @@ class NIKI_PG_armature(bpy.types.PropertyGroup):
     )
     target_of: PointerProperty(type=bpy.types.Object, description="The armature that this empty draws")
     target_joint: StringProperty(name="Joint")
+    target_turns: BoolProperty(
+        name="Rotation",
+        description="The empty's rotation is the joint's as well: for hands, feet, head and hips",
+    )
     target_weight: FloatProperty(
         name="Weight",
         default=1.0,

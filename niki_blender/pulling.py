@@ -14,7 +14,7 @@ from ..niki.posing import Poser, Posture, Target
 from ..niki.skeleton import BONES, JOINTS
 from ..niki.solver import Solver
 from .posture import body_of, read_posture, rotation_property, write_posture
-from .space import to_blender, to_library
+from .space import rotation_of, rotations_to_library, to_blender, to_library
 
 tick_times: deque[float] = deque(maxlen=1000)
 """Seconds that the latest solutions took, pose written and evaluated."""
@@ -46,19 +46,24 @@ class Pull:
         """(29, 3) where the joints were at the beginning, in the scene."""
         return self._to_scene(self._poser.joints(self.start))
 
-    def to(self, places: dict[str, np.ndarray], wishes: dict[str, float] | None = None, turns=()) -> Posture:
-        """Pose the armature so that joints are at ``places``, by name, in the scene.
+    def to(self, places: dict[str, np.ndarray]) -> Posture:
+        """Pose the armature so that joints are at ``places``, by name, in the scene."""
+        return self.solve([Target(name, self._to_armature(place)) for name, place in places.items()])
 
-        Args:
-            wishes: weights of those that need not be met exactly. turns: further targets, in the
-                armature's space.
-        """
+    def target(self, joint: str, matrix: np.ndarray, weight: float = 1.0, turns: bool = False) -> Target:
+        """A joint drawn to where ``matrix`` (4, 4) is in the scene, and as it is turned where ``turns``."""
+        orientation = None
+        if turns:
+            orientation = rotations_to_library(rotation_of(self._world).T @ rotation_of(matrix))
+        return Target(joint, self._to_armature(matrix[:3, 3]), orientation, weight=weight)
+
+    def solve(self, targets: list[Target]) -> Posture:
+        """Pose the armature for ``targets``, given in its own space; pinned joints stay."""
         started = time.perf_counter()
-        were = dict(zip(JOINTS, self._poser.joints(self.start), strict=True))
-        targets = [Target(n, were[n], pinned=True) for n in self._pinned if n not in places]
-        for name, place in places.items():
-            targets.append(Target(name, self._to_armature(place), weight=(wishes or {}).get(name, 1.0)))
-        posture = self._poser.solve(self.start, [*targets, *turns], self._mode, self._plant, self._last)
+        places = dict(zip(JOINTS, self._poser.joints(self.start), strict=True))
+        asked = {target.joint for target in targets}
+        pins = [Target(name, places[name], pinned=True) for name in self._pinned if name not in asked]
+        posture = self._poser.solve(self.start, [*pins, *targets], self._mode, self._plant, self._last)
         self._last = posture
         write_posture(self._rig, posture)
         bpy.context.view_layer.update()

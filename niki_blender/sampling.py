@@ -11,7 +11,7 @@ from ..niki.motion import Motion
 from ..niki.rotation import axis_angle_from_matrix
 from ..niki.skeleton import BONES, NUM_BONES, NUM_JOINTS, Body
 from .posture import body_of, read_posture
-from .space import LIBRARY_TO_BLENDER, to_blender, to_library
+from .space import rotation_of, rotations_to_library, to_blender, to_library
 
 
 def sample_motion(rig: bpy.types.Object, first: int, last: int, own_space: bool = False) -> Motion:
@@ -43,9 +43,7 @@ def sampled(rig: bpy.types.Object, first: int, last: int, own_space: bool) -> Ge
             posed = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
             posture = read_posture(rig, body)
             world = np.eye(4) if own_space else np.array(posed.matrix_world)
-            u, _, v = np.linalg.svd(world[:3, :3])
-            placed = LIBRARY_TO_BLENDER.T @ (u @ v) @ LIBRARY_TO_BLENDER
-            posture.rotations[0] = placed @ posture.rotations[0]
+            posture.rotations[0] = rotations_to_library(rotation_of(world)) @ posture.rotations[0]
             poses.append(posture.rotations)
             pelvis = to_blender(body.pelvis + posture.translation)
             places.append(world[:3, :3] @ pelvis + world[:3, 3])

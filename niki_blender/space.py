@@ -19,3 +19,14 @@ def to_library(points: np.ndarray) -> np.ndarray:
 def rotations_to_blender(matrices: np.ndarray) -> np.ndarray:
     """Rotations (..., 3, 3) about library axes -> the same about Blender's."""
     return LIBRARY_TO_BLENDER @ matrices @ LIBRARY_TO_BLENDER.T
+
+
+def rotations_to_library(matrices: np.ndarray) -> np.ndarray:
+    """Inverse of :func:`rotations_to_blender`."""
+    return LIBRARY_TO_BLENDER.T @ matrices @ LIBRARY_TO_BLENDER
+
+
+def rotation_of(matrices: np.ndarray) -> np.ndarray:
+    """The rotation (..., 3, 3) nearest to matrices (..., 3 or 4, 3 or 4) that may also scale and mirror."""
+    u, _, v = np.linalg.svd(np.asarray(matrices, float)[..., :3, :3])
+    return u @ v

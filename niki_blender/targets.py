@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 
 from ..niki.errors import NikiError
-from ..niki.posing import Posture
+from ..niki.kinematics import forward_kinematics
+from ..niki.posing import ORIENTED, Posture
 from ..niki.skeleton import JOINTS, NUM_BONES
 from .animation import fcurves_of
 from .placing import is_our_armature
 from .posture import body_of, read_posture
 from .pulling import Pull, joint_places
+from .space import rotation_of, rotations_to_blender
 
 COLLECTION = "NIKI Targets"
 _USUAL = ("left_wrist", "right_wrist", "left_ankle", "right_ankle", "head", "pelvis")
@@ -31,7 +34,7 @@ def make_targets(rig: bpy.types.Object, joints) -> list[bpy.types.Object]:
     collection = bpy.data.collections.get(COLLECTION) or bpy.data.collections.new(COLLECTION)
     if collection.name not in bpy.context.scene.collection.children:
         bpy.context.scene.collection.children.link(collection)
-    places = joint_places(rig)
+    places, turned = joint_places(rig), _orientations(rig)
     there = {o.niki.target_joint for o in targets_of(rig)}
     made = []
     for joint in joints:
@@ -44,6 +47,9 @@ def make_targets(rig: bpy.types.Object, joints) -> list[bpy.types.Object]:
         empty.color = (1.0, 0.62, 0.1, 1.0)
         empty.location = places[JOINTS.index(joint)]
         empty.niki.target_of, empty.niki.target_joint = rig, joint
+        if joint in ORIENTED:
+            empty.rotation_euler = Matrix(turned[JOINTS.index(joint)].tolist()).to_euler()
+            empty.niki.target_turns = joint.endswith("ankle")
         collection.objects.link(empty)
         made.append(empty)
     return made
@@ -67,16 +73,24 @@ def solve(rig: bpy.types.Object) -> None:
     try:
         pull = Pull(rig, _starts.get(rig.name) or _base(rig))
         depsgraph = bpy.context.evaluated_depsgraph_get()
-        places = {
-            o.niki.target_joint: np.array(o.evaluated_get(depsgraph).matrix_world.translation)
-            for o in targets
-        }
-        wishes = {o.niki.target_joint: o.niki.target_weight for o in targets}
-        pull.to(places, wishes)
+        wanted = []
+        for empty in targets:
+            settings, matrix = empty.niki, np.array(empty.evaluated_get(depsgraph).matrix_world)
+            turns = settings.target_turns and settings.target_joint in ORIENTED
+            wanted.append(pull.target(settings.target_joint, matrix, settings.target_weight, turns))
+        pull.solve(wanted)
     except NikiError:  # a target without a place, or a rig scaled to nothing: the pose stays as it was
         pass
     finally:
         _solving = False
+
+
+def _orientations(rig: bpy.types.Object) -> np.ndarray:
+    """(24, 3, 3) how each bone is turned in the scene against its rest."""
+    body = body_of(rig)
+    posture = read_posture(rig, body)
+    turned = forward_kinematics(posture.rotations, body, posture.translation)[1]
+    return rotation_of(np.array(rig.matrix_world)) @ rotations_to_blender(turned)
 
 
 def _base(rig: bpy.types.Object) -> Posture:

@@ -158,6 +158,11 @@ def test_targets_draw_the_body_when_they_move_and_at_every_frame(rig):
     bpy.context.view_layer.update()
     world = np.array(made["left_wrist"].matrix_world.translation)
     np.testing.assert_allclose(joint(rig, "left_wrist"), world, atol=2e-3)
+    foot = joint(rig, "left_foot") - joint(rig, "left_ankle")
+    made["left_ankle"].rotation_euler.rotate_axis("Z", 0.3)
+    bpy.context.view_layer.update()
+    turned = joint(rig, "left_foot") - joint(rig, "left_ankle")
+    assert np.dot(foot, turned) / np.dot(foot, foot) < np.cos(0.15)
     rig.niki.follow_targets = False
     kept = joint(rig, "left_wrist")
     parent.location.x = 0.3

@@ -57,10 +57,10 @@ class PosingScenario:
         self.drag_a_wrist()
         self.undo_it()
         self.cancel_it()
-        self.pin_and_pull()
         self.along_an_axis()
         self.two_at_once()
         self.carry_it()
+        self.pin_and_pull()
         self.bake_it()
         self.follow_targets()
 
@@ -132,7 +132,8 @@ class PosingScenario:
         now = self.joint(15)
         w.do("bpy.context.scene.frame_set(41); bpy.context.scene.frame_set(40)")
         np.testing.assert_allclose(self.joint(15), now, atol=1e-4)  # it was keyed
-        w.do("bpy.context.scene.tool_settings.use_keyframe_insert_auto = False; bpy.ops.niki.unpin_all()")
+        w.do("bpy.context.scene.tool_settings.use_keyframe_insert_auto = False")
+        w.do("bpy.ops.niki.unpin_all(); bpy.ops.ed.undo_push(message='unpin')")
 
     def along_an_axis(self):
         """Z, pressed amid a drag, lets the joint move up and down alone."""
@@ -168,7 +169,7 @@ class PosingScenario:
             at=lambda k: k == 22 and w.screenshot(self.output / "15_path.png"),
         )
         place = self.joint(20)
-        w.do("bpy.ops.niki.carry()")
+        w.do("bpy.ops.niki.carry(); bpy.ops.ed.undo_push(message='carry')")
         np.testing.assert_allclose(self.joint(20), place, atol=1e-3)
         assert w.do("result = len(bpy.data.actions)") == 2
 
