@@ -18,7 +18,7 @@ from .effectors import Effectors
 from .errors import NikiError
 from .kinematics import forward_kinematics
 from .limits import widened
-from .skeleton import JOINTS, NUM_BONES, NUM_JOINTS, PARENTS, Body
+from .skeleton import ANCESTRY, JOINTS, NUM_BONES, NUM_JOINTS, PARENTS, Body
 from .solver import Solver
 from .uncertainty import sigma_from_metres
 
@@ -32,28 +32,21 @@ FORWARD = np.array([0.0, 0.0, 1.0])
 """Where the head looks in the rest pose."""
 
 _FARTHEST = 1e4  # metres that a target may be away: beyond, even double precision grows coarse
-_TREE_DISTANCE = np.zeros((NUM_JOINTS, NUM_JOINTS))
-_PATH = [[j] for j in range(NUM_JOINTS)]
-for _path in _PATH:
-    while PARENTS[_path[-1]] >= 0:
-        _path.append(PARENTS[_path[-1]])
-for _a in range(NUM_JOINTS):
-    for _b in range(NUM_JOINTS):
-        _TREE_DISTANCE[_a, _b] = len(set(_PATH[_a]) ^ set(_PATH[_b]))
+_BETWEEN = np.abs(ANCESTRY[:, None] - ANCESTRY)  # (29, 29, 29): the bones between two joints
+_TREE_DISTANCE = _BETWEEN.sum(-1)
 _LIMB_ROOTS = [
     JOINTS.index(n) for n in ("left_collar", "right_collar", "left_hip", "right_hip", "neck", "spine1")
 ]
-_HANDS = [JOINTS.index("left_hand"), JOINTS.index("right_hand")]
 _LEGS = {
     side: [JOINTS.index(f"{side}_{kind}") for kind in ("ankle", "foot", "big_toe")]
     for side in ("left", "right")
 }
 
-FREEDOM, FADE = 3.0, 0.8
+FREEDOM, FADE = 3.0, 0.85
 """Standard error, as a share of the pull, that the pulled joint's neighbourhood is shown to the network
 with, and its decrease for each joint further in the tree."""
-TAKEN_OVER = 0.12
-"""Metres of pull at which most of the prior is the network's; at none it is the pose as it was."""
+TAKEN_OVER = 0.4
+"""Metres of such an error at which most of a bone's prior is the network's; at none it is as it was."""
 
 _STIFFNESS = {  # degrees by which refinement lightly turns a bone away from the prior
     "pelvis": 5, "hip": 8, "knee": 10, "ankle": 5, "foot": 3, "spine1": 3, "spine2": 3, "spine3": 3, "neck": 4,
@@ -196,14 +189,13 @@ class Poser:
                 joints[t.index], certain[t.index] = t.position, 0.0
         sigma = sigma_from_metres(np.minimum(error, certain))
         rotations, translation = self._solver.guess(joints, np.repeat(sigma[:, None], 2, 1), self.body)
-        share = 1 - np.exp(-((farthest / TAKEN_OVER) ** 2))
-        free = np.append(stiffness, 0)[: NUM_BONES + 1] > 0
-        free[_HANDS] = False
+        share = 1 - np.exp(-((error[:NUM_BONES, None] / TAKEN_OVER) ** 2))
+        free = stiffness > 0
         turned = share * rot.axis_angle_from_matrix(rot.transpose(start.rotations) @ rotations)
         turned = start.rotations @ rot.matrix_from_axis_angle(turned)
         rotations = np.where(free[:NUM_BONES, None, None], turned, start.rotations)
         if free[NUM_BONES]:
-            translation = start.translation + share * (translation - start.translation)
+            translation = start.translation + share[0] * (translation - start.translation)
         else:
             translation = start.translation
         return Posture(rotations, translation)
@@ -231,11 +223,9 @@ def planted_feet(targets: Iterable[Target], places, world) -> list[Target]:
 
 def _chain(joint: int, pinned: set[int]) -> list[int]:
     """Bones that move ``joint``, up to the nearest pinned one or the limb's root."""
-    chain = []
-    for above in _PATH[joint][1:]:
-        chain.append(above)
-        if above in pinned or above in _LIMB_ROOTS:
-            break
+    chain = [PARENTS[joint]] if joint else []
+    while chain and chain[-1] not in pinned and chain[-1] not in _LIMB_ROOTS and chain[-1]:
+        chain.append(PARENTS[chain[-1]])
     return chain
 
 
@@ -258,7 +248,7 @@ def _within_reach(targets: list[Target], places, body: Body, stiffness) -> list[
             position = places[0] + (position - places[0]) * (_FARTHEST / distance)
         for _ in range(4 if len(held) > 1 else 1):
             for k, holds in held.items():
-                length = 0.999 * sum(body.bone_lengths[j] for j in set(_PATH[k]) ^ set(_PATH[t.index]))
+                length = 0.999 * (_BETWEEN[k, t.index] @ body.bone_lengths)
                 length = max(length, np.linalg.norm(places[t.index] - places[k]))
                 away = position - holds
                 distance = np.linalg.norm(away)

@@ -61,8 +61,10 @@ class PosingScenario:
         self.two_at_once()
         self.carry_it()
         self.pin_and_pull()
+        self.plant_a_foot()
         self.bake_it()
         self.follow_targets()
+        self.from_scratch()
 
     def joint(self, joint: int):
         return np.array(
@@ -173,6 +175,24 @@ class PosingScenario:
         np.testing.assert_allclose(self.joint(20), place, atol=1e-3)
         assert w.do("result = len(bpy.data.actions)") == 2
 
+    def plant_a_foot(self):
+        """The selected ankle is held over the frames that the dialog offers."""
+        w = self.window
+        w.click(*self.handle(7))
+        self.dialog("bpy.ops.niki.hold('INVOKE_DEFAULT')", "18_hold")
+        place = self.joint(7)
+        w.do("bpy.context.scene.frame_set(55)")
+        np.testing.assert_allclose(self.joint(7), place, atol=2e-3)
+        w.do("bpy.context.scene.frame_set(40)")
+
+    def dialog(self, command: str, shot: str):
+        """Open a dialog, take its picture and confirm it."""
+        w = self.window
+        w.move(420, 420)
+        w.do(command)
+        w.screenshot(self.output / f"{shot}.png")
+        w.key("Return")
+
     def bake_it(self):
         """Baking shows how far it is; Escape stops it and nothing is changed."""
         w = self.window
@@ -183,7 +203,7 @@ class PosingScenario:
         w.key("Escape")
         w.until(f"not {modal}", 10)
         assert w.do("result = [len(bpy.data.actions), bpy.context.scene.frame_current]") == [2, 40]
-        w.do("bpy.ops.niki.bake('EXEC_DEFAULT', span='ACTION', reduce=True, bound=20)")
+        self.dialog("bpy.ops.niki.bake('INVOKE_DEFAULT', span='ACTION', reduce=True, bound=20)", "19_bake")
         w.until(f"not {modal}", 60)
         assert w.do("result = len(bpy.data.actions)") == 3
 
@@ -194,3 +214,16 @@ class PosingScenario:
         w.screenshot(self.output / "16_targets.png")
         there = w.do("result = list(o.location)")
         np.testing.assert_allclose(self.joint(21), there, atol=2e-3)
+
+    def from_scratch(self):
+        """A fresh body; a wrist is pulled overhead, and hips down."""
+        w = self.window
+        w.do("bpy.context.object.niki.follow_targets = False; bpy.ops.object.mode_set(mode='OBJECT')")
+        w.do("[bpy.data.objects.remove(o) for o in list(bpy.data.objects)]; bpy.ops.niki.add_body()")
+        w.do("bpy.ops.niki.pull_mode(); bpy.ops.view3d.view_selected(); bpy.ops.ed.undo_push(message='body')")
+        for joint, dx, dy in ((20, 60, -400), (0, 10, 60), (21, -90, -60)):
+            x, y = self.handle(joint)
+            w.drag([(x, y), *((x + dx * k / 20, y + dy * k / 20) for k in range(1, 21))])
+        w.do("bpy.context.object.niki.pulled = [False] * 29")
+        w.screenshot(self.output / "17_from_scratch.png")
+        assert self.joint(20)[2] > self.joint(15)[2], "the wrist is not overhead"
