@@ -216,14 +216,16 @@ class PosingScenario:
         np.testing.assert_allclose(self.joint(21), there, atol=2e-3)
 
     def from_scratch(self):
-        """A fresh body; a wrist is pulled overhead, and hips down."""
+        """A fresh body: hips down, a hand up and pinned, the other hand forward."""
         w = self.window
         w.do("bpy.context.object.niki.follow_targets = False; bpy.ops.object.mode_set(mode='OBJECT')")
         w.do("[bpy.data.objects.remove(o) for o in list(bpy.data.objects)]; bpy.ops.niki.add_body()")
         w.do("bpy.ops.niki.pull_mode(); bpy.ops.view3d.view_selected(); bpy.ops.ed.undo_push(message='body')")
-        for joint, dx, dy in ((20, 60, -400), (0, 10, 60), (21, -90, -60)):
+        for joint, dx, dy in ((0, 10, 60), (20, -110, -330), (21, -150, -40)):
             x, y = self.handle(joint)
             w.drag([(x, y), *((x + dx * k / 20, y + dy * k / 20) for k in range(1, 21))])
+            if joint == 20:
+                w.key("p")
         w.do("bpy.context.object.niki.pulled = [False] * 29")
         w.screenshot(self.output / "17_from_scratch.png")
         assert self.joint(20)[2] > self.joint(15)[2], "the wrist is not overhead"
