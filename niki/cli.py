@@ -151,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     c = command("bench", _bench, "measure posing beside classical inverse kinematics")
     c.add_argument("what", choices=("posing",), help="posing: pulled joints, on people never trained on")
     c.add_argument("--data", default="../shared/data/mocap", metavar="DIR", help="as niki eval takes it")
+    c.add_argument("--trained", action="store_true", help="on the people trained on")
     c.add_argument(
         "--run", dest="runs", action="append", default=[], metavar="FOLDER",
         help="also measure this finished run's network, such as the residual MLP; may be given several times",
@@ -307,7 +308,7 @@ def _bench(options) -> None:
         check_writable(options.output)
     poses = _poses(options.data)
     if (Path(options.data) / "clips.csv").is_file():
-        poses = poses.split()[1]
+        poses = poses.split()[0 if options.trained else 1]
     runs = {Path(folder).name: Network.load(Path(folder) / "network.npz") for folder in options.runs}
     text = as_markdown(*evaluate(poses, options.poses, runs))
     print(text, end="")

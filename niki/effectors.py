@@ -18,10 +18,10 @@ from .skeleton import ANCESTRY, NUM_BONES, NUM_JOINTS, PARENTS, Body
 _PINNED, _EXACT, _WISHED = 5e-5, 3e-4, 0.02  # metres of standard error: pins, hard targets, soft ones
 _RADIANS = 3.0  # by metre: how much an orientation counts against a position
 _LIMIT = np.radians(0.5)
-_DAMPING = 0.1  # standard error added, as a share of what a target is missed by
+_DAMPING, _PINNED_DAMPING = 0.1, 0.02  # standard error added, as a share of what a target is missed by
 _FARTHEST_STEP = 0.35  # radians
 _FARTHEST_PULL = 0.25  # metres
-_STEPS, _SETTLING = 16, 3
+_STEPS, _SETTLING = 16, 12
 _PULLED = 2  # steps that go back towards the prior as well; the others only onto the targets
 _CLOSE = 2e-4  # metres at which steps end
 _MOVES = (ANCESTRY - np.eye(NUM_JOINTS))[:, :NUM_BONES]  # bones that move a joint: those above it
@@ -70,7 +70,9 @@ class Effectors:
         else:  # not within reach: what is pulled stops here, and what is pinned gets its place back
             self._yield(state)
             for _ in range(_SETTLING):
-                state, _ = self._step(*state, pulled=False)
+                state, left = self._step(*state, pulled=False)
+                if left < _CLOSE:
+                    break
         return rot.matrix_from_6d(rot.sixd_from_matrix(state[0])), state[1]
 
     def _step(self, rotations, translation, moved, pulled: bool):
@@ -94,10 +96,10 @@ class Effectors:
         return (rotations, translation + step[-3:], moved + step), left
 
     def _yield(self, state):
-        """Take where hard targets that are not pinned have come for what is wanted of them."""
+        """Take where hard targets that are not pinned have come for what is wanted of them, more or less."""
         places = forward_kinematics(state[0], self._body, state[1])[0][self._joints]
         yielding = self._errors == _EXACT
-        self._places[yielding] = places[yielding]
+        self._places[yielding], self._errors[yielding] = places[yielding], _WISHED
 
     def _apart(self, prior, first):
         """(75,) turns about the world's axes, and metres, from ``prior`` to ``first``."""
@@ -145,7 +147,8 @@ class Effectors:
         return residual, rows, errors, left
 
     def _damped(self, errors, left):
-        return np.repeat(np.sqrt(errors**2 + (_DAMPING * left) ** 2), 3)
+        damping = np.where(errors < _EXACT, _PINNED_DAMPING, _DAMPING)
+        return np.repeat(np.sqrt(errors**2 + (damping * left) ** 2), 3)
 
     def _look(self, places, world):
         """(n, 3) turns that would bring the gaze onto what is looked at, the short way."""

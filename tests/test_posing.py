@@ -80,6 +80,17 @@ def test_pins_hold_while_others_are_pulled(poser):
     assert max(moved(posture, pin.joint) for pin in pins) < 0.001
 
 
+steps = st.floats(-0.15, 0.15)
+
+
+@given(st.sampled_from(["left_wrist", "left_elbow", "right_knee", "pelvis"]), st.tuples(steps, steps, steps))
+@settings(max_examples=60, deadline=None)
+def test_pins_hold_wherever_another_joint_is_pulled(joint, by):
+    pins = [Target(name, place(name), pinned=True) for name in ("right_wrist", "head")]
+    posture = POSERS["network"].solve(START, [*pins, Target(joint, place(joint) + by)])
+    assert max(moved(posture, name) for name in ("right_wrist", "head", "left_ankle", "right_ankle")) < 1e-3
+
+
 def test_in_limb_mode_the_rest_is_untouched():
     posture = POSERS["network"].solve(START, [Target("left_wrist", place("left_wrist") + 0.08)], "limb")
     assert posture.error["left_wrist"] < 0.001

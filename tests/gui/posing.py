@@ -65,6 +65,7 @@ class PosingScenario:
         self.bake_it()
         self.follow_targets()
         self.from_scratch()
+        self.through_a_camera()
 
     def joint(self, joint: int):
         return np.array(
@@ -214,6 +215,31 @@ class PosingScenario:
         w.screenshot(self.output / "16_targets.png")
         there = w.do("result = list(o.location)")
         np.testing.assert_allclose(self.joint(21), there, atol=2e-3)
+        w.do(
+            "o.keyframe_insert('location', frame=40); o.location.z -= 0.2; o.keyframe_insert('location', frame=80)"
+        )
+        w.do("bpy.context.scene.frame_set(40); bpy.ops.screen.animation_play()")
+        time.sleep(3)
+        w.do("bpy.ops.screen.animation_cancel(restore_frame=False)")
+        w.settle()
+        assert w.do("result = bpy.context.scene.frame_current") != 40, "it has not played"
+        there = w.do("result = list(o.matrix_world.translation)")
+        np.testing.assert_allclose(self.joint(21), there, atol=2e-3)
+
+    def through_a_camera(self):
+        """A joint is pulled in the plane of the camera's view."""
+        w = self.window
+        w.do(
+            "c = bpy.data.objects.new('C', bpy.data.cameras.new('C')); bpy.context.scene.collection.objects.link(c)"
+        )
+        w.do("bpy.context.scene.camera = c; bpy.ops.view3d.camera_to_view()")
+        w.settle()
+        before, (x, y) = self.joint(21), self.handle(21)
+        w.drag([(x, y), *((x - 3 * k, y - 3 * k) for k in range(1, 15))])
+        moved = self.joint(21) - before
+        assert np.linalg.norm(moved) > 0.02, "the wrist was not pulled"
+        view = np.array(w.do("result = [list(r) for r in c.matrix_world]"))[:3, 2]
+        assert abs(moved @ view) < 0.02 * np.linalg.norm(moved) + 2e-3
 
     def from_scratch(self):
         """A fresh body: hips down, a hand up and pinned, the other hand forward."""
