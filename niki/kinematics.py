@@ -28,16 +28,25 @@ def forward_kinematics(rotations, body: Body | Bodies, translation=None):
     Returns:
         joints (..., 29, 3) and global rotations (..., 24, 3, 3).
     """
-    xp = rot.namespace(rotations)
-    last, levels = rotations[..., :1, :, :], [rotations[..., :1, :, :]]
-    for bones, parents in _LEVELS:
-        last = last[..., parents, :, :] @ rotations[..., bones, :, :]
-        levels.append(last)
-    world = xp.concatenate(levels, -3)[..., _PLACES, :, :]
+    world = _world_rotations(rotations)
     limbs = rot.apply(world[..., list(PARENTS), :, :], rot.like(body.offsets, rotations))
     start = rot.like(body.pelvis, rotations)
     start = start if translation is None else start + translation
     return rot.like(ANCESTRY, rotations) @ limbs + start[..., None, :], world
+
+
+def _world_rotations(rotations):
+    xp = rot.namespace(rotations)
+    if xp is np and rotations.ndim == 3:  # one pose: the calls cost more than the products
+        chain = [rotations[0]]
+        for bone in range(1, NUM_BONES):
+            chain.append(chain[PARENTS[bone]].dot(rotations[bone]))
+        return np.array(chain)
+    last, levels = rotations[..., :1, :, :], [rotations[..., :1, :, :]]
+    for bones, parents in _LEVELS:
+        last = last[..., parents, :, :] @ rotations[..., bones, :, :]
+        levels.append(last)
+    return xp.concatenate(levels, -3)[..., _PLACES, :, :]
 
 
 def _levels():
