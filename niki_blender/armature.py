@@ -1,5 +1,7 @@
 """The SMPL armature: 24 bones, each along its limb, at rest in the T-pose."""
 
+from __future__ import annotations
+
 import bpy
 import numpy as np
 from mathutils import Vector
@@ -39,6 +41,22 @@ def create_armature(body: Body, name: str = "NIKI") -> bpy.types.Object:
         if bone.parent:
             bone.lock_location = (True, True, True)
     return rig
+
+
+def is_our_armature(rig: bpy.types.Object | None) -> bool:
+    """Whether an object is an armature with SMPL's bones as we name them."""
+    return rig is not None and rig.type == "ARMATURE" and all(name in rig.data.bones for name in BONES)
+
+
+class OnArmature:
+    """Shared by operators on the active armature, which must be one of ours."""
+
+    @classmethod
+    def poll(cls, context):
+        if not is_our_armature(context.object):
+            cls.poll_message_set("Select an armature with SMPL's bones, such as a captured one")
+            return False
+        return True
 
 
 def rest_orientations(rig: bpy.types.Object) -> np.ndarray:

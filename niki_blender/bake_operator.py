@@ -12,15 +12,15 @@ from ..niki.keys import deviation, reduced_keys
 from ..niki.motion import Motion
 from ..niki.skeleton import BONES
 from .animation import current_owner
+from .armature import OnArmature
 from .baking import bake_motion
 from .correcting import action_range
-from .placing import is_our_armature
 from .sampling import sampled
 
 _SLICE = 0.05  # seconds of sampling between two looks at the keyboard
 
 
-class NIKI_OT_bake(bpy.types.Operator):
+class NIKI_OT_bake(OnArmature, bpy.types.Operator):
     """Turn what the armature does into plain keyframes of its bones. Esc stops it, and nothing is changed"""
 
     bl_idname = "niki.bake"
@@ -49,13 +49,6 @@ class NIKI_OT_bake(bpy.types.Operator):
     new_action: BoolProperty(
         name="New Action", default=True, description="Keep the present action as it is; else keys go into it"
     )
-
-    @classmethod
-    def poll(cls, context):
-        if not is_our_armature(context.object):
-            cls.poll_message_set("Select an armature with SMPL's bones, such as a captured one")
-            return False
-        return True
 
     def invoke(self, context, event):
         return context.window_manager.invoke_props_dialog(self)

@@ -11,8 +11,8 @@ from ..niki.errors import NikiError
 from ..niki.motion import Motion
 from ..niki.skeleton import JOINTS
 from .animation import fcurves_of
+from .armature import OnArmature
 from .baking import bake_motion
-from .placing import is_our_armature
 from .posture import body_of, read_posture
 from .sampling import sample_motion
 
@@ -40,18 +40,16 @@ def replace_motion(rig: bpy.types.Object, motion: Motion, first: int) -> bpy.typ
     return action
 
 
-class _OnMotion:
+class _OnMotion(OnArmature):
     """Shared by operators on an animated armature."""
 
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context):
-        rig = context.object
-        if not is_our_armature(rig):
-            cls.poll_message_set("Select an armature with SMPL's bones, such as a captured one")
+        if not super().poll(context):
             return False
-        if not any(True for _ in fcurves_of(rig)):
+        if not any(True for _ in fcurves_of(context.object)):
             cls.poll_message_set("The armature has no action to correct")
             return False
         return True

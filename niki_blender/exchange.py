@@ -9,7 +9,8 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 from ..niki.amass import is_amass, load_amass, save_amass
 from ..niki.errors import NikiError
 from ..niki.motion import Motion
-from .placing import Placement, is_our_armature, place_motion
+from .armature import OnArmature, is_our_armature
+from .placing import Placement, place_motion
 from .sampling import sample_motion
 
 
@@ -59,7 +60,7 @@ class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
         return super().invoke(context, event)
 
 
-class NIKI_OT_export_motion(bpy.types.Operator, ExportHelper):
+class NIKI_OT_export_motion(OnArmature, bpy.types.Operator, ExportHelper):
     """Save what the active armature does, as a motion of NIKI's or with AMASS's fields"""
 
     bl_idname = "niki.export_motion"
@@ -74,13 +75,6 @@ class NIKI_OT_export_motion(bpy.types.Operator, ExportHelper):
             ("AMASS", "AMASS", "SMPL's 24 joints, Z up, without a skeleton"),
         ),
     )
-
-    @classmethod
-    def poll(cls, context):
-        if not is_our_armature(context.object):
-            cls.poll_message_set("Select an armature with SMPL's bones, such as a captured one")
-            return False
-        return True
 
     def execute(self, context):
         scene = context.scene

@@ -10,7 +10,7 @@ from gpu_extras.batch import batch_for_shader
 from mathutils import Vector
 
 from ..niki.skeleton import NUM_JOINTS
-from .placing import is_our_armature
+from .armature import is_our_armature
 from .pulling import joint_places
 
 TOOL = "niki.pull"

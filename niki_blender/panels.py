@@ -6,9 +6,9 @@ import bpy
 
 from ..niki.posing import ORIENTED
 from . import background, people, setting_up
+from .armature import is_our_armature
 from .confidence import has_confidence
 from .jobs import CANCELLED, DONE, FAILED, RUNNING, WAITING, Job
-from .placing import is_our_armature
 from .preferences import EXTENSION, preferences, why_not_ready
 from .sources import offered_source
 
@@ -21,6 +21,12 @@ class _Panel:
     bl_region_type = "UI"
     bl_category = "NIKI"
 
+    def columns(self):
+        """The layout, names left of values."""
+        self.layout.use_property_split = True
+        self.layout.use_property_decorate = False
+        return self.layout
+
 
 class NIKI_PT_capture(_Panel, bpy.types.Panel):
     """Footage in, motion out."""
@@ -28,9 +34,7 @@ class NIKI_PT_capture(_Panel, bpy.types.Panel):
     bl_label = "Capture"
 
     def draw(self, context):
-        layout, settings = self.layout, context.scene.niki
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout, settings = self.columns(), context.scene.niki
         draw_not_ready(layout)
         layout.row().prop(settings, "source", expand=True)
         layout.prop(settings, {"FILE": "path", "CLIP": "clip", "STRIP": "strip"}[settings.source])
@@ -65,9 +69,7 @@ class NIKI_PT_result(_Panel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context):
-        layout, settings = self.layout, context.scene.niki
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout, settings = self.columns(), context.scene.niki
         layout.prop(settings, "armature")
         layout.prop(settings, "frame_start")
         layout.prop(settings, "set_rate")
@@ -88,9 +90,7 @@ class NIKI_PT_confidence(_Panel, bpy.types.Panel):
         return has_confidence(context.object)
 
     def draw(self, context):
-        layout, settings = self.layout, context.scene.niki
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout, settings = self.columns(), context.scene.niki
         layout.prop(context.object.niki, "show_confidence")
         layout.prop(settings, "threshold")
         row = layout.row(align=True)
@@ -108,9 +108,7 @@ class NIKI_PT_pose(_Panel, bpy.types.Panel):
         return is_our_armature(context.object)
 
     def draw(self, context):
-        layout, settings = self.layout, context.object.niki
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout, settings = self.columns(), context.object.niki
         layout.operator("niki.pull_mode", icon="CON_KINEMATIC")
         layout.prop(settings, "pull_mode")
         layout.prop(settings, "plant_feet")
@@ -126,9 +124,7 @@ class NIKI_PT_correct(_Panel, bpy.types.Panel):
     bl_parent_id = "NIKI_PT_pose"
 
     def draw(self, context):
-        layout, settings = self.layout, context.object.niki
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout, settings = self.columns(), context.object.niki
         column = layout.column(align=True)
         column.prop(settings, "carry_before", text="Frames Before")
         column.prop(settings, "carry_after", text="After")
@@ -143,9 +139,7 @@ class NIKI_PT_targets(_Panel, bpy.types.Panel):
     bl_parent_id = "NIKI_PT_pose"
 
     def draw(self, context):
-        layout, settings = self.layout, context.object.niki
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout, settings = self.columns(), context.object.niki
         layout.operator("niki.make_targets", icon="EMPTY_AXIS")
         layout.prop(settings, "follow_targets")
         layout.operator("niki.bake", text="Bake", icon="KEYTYPE_KEYFRAME_VEC")
@@ -161,8 +155,7 @@ class NIKI_PT_target(_Panel, bpy.types.Panel):
         return context.object is not None and context.object.niki.target_of is not None
 
     def draw(self, context):
-        layout, settings = self.layout, context.object.niki
-        layout.use_property_split = True
+        layout, settings = self.columns(), context.object.niki
         layout.label(text=f"{settings.target_joint} of {settings.target_of.name}")
         layout.prop(settings, "target_weight")
         part = layout.column()

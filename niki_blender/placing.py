@@ -9,8 +9,7 @@ import bpy
 import numpy as np
 
 from ..niki.motion import Motion
-from ..niki.skeleton import BONES
-from .armature import create_armature
+from .armature import create_armature, is_our_armature
 from .baking import bake_motion
 from .body import add_mannequin
 from .footage import create_camera, show_behind
@@ -78,11 +77,6 @@ def place_motion(
                     "The footage behind plays at its own rate: give the scene that rate to see them in step"
                 )
     return rig, warnings
-
-
-def is_our_armature(rig: bpy.types.Object | None) -> bool:
-    """Whether an object is an armature with SMPL's bones as we name them."""
-    return rig is not None and rig.type == "ARMATURE" and all(name in rig.data.bones for name in BONES)
 
 
 def set_rate(scene: bpy.types.Scene, rate: float) -> None:

@@ -14,7 +14,7 @@ from bpy.props import (
 
 from ..niki.skeleton import NUM_JOINTS
 from . import confidence, targets
-from .placing import is_our_armature
+from .armature import is_our_armature
 
 
 def _strips(scene: bpy.types.Scene):

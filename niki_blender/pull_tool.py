@@ -9,9 +9,9 @@ from mathutils import Vector
 
 from ..niki.errors import NikiError
 from ..niki.skeleton import JOINTS, NUM_JOINTS
+from .armature import OnArmature, is_our_armature
 from .carry_preview import CarryPreview, can_preview
 from .handles import TOOL, hit, paths, posed_armature
-from .placing import is_our_armature
 from .pulling import Pull
 
 _CLICK = 4  # pixels that the mouse may move in a click
@@ -188,19 +188,12 @@ class NIKI_OT_unpin_all(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class NIKI_OT_pull_mode(bpy.types.Operator):
+class NIKI_OT_pull_mode(OnArmature, bpy.types.Operator):
     """Go to Pose Mode and take the tool that pulls joints"""
 
     bl_idname = "niki.pull_mode"
     bl_label = "Pull Joints"
     bl_options = {"REGISTER"}
-
-    @classmethod
-    def poll(cls, context):
-        if not is_our_armature(context.object):
-            cls.poll_message_set("Select an armature with SMPL's bones, such as a captured one")
-            return False
-        return True
 
     def execute(self, context):
         if context.mode != "POSE":

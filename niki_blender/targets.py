@@ -11,7 +11,7 @@ from ..niki.kinematics import forward_kinematics
 from ..niki.posing import ORIENTED, Posture
 from ..niki.skeleton import JOINTS, NUM_BONES
 from .animation import fcurves_of
-from .placing import is_our_armature
+from .armature import OnArmature, is_our_armature
 from .posture import body_of, read_posture
 from .pulling import Pull, joint_places
 from .space import rotation_of, rotations_to_blender
@@ -114,36 +114,26 @@ def follow_frame(scene, *_) -> None:
 
 
 @bpy.app.handlers.persistent
-def follow_changes(scene, depsgraph) -> None:
+def follow_changes(_scene, depsgraph) -> None:
     """Handler: something moved; was it a target?"""
     if _solving:
         return
-    rigs = _following(scene)
-    if not rigs:
-        return
-    moved = {
-        u.id.original
-        for u in depsgraph.updates
-        if u.is_updated_transform and isinstance(u.id, bpy.types.Object)
-    }
+    rigs = set()
+    for update in depsgraph.updates:  # few, where the scene's objects may be many
+        if update.is_updated_transform and isinstance(update.id, bpy.types.Object):
+            rig = update.id.original.niki.target_of
+            if rig is not None and rig.niki.follow_targets and is_our_armature(rig):
+                rigs.add(rig)
     for rig in rigs:
-        if any(o in moved for o in targets_of(rig)):
-            solve(rig)
+        solve(rig)
 
 
-class NIKI_OT_make_targets(bpy.types.Operator):
+class NIKI_OT_make_targets(OnArmature, bpy.types.Operator):
     """Make empties for the selected joints, or for hands, feet, head and hips where none is selected, that draw the body"""
 
     bl_idname = "niki.make_targets"
     bl_label = "Make Targets"
     bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context):
-        if not is_our_armature(context.object):
-            cls.poll_message_set("Select an armature with SMPL's bones, such as a captured one")
-            return False
-        return True
 
     def execute(self, context):
         rig = context.object
