@@ -2,8 +2,8 @@
 
 Start from the normal ranges of the American Academy of Orthopaedic Surgeons (Joint Motion: Method of
 Measuring and Recording, 1965), shared out over the spine's joints and measured from the T-pose, and
-are widened where recorded people go further: they hold all but a few of a thousand recorded poses of
-each joint (``tests/test_limits.py`` measures it). A box of rotation-vector components is exact for
+are widened where recorded people go further, so that few of a thousand recorded poses have a given joint
+beyond (``niki bench posing`` prints how many poses have any). A box of rotation-vector components is exact for
 hinges and coarse for shoulders and hips.
 """
 

@@ -161,6 +161,8 @@ class NIKI_PT_target(_Panel, bpy.types.Panel):
         part = layout.column()
         part.active = settings.target_joint in ORIENTED
         part.prop(settings, "target_turns")
+        if settings.target_joint == "head":
+            layout.prop(settings, "target_looks")
 
 
 def draw_person(layout, settings):

@@ -169,6 +169,9 @@ class NIKI_PG_armature(bpy.types.PropertyGroup):
         name="Rotation",
         description="The empty's rotation is the joint's as well: for hands, feet, head and hips",
     )
+    target_looks: BoolProperty(
+        name="Look There", description="The head turns to the empty, and need not be where it is"
+    )
     target_weight: FloatProperty(
         name="Weight",
         default=1.0,

@@ -50,9 +50,14 @@ class Pull:
         """Pose the armature so that joints are at ``places``, by name, in the scene."""
         return self.solve([Target(name, self._to_armature(place)) for name, place in places.items()])
 
-    def target(self, joint: str, matrix: np.ndarray, weight: float = 1.0, turns: bool = False) -> Target:
-        """A joint drawn to where ``matrix`` (4, 4) is in the scene, and as it is turned where ``turns``."""
+    def target(
+        self, joint: str, matrix: np.ndarray, weight: float = 1.0, turns: bool = False, looks: bool = False
+    ) -> Target:
+        """A joint drawn to where ``matrix`` (4, 4) is in the scene, and as it is turned where ``turns``; or,
+        where ``looks``, turned to look there."""
         orientation = None
+        if looks:
+            return Target(joint, look_at=self._to_armature(matrix[:3, 3]), weight=weight)
         if turns:
             orientation = rotations_to_library(rotation_of(self._world).T @ rotation_of(matrix))
         return Target(joint, self._to_armature(matrix[:3, 3]), orientation, weight=weight)

@@ -76,8 +76,12 @@ def solve(rig: bpy.types.Object) -> None:
         wanted = []
         for empty in targets:
             settings, matrix = empty.niki, np.array(empty.evaluated_get(depsgraph).matrix_world)
-            turns = settings.target_turns and settings.target_joint in ORIENTED
-            wanted.append(pull.target(settings.target_joint, matrix, settings.target_weight, turns))
+            joint, weight = settings.target_joint, settings.target_weight
+            turns, looks = (
+                settings.target_turns and joint in ORIENTED,
+                settings.target_looks and joint == "head",
+            )
+            wanted.append(pull.target(joint, matrix, weight, turns, looks))
         pull.solve(wanted)
     except NikiError:  # a target without a place, or a rig scaled to nothing: the pose stays as it was
         pass

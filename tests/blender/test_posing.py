@@ -11,9 +11,9 @@ from niki.motion import Motion
 from niki.rotation import angle_between
 from niki.skeleton import BONES, JOINTS
 
-animation, placing, posture, pulling, registration, sampling, targets = (
+animation, placing, posture, pulling, registration, sampling, space, targets = (
     blender_module(n)
-    for n in ("animation", "placing", "posture", "pulling", "registration", "sampling", "targets")
+    for n in ("animation", "placing", "posture", "pulling", "registration", "sampling", "space", "targets")
 )
 SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
 WRIST = JOINTS.index("left_wrist")
@@ -167,6 +167,22 @@ def test_targets_draw_the_body_when_they_move_and_at_every_frame(rig):
     kept = joint(rig, "left_wrist")
     parent.location.x = 0.3
     np.testing.assert_array_equal(joint(rig, "left_wrist"), kept)
+
+
+def test_the_head_looks_at_its_target(rig):
+    rig.niki.pulled[JOINTS.index("head")] = True
+    bpy.ops.niki.make_targets()
+    (empty,) = targets.targets_of(rig)
+    empty.niki.target_looks = True
+    body = posture.body_of(rig)
+    facing = space.to_blender(posture.read_posture(rig, body).rotations[0][:, 2])
+    empty.location = np.array(joint(rig, "head")) + 2 * facing + [0, 0, 0.5]
+    bpy.context.view_layer.update()
+    head = joint(rig, "head")
+    turned = rig.pose.bones["Head"].matrix @ rig.data.bones["Head"].matrix_local.inverted()
+    gaze = np.array(rig.matrix_world @ turned)[:3, :3] @ [0, -1, 0]
+    towards = np.array(empty.location) - head
+    assert gaze @ towards / np.linalg.norm(towards) > np.cos(np.radians(2))
 
 
 def keyed_targets(rig):

@@ -72,6 +72,8 @@ def test_training_exporting_and_measuring(project, capsys):
     printed = capsys.readouterr().out
     assert "| run |" in printed
     assert "10 poses of 1 people" in printed
+    assert main(["bench", "posing", "--data", "mocap", "--poses", "4", "--run", "run"]) == 1
+    assert "No clip has two poses" in capsys.readouterr().err
 
 
 def test_a_run_that_is_not_finished_cannot_be_exported(project, capsys):
