@@ -45,7 +45,8 @@ class PosingScenario:
         """All of it; AssertionError where something is not as a user expects."""
         w = self.window
         w.do("import sys; exec(" + repr(PROJECT.format(module=self._module)) + ", globals())")
-        w.do("bpy.ops.object.select_all(action='SELECT'); bpy.ops.object.delete()")
+        w.do("[bpy.data.objects.remove(o) for o in list(bpy.data.objects)]")
+        w.do("[bpy.data.actions.remove(a) for a in list(bpy.data.actions)]")
         w.do(
             f"bpy.ops.niki.import_motion(filepath='{w.folder}/sample_truth.npz', camera=False, set_rate=True)"
         )
