@@ -5,13 +5,13 @@ import numpy as np
 from mathutils import Quaternion
 
 from ..niki.motion import Motion
-from ..niki.rotation import continuous_quaternions, quaternion_from_matrix
+from ..niki.rotation import continuous_quaternions, quaternion_from_axis_angle
 from ..niki.skeleton import BONES
 from .animation import bone_path, current_owner, new_action, write_curves
 from .armature import rest_orientations
 from .confidence import key_confidence
 from .posture import rotation_property
-from .space import rotations_to_blender, to_blender
+from .space import LIBRARY_TO_BLENDER, to_blender
 
 
 def bake_motion(
@@ -35,8 +35,12 @@ def bake_motion(
     """
     axes = rest_orientations(rig)
     keys = np.arange(len(motion)) if keys is None else keys
-    local = np.swapaxes(axes, -1, -2) @ rotations_to_blender(motion.rotations[keys]) @ axes
-    quaternions = continuous_quaternions(quaternion_from_matrix(local))
+    quaternions = quaternion_from_axis_angle(motion.poses[keys].reshape(-1, len(BONES), 3))
+    # In a bone's own axes the same turn has its axis there: no matrices, of which there would be many.
+    quaternions[..., 1:] = np.einsum(
+        "bji,jk,tbk->tbi", axes, LIBRARY_TO_BLENDER, quaternions[..., 1:], optimize=True
+    )
+    quaternions = continuous_quaternions(quaternions)
     owner = None if new else current_owner(rig)
     if owner is None:
         _, owner = new_action(rig, name or rig.name)
