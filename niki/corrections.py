@@ -14,7 +14,7 @@ from . import rotation as rot
 from .errors import NikiError
 from .kinematics import forward_kinematics
 from .motion import Motion
-from .posing import Poser, Posture, Target, planted_feet
+from .posing import Poser, Posture, Target, planted_foot
 from .skeleton import JOINTS
 
 
@@ -75,13 +75,10 @@ def held(motion: Motion, joint: str, first: int, last: int, blend: int = 5) -> M
     start, poser = posture_at(motion, first), Poser(motion.body)
     places, world = forward_kinematics(start.rotations, motion.body, start.translation)
     j = JOINTS.index(joint)
-    if joint.endswith("ankle"):
-        others = [Target(JOINTS[k]) for k in range(len(JOINTS)) if JOINTS[k].endswith("ankle") and k != j]
-        pins = planted_feet(others, places, world)
-    else:
-        pins = [Target(joint, places[j], pinned=True)]
+    foot = joint.endswith("ankle")
+    pin = planted_foot(j, places, world) if foot else Target(joint, places[j], pinned=True)
     inside = np.arange(first, last + 1)
-    solved = [poser.solve(posture_at(motion, k), pins, plant_feet=False) for k in inside]
+    solved = [poser.solve(posture_at(motion, k), [pin], plant_feet=False) for k in inside]
     result = carried(motion, first, solved[0], blend, 0)
     result = carried(result, last, solved[-1], 0, blend)
     rotations, trans = (np.stack([getattr(p, name) for p in solved]) for name in ("rotations", "translation"))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import rotation as rot
-from .skeleton import JOINTS, NUM_BONES
+from .skeleton import JOINTS, KINDS, NUM_BONES
 
 _DEGREES = {  # of the left side, or the middle: about x (towards the left), y (up) and z (forward)
     "hip": ((-125, 30), (-45, 45), (-35, 55)), "knee": ((-6, 150), (-32, 28), (-35, 25)),
@@ -28,9 +28,9 @@ _DEGREES = {  # of the left side, or the middle: about x (towards the left), y (
 def _ranges() -> np.ndarray:
     """(24, 3, 2) radians."""
     ranges = np.full((NUM_BONES, 3, 2), (-np.inf, np.inf))  # the pelvis turns as it likes
-    for j, name in enumerate(JOINTS[1:NUM_BONES], 1):
-        left = np.radians(_DEGREES[name.removeprefix("left_").removeprefix("right_")])
-        ranges[j] = np.stack([left[0], -left[1, ::-1], -left[2, ::-1]]) if "right_" in name else left
+    for j in range(1, NUM_BONES):
+        left = np.radians(_DEGREES[KINDS[j]])
+        ranges[j] = np.stack([left[0], -left[1, ::-1], -left[2, ::-1]]) if "right_" in JOINTS[j] else left
     return ranges
 
 

@@ -18,7 +18,7 @@ from .effectors import Effectors
 from .errors import NikiError
 from .kinematics import forward_kinematics
 from .limits import widened
-from .skeleton import ANCESTRY, JOINTS, NUM_BONES, NUM_JOINTS, PARENTS, Body
+from .skeleton import ANCESTRY, JOINTS, KINDS, NUM_BONES, NUM_JOINTS, PARENTS, Body
 from .solver import Solver
 from .uncertainty import sigma_from_metres
 
@@ -52,7 +52,7 @@ _STIFFNESS = {  # degrees by which refinement lightly turns a bone away from the
     "pelvis": 5, "hip": 8, "knee": 10, "ankle": 5, "foot": 3, "spine1": 3, "spine2": 3, "spine3": 3, "neck": 4,
     "head": 4, "collar": 3, "shoulder": 10, "elbow": 12, "wrist": 5, "hand": 0,
 }  # fmt: skip
-_STIFF = np.radians([_STIFFNESS[n.removeprefix("left_").removeprefix("right_")] for n in JOINTS[:NUM_BONES]])
+_STIFF = np.radians([_STIFFNESS[kind] for kind in KINDS[:NUM_BONES]])
 _STIFF_PLACE = 0.03  # metres: the body as a whole
 
 
@@ -216,9 +216,13 @@ def planted_feet(targets: Iterable[Target], places, world) -> list[Target]:
     pins = []
     for joints in _LEGS.values():
         if not asked & set(joints):
-            ankle = joints[0]
-            pins.append(Target(JOINTS[ankle], places[ankle], world[ankle], pinned=True))
+            pins.append(planted_foot(joints[0], places, world))
     return pins
+
+
+def planted_foot(ankle: int, places, world) -> Target:
+    """A pin that keeps the foot of one ankle where it is."""
+    return Target(JOINTS[ankle], places[ankle], world[ankle], pinned=True)
 
 
 def _chain(joint: int, pinned: set[int]) -> list[int]:

@@ -77,9 +77,7 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         first, last = self._range
         self._sampling, self._count = sampled(self._rig, first, last, own_space=True), last - first + 1
         if context.window is None or bpy.app.background:
-            while (motion := self._sample(np.inf)) is None:
-                pass
-            return self._finish(motion)
+            return self._finish(self._sample(np.inf))
         self._timer = context.window_manager.event_timer_add(0.01, window=context.window)
         context.window_manager.progress_begin(0, self._count)
         context.window_manager.modal_handler_add(self)

@@ -13,7 +13,7 @@ from ..niki.skeleton import BONES
 from .animation import bone_path, fcurves_of
 from .armature import rest_orientations
 from .posture import body_of
-from .space import rotations_to_library, to_blender, to_library
+from .space import rotations_to_library, to_blender, to_library, transformed
 
 
 class CarryPreview:
@@ -34,7 +34,7 @@ class CarryPreview:
         """(joints, frames, 3) in the scene."""
         rotations, translation = layered(self._rotations, self._translation, was, now, self._weight)
         places = to_blender(forward_kinematics(rotations, self._body, translation)[0][:, joints])
-        return np.swapaxes(places @ self._world[:3, :3].T + self._world[:3, 3], 0, 1)
+        return np.swapaxes(transformed(self._world, places), 0, 1)
 
 
 def can_preview(rig: bpy.types.Object) -> bool:

@@ -9,7 +9,6 @@ from bpy_extras.view3d_utils import location_3d_to_region_2d
 from gpu_extras.batch import batch_for_shader
 from mathutils import Vector
 
-from ..niki.skeleton import NUM_JOINTS
 from .armature import is_our_armature
 from .pulling import joint_places
 
@@ -59,7 +58,7 @@ def _draw():
     for path in paths:
         _draw_path(context, shader, path)
     for joint, place in enumerate(handles_in(context, rig)):
-        if place is None or joint >= NUM_JOINTS:
+        if place is None:
             continue
         pinned, selected = rig.niki.pinned[joint], rig.niki.pulled[joint]
         shape = _SQUARE if pinned else _CIRCLE

@@ -8,7 +8,7 @@ from bpy.props import EnumProperty, FloatProperty
 
 from ..niki import rotation as rot
 from ..niki.posing import Posture
-from ..niki.skeleton import JOINTS, NUM_BONES, Body
+from ..niki.skeleton import JOINTS, KINDS, NUM_BONES, Body
 from .armature import create_armature
 from .body import add_mannequin
 from .posture import write_posture
@@ -20,9 +20,9 @@ _RELAXED = {"shoulder": (0.1, 0.0, -1.15), "elbow": (0.0, -0.3, 0.0), "hip": (-0
 def relaxed() -> np.ndarray:
     """(24, 3, 3) standing, arms down."""
     turns = np.zeros((NUM_BONES, 3))
-    for j, name in enumerate(JOINTS[:NUM_BONES]):
-        turn = np.array(_RELAXED.get(name.removeprefix("left_").removeprefix("right_"), (0, 0, 0)))
-        turns[j] = turn * (1, -1, -1) if "right_" in name else turn
+    for j in range(NUM_BONES):
+        turn = np.array(_RELAXED.get(KINDS[j], (0, 0, 0)))
+        turns[j] = turn * (1, -1, -1) if "right_" in JOINTS[j] else turn
     return rot.matrix_from_axis_angle(turns)
 
 

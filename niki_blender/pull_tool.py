@@ -20,12 +20,8 @@ _AXES = {"X": 0, "Y": 1, "Z": 2}
 _HINT = "Drag: move   X/Y/Z: along an axis   Shift: precise   Esc: cancel"
 
 
-class NIKI_OT_pull(bpy.types.Operator):
-    """Pull the joint under the mouse; the body follows. Click selects, Shift-click selects more"""
-
-    bl_idname = "niki.pull"
-    bl_label = "Pull Joint"
-    bl_options = {"REGISTER", "UNDO", "GRAB_CURSOR", "BLOCKING"}
+class _InPoseMode:
+    """Shared by operators on handles under the mouse."""
 
     @classmethod
     def poll(cls, context):
@@ -33,6 +29,14 @@ class NIKI_OT_pull(bpy.types.Operator):
             cls.poll_message_set("Needs an armature with SMPL's bones, in Pose Mode")
             return False
         return True
+
+
+class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
+    """Pull the joint under the mouse; the body follows. Click selects, Shift-click selects more"""
+
+    bl_idname = "niki.pull"
+    bl_label = "Pull Joint"
+    bl_options = {"REGISTER", "UNDO", "GRAB_CURSOR", "BLOCKING"}
 
     def invoke(self, context, event):
         self._rig = posed_armature(context)
@@ -124,16 +128,12 @@ class NIKI_OT_pull(bpy.types.Operator):
         return {result}
 
 
-class NIKI_OT_pin(bpy.types.Operator):
+class NIKI_OT_pin(_InPoseMode, bpy.types.Operator):
     """Pin the joint under the mouse where it is, or let it go"""
 
     bl_idname = "niki.pin"
     bl_label = "Pin Joint"
     bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context):
-        return NIKI_OT_pull.poll(context)
 
     def invoke(self, context, event):
         rig = posed_armature(context)

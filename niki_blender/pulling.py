@@ -14,7 +14,14 @@ from ..niki.posing import Poser, Posture, Target
 from ..niki.skeleton import BONES, JOINTS
 from ..niki.solver import Solver
 from .posture import body_of, read_posture, rotation_property, write_posture
-from .space import rotation_of, rotations_to_library, to_blender, to_library
+from .space import (
+    rotation_of,
+    rotations_to_blender,
+    rotations_to_library,
+    to_blender,
+    to_library,
+    transformed,
+)
 
 tick_times: deque[float] = deque(maxlen=1000)
 """Seconds that the latest solutions took, pose written and evaluated."""
@@ -40,11 +47,14 @@ class Pull:
         self._poser, self._last = Poser(self._body, Solver()), None
         settings = rig.niki
         self._mode, self._plant = settings.pull_mode.lower(), settings.plant_feet
-        self._pinned = [JOINTS[j] for j, pinned in enumerate(settings.pinned) if pinned]
+        places = self._poser.joints(self.start)
+        self._pins = [
+            Target(JOINTS[j], places[j], pinned=True) for j, pinned in enumerate(settings.pinned) if pinned
+        ]
 
     def places(self) -> np.ndarray:
         """(29, 3) where the joints were at the beginning, in the scene."""
-        return self._to_scene(self._poser.joints(self.start))
+        return transformed(self._world, to_blender(self._poser.joints(self.start)))
 
     def to(self, places: dict[str, np.ndarray]) -> Posture:
         """Pose the armature so that joints are at ``places``, by name, in the scene."""
@@ -65,9 +75,8 @@ class Pull:
     def solve(self, targets: list[Target]) -> Posture:
         """Pose the armature for ``targets``, given in its own space; pinned joints stay."""
         started = time.perf_counter()
-        places = dict(zip(JOINTS, self._poser.joints(self.start), strict=True))
         asked = {target.joint for target in targets}
-        pins = [Target(name, places[name], pinned=True) for name in self._pinned if name not in asked]
+        pins = [pin for pin in self._pins if pin.joint not in asked]
         posture = self._poser.solve(self.start, [*pins, *targets], self._mode, self._plant, self._last)
         self._last = posture
         write_posture(self._rig, posture)
@@ -90,17 +99,18 @@ class Pull:
             self._rig.pose.bones[BONES[0]].keyframe_insert("location", frame=frame, group=BONES[0])
         return int(changed.sum())
 
-    def _to_scene(self, points):
-        return to_blender(points) @ self._world[:3, :3].T + self._world[:3, 3]
-
     def _to_armature(self, point):
         return to_library(np.linalg.solve(self._world[:3, :3], np.asarray(point, float) - self._world[:3, 3]))
 
 
 def joint_places(rig: bpy.types.Object) -> np.ndarray:
     """(29, 3) the joints of the pose as it stands, in the scene."""
-    body = body_of(rig)
+    return joints_and_bones(rig)[0]
+
+
+def joints_and_bones(rig: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
+    """As :func:`joint_places`, and (24, 3, 3) how each bone is turned in the scene against its rest."""
+    body, world = body_of(rig), np.array(rig.matrix_world)
     posture = read_posture(rig, body)
-    points = to_blender(forward_kinematics(posture.rotations, body, posture.translation)[0])
-    world = np.array(rig.matrix_world)
-    return points @ world[:3, :3].T + world[:3, 3]
+    places, turned = forward_kinematics(posture.rotations, body, posture.translation)
+    return transformed(world, to_blender(places)), rotation_of(world) @ rotations_to_blender(turned)

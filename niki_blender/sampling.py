@@ -11,7 +11,7 @@ from ..niki.motion import Motion
 from ..niki.rotation import axis_angle_from_matrix
 from ..niki.skeleton import BONES, NUM_BONES, NUM_JOINTS, Body
 from .posture import body_of, read_posture
-from .space import rotation_of, rotations_to_library, to_blender, to_library
+from .space import rotation_of, rotations_to_library, to_blender, to_library, transformed
 
 
 def sample_motion(rig: bpy.types.Object, first: int, last: int, own_space: bool = False) -> Motion:
@@ -45,8 +45,7 @@ def sampled(rig: bpy.types.Object, first: int, last: int, own_space: bool) -> Ge
             world = np.eye(4) if own_space else np.array(posed.matrix_world)
             posture.rotations[0] = rotations_to_library(rotation_of(world)) @ posture.rotations[0]
             poses.append(posture.rotations)
-            pelvis = to_blender(body.pelvis + posture.translation)
-            places.append(world[:3, :3] @ pelvis + world[:3, 3])
+            places.append(transformed(world, to_blender(body.pelvis + posture.translation)))
             sure.append([posed.pose.bones[name].get("confidence", 1.0) for name in BONES])
             yield len(poses)
     finally:

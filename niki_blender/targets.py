@@ -7,14 +7,12 @@ import numpy as np
 from mathutils import Matrix
 
 from ..niki.errors import NikiError
-from ..niki.kinematics import forward_kinematics
 from ..niki.posing import ORIENTED, Posture
 from ..niki.skeleton import JOINTS, NUM_BONES
 from .animation import fcurves_of
 from .armature import OnArmature, is_our_armature
 from .posture import body_of, read_posture
-from .pulling import Pull, joint_places
-from .space import rotation_of, rotations_to_blender
+from .pulling import Pull, joints_and_bones
 
 COLLECTION = "NIKI Targets"
 _USUAL = ("left_wrist", "right_wrist", "left_ankle", "right_ankle", "head", "pelvis")
@@ -34,7 +32,7 @@ def make_targets(rig: bpy.types.Object, joints) -> list[bpy.types.Object]:
     collection = bpy.data.collections.get(COLLECTION) or bpy.data.collections.new(COLLECTION)
     if collection.name not in bpy.context.scene.collection.children:
         bpy.context.scene.collection.children.link(collection)
-    places, turned = joint_places(rig), _orientations(rig)
+    places, turned = joints_and_bones(rig)
     there = {o.niki.target_joint for o in targets_of(rig)}
     made = []
     for joint in joints:
@@ -87,14 +85,6 @@ def solve(rig: bpy.types.Object) -> None:
         pass
     finally:
         _solving = False
-
-
-def _orientations(rig: bpy.types.Object) -> np.ndarray:
-    """(24, 3, 3) how each bone is turned in the scene against its rest."""
-    body = body_of(rig)
-    posture = read_posture(rig, body)
-    turned = forward_kinematics(posture.rotations, body, posture.translation)[1]
-    return rotation_of(np.array(rig.matrix_world)) @ rotations_to_blender(turned)
 
 
 def _base(rig: bpy.types.Object) -> Posture:
