@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from . import rotation as rot
-from .kinematics import forward_kinematics
+from .kinematics import above, forward_kinematics, jacobian, turned
 from .limits import excess
-from .skeleton import ANCESTRY, NUM_BONES, NUM_JOINTS, PARENTS, Body
+from .skeleton import ANCESTRY, NUM_BONES, Body
 
 _PINNED, _EXACT, _WISHED = 5e-5, 3e-4, 0.02  # metres of standard error: pins, hard targets, soft ones
 _RADIANS = 3.0  # by metre: how much an orientation counts against a position
@@ -24,9 +24,7 @@ _FARTHEST_PULL = 0.25  # metres
 _STEPS, _SETTLING = 16, 12
 _PULLED = 2  # steps that go back towards the prior as well; the others only onto the targets
 _CLOSE = 2e-4  # metres at which steps end
-_MOVES = (ANCESTRY - np.eye(NUM_JOINTS))[:, :NUM_BONES]  # bones that move a joint: those above it
 _TURNS = ANCESTRY[:NUM_BONES, :NUM_BONES]  # bones that turn a bone: it too
-_PARENTS = list(PARENTS[1:NUM_BONES])
 
 
 class Effectors:
@@ -47,10 +45,10 @@ class Effectors:
         self._joints = [t.index for t in placed]
         self._places = np.array([t.position for t in placed]).reshape(-1, 3)
         self._errors = np.array([_standard_error(t) for t in placed])
-        turned = [t for t in targets if t.orientation is not None]
-        self._bones = [t.index for t in turned]
-        self._turns = np.array([t.orientation for t in turned]).reshape(-1, 3, 3)
-        self._turn_errors = np.array([_standard_error(t) * _RADIANS for t in turned])
+        oriented = [t for t in targets if t.orientation is not None]
+        self._bones = [t.index for t in oriented]
+        self._turns = np.array([t.orientation for t in oriented]).reshape(-1, 3, 3)
+        self._turn_errors = np.array([_standard_error(t) * _RADIANS for t in oriented])
         looking = [t for t in targets if t.look_at is not None]
         self._looking = [t.index for t in looking]
         self._looked_at = np.array([t.look_at for t in looking]).reshape(-1, 3)
@@ -79,21 +77,20 @@ class Effectors:
         """One step onto the targets, also towards the prior where ``pulled``; then metres by which hard
         targets were missed before it."""
         places, world = forward_kinematics(rotations, self._body, translation)
-        above = np.concatenate([np.eye(3)[None], world[_PARENTS]])
-        residual, jacobian, errors, left = self._rows(places, world, above, rotations)
+        parents = above(world)
+        residual, rows, errors, left = self._rows(places, world, parents, rotations)
         if not len(residual) or (not pulled and left < _CLOSE):
             return (rotations, translation, moved), left
-        spread = jacobian * self._variance
-        system = spread @ jacobian.T
+        spread = rows * self._variance
+        system = spread @ rows.T
         system[np.diag_indices_from(system)] += errors**2
         if pulled:
-            residual = residual + jacobian @ moved
+            residual = residual + rows @ moved
         step = spread.T @ np.linalg.solve(system, residual) - (moved if pulled else 0)
         turns = step[:-3].reshape(NUM_BONES, 3)
         step *= min(1.0, _FARTHEST_STEP / max(np.sqrt((turns**2).sum(-1).max()), 1e-12))
         turns = rot.matrix_from_axis_angle(turns)
-        rotations = rot.transpose(above) @ turns @ above @ rotations
-        return (rotations, translation + step[-3:], moved + step), left
+        return (turned(rotations, parents, turns), translation + step[-3:], moved + step), left
 
     def _yield(self, state):
         """Take where hard targets that are not pinned have come for what is wanted of them, more or less."""
@@ -106,27 +103,22 @@ class Effectors:
         if first is prior:
             return np.zeros(3 * NUM_BONES + 3)
         world = forward_kinematics(first.rotations, self._body)[1]
-        above = np.concatenate([np.eye(3)[None], world[_PARENTS]])
-        turns = rot.apply(above, rot.axis_angle_from_matrix(first.rotations @ rot.transpose(prior.rotations)))
+        turns = rot.apply(
+            above(world), rot.axis_angle_from_matrix(first.rotations @ rot.transpose(prior.rotations))
+        )
         return np.append(turns.ravel(), first.translation - prior.translation)
 
-    def _rows(self, places, world, above, rotations):
+    def _rows(self, places, world, parents, rotations):
         """What is missed, how it changes as bones turn about the world's axes, and with what standard
         error it counts; last, metres by which hard targets are missed."""
         joints, count = self._joints, len(self._joints)
         missed = self._places - places[joints]
-        jacobian = np.zeros((count, 3, NUM_BONES + 1, 3))
-        arm = (places[joints][:, None] - places[None, :NUM_BONES]) * _MOVES[joints][..., None]
-        for row, (plus, minus) in enumerate(((1, 2), (2, 0), (0, 1))):  # of turn x arm
-            jacobian[:, row, :NUM_BONES, plus] = arm[..., minus]
-            jacobian[:, row, :NUM_BONES, minus] = -arm[..., plus]
-            jacobian[:, row, NUM_BONES, row] = 1
         distance = np.sqrt((missed**2).sum(-1))
         missed *= np.minimum(1, _FARTHEST_PULL / np.maximum(distance, 1e-12))[:, None]
         parts = [
             (
                 missed.ravel(),
-                jacobian.reshape(3 * count, 3 * NUM_BONES + 3),
+                jacobian(places, joints).reshape(3 * count, 3 * NUM_BONES + 3),
                 self._damped(self._errors, distance),
             )
         ]
@@ -142,7 +134,7 @@ class Effectors:
             parts.append(
                 (turn.ravel(), _turning(self._looking), self._damped(self._look_errors, angle / _RADIANS))
             )
-        parts += self._limits(above, rotations)
+        parts += self._limits(parents, rotations)
         residual, rows, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
         return residual, rows, errors, left
 
@@ -156,7 +148,7 @@ class Effectors:
         wanted = rot.normalize(self._looked_at - places[self._looking], fallback=[0.0, 0.0, 1.0])
         return rot.axis_angle_from_matrix(rot.swing_between(gaze, wanted))
 
-    def _limits(self, above, rotations):
+    def _limits(self, parents, rotations):
         """Rows that bring components of bones back into their range."""
         over = excess(rotations[self._limited], self._ranges[self._limited])
         found = np.argwhere(over != 0)
@@ -165,7 +157,7 @@ class Effectors:
         rows = np.zeros((len(found), NUM_BONES + 1, 3))
         for row, (k, component) in enumerate(found):
             bone = self._limited[k]
-            rows[row, bone] = above[bone][:, component]
+            rows[row, bone] = parents[bone][:, component]
         return [(-over[over != 0], rows.reshape(len(found), -1), np.full(len(found), _LIMIT))]
 
 

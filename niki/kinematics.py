@@ -10,9 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from . import rotation as rot
-from .skeleton import ANCESTRY, BONE_CHILD, NUM_BONES, PARENTS, TREE_ORDER, Bodies, Body
+from .skeleton import ANCESTRY, BONE_CHILD, NUM_BONES, NUM_JOINTS, PARENTS, TREE_ORDER, Bodies, Body
 
 PELVIS, SPINE3 = 0, 9
+_MOVES = (ANCESTRY - np.eye(NUM_JOINTS))[
+    :, :NUM_BONES
+]  # bones that move a joint: those above it, not its own
+_BONE_PARENTS = list(PARENTS[1:NUM_BONES])
 _SEVERAL_CHILDREN = {j: [i for i, p in enumerate(PARENTS) if p == j] for j in (PELVIS, SPINE3)}
 
 
@@ -110,6 +114,34 @@ def analytic_ik(joints, body: Body | Bodies, twist=None, hints=None, rest_hints=
             local[j] = swing
         world[j] = parent @ local[j]
     return xp.stack([local[j] for j in range(NUM_BONES)], -3)
+
+
+def above(world):
+    """What each bone hangs on: (..., 24, 3, 3) its parent's orientation, the identity for the pelvis."""
+    pelvis = np.broadcast_to(np.eye(3), world[..., :1, :, :].shape)
+    return np.concatenate([pelvis, world[..., _BONE_PARENTS, :, :]], -3)
+
+
+def turned(rotations, parents, turns):
+    """Poses with each bone turned about the world's axes. numpy.
+
+    Args:
+        rotations: (..., 24, 3, 3). parents: from :func:`above`. turns: (..., 24, 3, 3).
+    """
+    return rot.transpose(parents) @ turns @ parents @ rotations
+
+
+def jacobian(places, joints=slice(None)):
+    """(..., K, 3, 25, 3): how ``joints`` of ``places`` (..., 29, 3) move as each bone turns about the
+    world's axes, and, last, as the whole body moves. numpy."""
+    chosen = places[..., joints, :]
+    arm = (chosen[..., None, :] - places[..., None, :NUM_BONES, :]) * _MOVES[joints][..., None]
+    rows = np.zeros((*chosen.shape, NUM_BONES + 1, 3))
+    for row, (plus, minus) in enumerate(((1, 2), (2, 0), (0, 1))):  # of turn x arm
+        rows[..., row, :NUM_BONES, plus] = arm[..., minus]
+        rows[..., row, :NUM_BONES, minus] = -arm[..., plus]
+        rows[..., row, NUM_BONES, row] = 1
+    return rows
 
 
 def swing_and_twist(rotations, body: Body | Bodies):

@@ -6,12 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from . import rotation as rot
-from .kinematics import forward_kinematics
-from .skeleton import ANCESTRY, NUM_BONES, NUM_JOINTS, PARENTS, Bodies, Body
+from .kinematics import above, forward_kinematics, jacobian, turned
+from .skeleton import NUM_BONES, NUM_JOINTS, Bodies, Body
 
-# Bones whose turning moves a joint: those above it, not its own.
-_MOVES = (ANCESTRY - np.eye(NUM_JOINTS))[:, :NUM_BONES]
-_PARENTS = list(PARENTS[1:NUM_BONES])
 _DIAGONAL = np.arange(3 * NUM_BONES + 3)
 _CHUNK = 32
 
@@ -58,17 +55,16 @@ def _refined(rotations, translation, joints, error, view, bodies, stiffness, ste
     for _ in range(steps):
         placed, world = forward_kinematics(rotations, bodies, translation)
         residual = (certainty * (joints - placed)).reshape(len(rotations), -1)
-        jacobian = _derivative(placed, certainty)
-        transposed = np.swapaxes(jacobian, 1, 2)
-        normal = transposed @ jacobian
+        rows = (certainty[..., None, None] * jacobian(placed)).reshape(*residual.shape, -1)
+        transposed = np.swapaxes(rows, 1, 2)
+        normal = transposed @ rows
         normal[:, _DIAGONAL, _DIAGONAL] += stiff**2 + 1e-9
         gradient = rot.apply(transposed, residual) - stiff**2 * moved
         step = np.linalg.solve(normal, gradient[..., None])[..., 0]
         moved = moved + step
         translation = translation + step[:, -3:]
         turns = rot.matrix_from_axis_angle(_limited(step[:, :-3].reshape(-1, NUM_BONES, 3)))
-        above = np.concatenate([np.tile(np.eye(3), (len(world), 1, 1, 1)), world[:, _PARENTS]], 1)
-        rotations = rot.matrix_from_6d(rot.sixd_from_matrix(rot.transpose(above) @ turns @ above @ rotations))
+        rotations = rot.matrix_from_6d(rot.sixd_from_matrix(turned(rotations, above(world), turns)))
     back = rot.transpose(axes)
     rotations = np.concatenate([back[:, None] @ rotations[:, :1], rotations[:, 1:]], 1)
     return rotations, rot.apply(back, translation)
@@ -86,20 +82,6 @@ def _certainty(error):
     with np.errstate(divide="ignore"):
         certainty = np.where(np.isinf(error), 0, 1 / np.maximum(error, 1e-9))
     return certainty[..., [0, 0, 1]]
-
-
-def _derivative(placed, certainty):
-    """(N, 87, 75): how each joint, in units of its standard error, moves as each bone turns about the
-    axes, and with the body as a whole."""
-    jacobian = np.zeros((len(placed), NUM_JOINTS, 3, 3 * NUM_BONES + 3))
-    turns = jacobian[..., : 3 * NUM_BONES].reshape(len(placed), NUM_JOINTS, 3, NUM_BONES, 3)  # a view
-    arm = (placed[:, :, None] - placed[:, None, :NUM_BONES]) * _MOVES[..., None]
-    for row, (plus, minus) in enumerate(((1, 2), (2, 0), (0, 1))):  # of turn x arm
-        sure = certainty[:, :, row, None]
-        turns[:, :, row, :, plus] = sure * arm[..., minus]
-        turns[:, :, row, :, minus] = -sure * arm[..., plus]
-        jacobian[:, :, row, 3 * NUM_BONES + row] = certainty[:, :, row]
-    return jacobian.reshape(len(placed), 3 * NUM_JOINTS, -1)
 
 
 def _limited(turns, limit: float = 0.7):
