@@ -36,7 +36,10 @@ def ensure(name: str) -> Path:
     _check_disk(GIGABYTES[name])
     print(f"Setting up the environment '{name}' (once) ...", file=sys.stderr, flush=True)
     if not python.exists():
-        _run([_base_python(PYTHONS.get(name, PYTHON)), "-m", "venv", str(folder)], "the environment could not be made")
+        _run(
+            [_base_python(PYTHONS.get(name, PYTHON)), "-m", "venv", str(folder)],
+            "the environment could not be made",
+        )
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run([*install, "-r", str(pins)], "packages could not be installed; is there a network connection?")
     if name in ("main", "human"):
@@ -59,7 +62,9 @@ def _base_python(version: tuple[int, int]) -> str:
     if sys.version_info[:2] == version:
         return sys.executable
     for command in _candidates("{}.{}".format(*version)):
-        found = _answer([*command, "-c", "import ensurepip, sys, venv; print(sys.version.split()[0], sys.executable)"])
+        found = _answer(
+            [*command, "-c", "import ensurepip, sys, venv; print(sys.version.split()[0], sys.executable)"]
+        )
         number, _, program = found.partition(" ")
         if program and tuple(map(int, number.split(".")[:2])) == version:
             return program

@@ -189,7 +189,10 @@ def test_footage_is_a_clip_or_a_strip_as_well():
     editor = scene.sequence_editor_create()
     strips = editor.strips if hasattr(editor, "strips") else editor.sequences
     strip = strips.new_movie(name="Take 3", filepath=str(SAMPLE), channel=1, frame_start=20)
-    strip.frame_offset_start, strip.frame_final_duration = 5, 30
+    if hasattr(strip, "left_handle_offset"):  # Blender 5.2
+        strip.left_handle_offset, strip.duration = 5, 30
+    else:
+        strip.frame_offset_start, strip.frame_final_duration = 5, 30
     scene.niki.source, scene.niki.strip = "STRIP", "Take 3"
     source = sources.chosen_source(scene)
     assert (source.path, source.title, source.first, source.last) == (str(SAMPLE), "Take 3", 5, 34)
