@@ -8,14 +8,16 @@ import bpy
 import numpy as np
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
+from ..niki.errors import NikiError
 from ..niki.keys import deviation, reduced_keys
 from ..niki.motion import Motion
 from ..niki.skeleton import BONES
-from .animation import current_owner
+from .animation import action_range, copy_action, current_owner
 from .armature import OnArmature
 from .baking import bake_motion
-from .correcting import action_range
+from .channels import Channels
 from .sampling import sampled
+from .selection import is_selected
 
 _SLICE = 0.05  # seconds of sampling between two looks at the keyboard
 
@@ -49,6 +51,8 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
     new_action: BoolProperty(
         name="New Action", default=True, description="Keep the present action as it is; else keys go into it"
     )
+
+    _sampling = None
 
     def invoke(self, context, event):
         return context.window_manager.invoke_props_dialog(self)
@@ -99,8 +103,11 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         return self._finish(motion)
 
     def cancel(self, context):
-        """Stop sampling; the scene is at the frame it was at."""
+        """Stop sampling; the scene is at the frame it was at. Also when the dialog is left."""
+        if self._sampling is None:
+            return
         self._sampling.close()
+        self._sampling = None
         context.window_manager.event_timer_remove(self._timer)
         context.window_manager.progress_end()
         context.workspace.status_text_set(None)
@@ -133,7 +140,7 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         return None
 
     def _selected(self) -> tuple[str, ...]:
-        return tuple(name for name in BONES if _is_selected(self._rig.pose.bones[name]))
+        return tuple(name for name in BONES if is_selected(self._rig.pose.bones[name]))
 
     def _finish(self, motion: Motion):
         frames = np.arange(len(motion))
@@ -141,19 +148,22 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         if self.reduce:
             keys = reduced_keys(motion, self.bound / 1000)
         bones = self._selected() if self.only_selected else BONES
-        self._rig.niki.follow_targets = False
-        action = bake_motion(
-            self._rig, motion, self._range[0], f"{self._rig.name} baked", keys, bones, self.new_action
-        )
-        bpy.context.scene.frame_set(bpy.context.scene.frame_current)
+        rig, scene = self._rig, bpy.context.scene
+        try:
+            if self.new_action and current_owner(rig) is not None:
+                copy_action(rig, f"{rig.name} baked")  # with all that is not baked
+        except NikiError as problem:
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
+        rig.niki.follow_targets = False
+        action = bake_motion(rig, motion, self._range[0], f"{rig.name} baked", keys, bones, new=False)
+        posed = Channels.of(rig)
+        scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+        posed.restore(rig, posed.changed_since(Channels.of(rig)))
         off = 1000 * deviation(motion, keys).max()
         self.report({"INFO"}, f"{action.name}: {len(keys)} of {len(motion)} frames keyed, no joint off by more than "
                     f"{off:.1f} mm")  # fmt: skip
         return {"FINISHED"}
-
-
-def _is_selected(bone: bpy.types.PoseBone) -> bool:
-    return bone.select if hasattr(bone, "select") else bone.bone.select  # the latter before Blender 5.0
 
 
 CLASSES = (NIKI_OT_bake,)

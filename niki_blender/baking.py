@@ -9,8 +9,8 @@ from ..niki.rotation import continuous_quaternions, quaternion_from_axis_angle
 from ..niki.skeleton import BONES
 from .animation import bone_path, current_owner, new_action, write_curves
 from .armature import rest_orientations
+from .channels import in_mode, rotation_property
 from .confidence import key_confidence
-from .posture import rotation_property
 from .space import LIBRARY_TO_BLENDER, to_blender
 
 
@@ -30,8 +30,8 @@ def bake_motion(
     Args:
         keys: indices of the frames to key, ascending; default all.
         bones: which.
-        new: into a new action, the rig's old one left as it is; else into the rig's own, where keys
-            before and after stay.
+        new: into a new action of these channels alone, the rig's old one left as it is; else into the
+            rig's own, where keys before and after stay.
     """
     axes = rest_orientations(rig)
     keys = np.arange(len(motion)) if keys is None else keys
@@ -59,15 +59,10 @@ def bake_motion(
 
 
 def _in_mode(bone: bpy.types.PoseBone, quaternions: np.ndarray) -> np.ndarray:
-    """Rotations (T, 4) as the bone's rotation mode has them."""
+    """Rotations (T, 4) as the bone's rotation mode has them, without jumps over time."""
     if bone.rotation_mode == "QUATERNION":
         return quaternions
-    turns, last = [], None
+    values = [getattr(bone, rotation_property(bone))]
     for quaternion in map(Quaternion, quaternions):
-        if bone.rotation_mode == "AXIS_ANGLE":
-            axis, angle = quaternion.to_axis_angle()
-            turns.append((angle, *axis))
-        else:
-            last = quaternion.to_euler(bone.rotation_mode, *([last] if last else []))
-            turns.append(tuple(last))
-    return np.array(turns)
+        values.append(in_mode(quaternion, bone.rotation_mode, values[-1]))
+    return np.array(values[1:])

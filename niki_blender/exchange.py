@@ -63,6 +63,7 @@ class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
 class NIKI_OT_export_motion(OnArmature, bpy.types.Operator, ExportHelper):
     """Save what the active armature does, as a motion of NIKI's or with AMASS's fields"""
 
+    changes = False
     bl_idname = "niki.export_motion"
     bl_label = "Export Motion"
 

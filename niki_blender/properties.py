@@ -120,6 +120,7 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
 def _show_confidence_changed(armature, context):
     rig = armature.id_data
     if armature.show_confidence:
+        confidence.keep_colours(rig)
         confidence.colour_bones(rig, context.scene.frame_current_final)
     else:
         confidence.uncolour_bones(rig)
@@ -163,6 +164,8 @@ class NIKI_PG_armature(bpy.types.PropertyGroup):
         update=_follow_targets_changed,
         description="Pose the body for its targets whenever they move; switched off, the pose stays",
     )
+    own_colours: StringProperty(options={"HIDDEN"}, description="The bones' own colors, for later")
+    base: StringProperty(options={"HIDDEN"}, description="The pose that targets change")
     target_of: PointerProperty(type=bpy.types.Object, description="The armature that this empty draws")
     target_joint: StringProperty(name="Joint")
     target_turns: BoolProperty(
