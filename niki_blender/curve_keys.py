@@ -11,7 +11,6 @@ import numpy as np
 _FLOATS = {"co": 2, "handle_left": 2, "handle_right": 2, "amplitude": 1, "back": 1, "period": 1}
 _ENUMS = ("interpolation", "handle_left_type", "handle_right_type", "easing", "type")
 _FLAGS = ("select_control_point", "select_left_handle", "select_right_handle")
-_NEW = {"back": 1.70158, "period": 4.1, "amplitude": 0.8}  # what else a new key has; 0 for the rest
 _AT = 1e-3  # frames by which two keys are at the same place
 
 
@@ -22,6 +21,14 @@ def _number(name: str, item: str) -> int:
 _LINEAR, _CONSTANT, _BEZIER = (_number("interpolation", n) for n in ("LINEAR", "CONSTANT", "BEZIER"))
 _FREE, _CLAMPED = _number("handle_left_type", "FREE"), _number("handle_left_type", "AUTO_CLAMPED")
 _AUTO = (_number("handle_left_type", "AUTO"), _CLAMPED)
+_NEW = {
+    "handle_left_type": _CLAMPED,
+    "handle_right_type": _CLAMPED,
+    "back": 1.70158,
+    "period": 4.1,
+    "amplitude": 0.8,
+}
+"""What else a new key has; 0 for the rest."""
 
 
 @dataclass(eq=False)
@@ -49,11 +56,7 @@ class CurveKeys:
     def linear(cls, frames: np.ndarray, heights: np.ndarray) -> CurveKeys:
         """Keys at ``frames`` (N,), linear between."""
         co = np.column_stack([frames, heights]).astype(np.float32)
-        kinds = {"interpolation": _LINEAR, "handle_left_type": _CLAMPED, "handle_right_type": _CLAMPED}
-        values = {"co": co, "handle_left": co, "handle_right": co}
-        for name, kind in kinds.items():
-            values[name] = np.full(len(co), kind, np.int32)
-        return cls(values)
+        return cls({"co": co, "interpolation": np.full(len(co), _LINEAR, np.int32)})
 
     def put_into(self, curve: bpy.types.FCurve) -> None:
         """Give ``curve`` these keys and no others."""
@@ -153,8 +156,10 @@ class CurveKeys:
         joined = {}
         for name, array in self.values.items():
             added = more.values.get(name)
-            if added is None:
-                added = np.full((len(more), *array.shape[1:]), _NEW.get(name, 0), array.dtype)
+            if added is None and name.startswith("handle_") and not name.endswith("type"):
+                added = more.values["co"]  # Blender puts automatic handles where they belong
+            elif added is None:
+                added = np.full(len(more), _NEW.get(name, 0), array.dtype)
             joined[name] = np.concatenate([array, added])
         return CurveKeys(joined)
 

@@ -142,6 +142,9 @@ class NIKI_PT_targets(_Panel, bpy.types.Panel):
         layout, settings = self.columns(), context.object.niki
         layout.operator("niki.make_targets", icon="EMPTY_AXIS")
         layout.prop(settings, "follow_targets")
+        if settings.follow_targets and not context.scene.render.use_lock_interface:
+            draw_text(layout, "Rendering needs Lock Interface while the body follows targets", "ERROR")
+            layout.prop(context.scene.render, "use_lock_interface")
         layout.operator("niki.bake", text="Bake", icon="KEYTYPE_KEYFRAME_VEC")
 
 
