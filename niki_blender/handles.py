@@ -67,8 +67,9 @@ def _draw():
         outside = _PINNED if pinned and selected else _EDGE
         for radius, colour in ((size + 1.8 * scale, outside), (size, inside)):
             points = np.vstack([[0, 0], shape]) * radius + np.array(place)
+            slices = [(0, k, k + 1) for k in range(1, len(shape))]
             shader.uniform_float("color", colour)
-            batch_for_shader(shader, "TRI_FAN", {"pos": points.tolist()}).draw(shader)
+            batch_for_shader(shader, "TRIS", {"pos": points.tolist()}, indices=slices).draw(shader)
     gpu.state.blend_set("NONE")
 
 
