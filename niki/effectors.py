@@ -12,13 +12,14 @@ import numpy as np
 
 from . import rotation as rot
 from .kinematics import above, forward_kinematics, jacobian, turned
-from .limits import excess
+from .limits import nearest
 from .skeleton import ANCESTRY, NUM_BONES, Body
 
 _PINNED, _EXACT, _WISHED = 5e-5, 3e-4, 0.02  # metres of standard error: pins, hard targets, soft ones
 _RADIANS = 3.0  # by metre: how much an orientation counts against a position
 _LIMIT = np.radians(0.5)
 _DAMPING, _PINNED_DAMPING = 0.1, 0.02  # standard error added, as a share of what a target is missed by
+_FAR = 2.3  # radians from which a rotation vector no longer changes nearly as its bone turns
 _FARTHEST_STEP = 0.35  # radians
 _FARTHEST_PULL = 0.25  # metres
 _STEPS, _SETTLING = 16, 12
@@ -150,14 +151,17 @@ class Effectors:
 
     def _limits(self, parents, rotations):
         """Rows that bring components of bones back into their range."""
-        over = excess(rotations[self._limited], self._ranges[self._limited])
+        vectors, over = nearest(rotations[self._limited], self._ranges[self._limited], fade=True)
         found = np.argwhere(over != 0)
         if not len(found):
             return []
         rows = np.zeros((len(found), NUM_BONES + 1, 3))
         for row, (k, component) in enumerate(found):
             bone = self._limited[k]
-            rows[row, bone] = parents[bone][:, component]
+            if vectors[k] @ vectors[k] > _FAR**2:
+                rows[row, bone] = parents[bone] @ rot.rotation_vector_jacobian(vectors[k])[component]
+            else:
+                rows[row, bone] = parents[bone][:, component]
         return [(-over[over != 0], rows.reshape(len(found), -1), np.full(len(found), _LIMIT))]
 
 

@@ -174,6 +174,17 @@ def axis_angle_from_matrix(m):
     return axis_angle_from_quaternion(quaternion_from_matrix(m))
 
 
+def rotation_vector_jacobian(v):
+    """How a rotation vector (..., 3) changes as its rotation is turned a little about the fixed axes:
+    (..., 3, 3), for vectors shorter than a full turn. numpy."""
+    half = norm(v)[..., None] / 2
+    small = half < 1e-3
+    safe = np.where(small, 1.0, half)
+    share = np.where(small, 1 / 12, (1 - safe / np.tan(safe)) / (4 * safe * safe))
+    K = _skew(v)
+    return np.eye(3) - K / 2 + share * (K @ K)
+
+
 def matrix_from_6d(x):
     """First two columns, (..., 6), made orthonormal -> matrix (..., 3, 3)."""
     xp = namespace(x)
