@@ -56,7 +56,7 @@ _STIFF = np.radians([_STIFFNESS[kind] for kind in KINDS[:NUM_BONES]])
 _STIFF_PLACE = 0.03  # metres: the body as a whole
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Target:
     """What is wanted of a joint.
 
@@ -99,7 +99,7 @@ class Target:
         return JOINTS.index(self.joint)
 
 
-@dataclass
+@dataclass(eq=False)
 class Posture:
     """One pose: rotations (24, 3, 3) parent-relative, translation (3,) metres as
     :func:`~niki.kinematics.forward_kinematics` takes it. error: metres by which each target's position

@@ -34,7 +34,7 @@ STIFFNESS = np.full(NUM_BONES, np.radians(4))
 """How far refinement lightly turns each bone."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Pose:
     """A solved pose, batched like the joints that it was solved from.
 
