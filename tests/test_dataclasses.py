@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from niki.posing import Poser, Posture, Target
+from niki.posing import Posture, Target
 from niki.skeleton import NUM_BONES, Bodies, Body
 from niki.solver import Solver
 
