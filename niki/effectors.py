@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import rotation as rot
+from .freedom import Freedom
 from .kinematics import above, forward_kinematics, jacobian, turned
 from .limits import nearest
 from .skeleton import ANCESTRY, NUM_BONES, Body
@@ -36,10 +37,19 @@ class Effectors:
         ranges: (24, 3, 2) as :mod:`niki.limits` has them.
         stiffness: (25,) radians by which each bone is lightly turned, and metres by which the whole
             is moved; 0 holds it.
+        start: the pose that locked directions are kept of. freedom: what is locked; None: nothing.
     """
 
-    def __init__(self, targets, body: Body, ranges: np.ndarray, stiffness: np.ndarray):
-        self._body, self._ranges = body, ranges
+    def __init__(
+        self,
+        targets,
+        body: Body,
+        ranges: np.ndarray,
+        stiffness: np.ndarray,
+        start=None,
+        freedom: Freedom | None = None,
+    ):
+        self._body, self._ranges, self._start, self._freedom = body, ranges, start, freedom
         self._variance = np.repeat(stiffness**2, 3)
         self._limited = np.flatnonzero(stiffness[:NUM_BONES] > 0)
         placed = [t for t in targets if t.position is not None]
@@ -82,7 +92,7 @@ class Effectors:
         residual, rows, errors, left = self._rows(places, world, parents, rotations)
         if not len(residual) or (not pulled and left < _CLOSE):
             return (rotations, translation, moved), left
-        spread = rows * self._variance
+        spread = self._spread(rows, rotations, parents)
         system = spread @ rows.T
         system[np.diag_indices_from(system)] += errors**2
         if pulled:
@@ -90,8 +100,17 @@ class Effectors:
         step = spread.T @ np.linalg.solve(system, residual) - (moved if pulled else 0)
         turns = step[:-3].reshape(NUM_BONES, 3)
         step *= min(1.0, _FARTHEST_STEP / max(np.sqrt((turns**2).sum(-1).max()), 1e-12))
-        turns = rot.matrix_from_axis_angle(turns)
-        return (turned(rotations, parents, turns), translation + step[-3:], moved + step), left
+        rotations = turned(rotations, parents, rot.matrix_from_axis_angle(turns))
+        translation = translation + step[-3:]
+        if self._freedom is not None:
+            rotations, translation = self._freedom.kept(rotations, translation, self._start)
+        return (rotations, translation, moved + step), left
+
+    def _spread(self, rows, rotations, parents):
+        """Rows times the covariance of the step."""
+        if self._freedom is None:
+            return rows * self._variance
+        return self._freedom.spread(rows, self._variance, rotations, parents, self._start)
 
     def _yield(self, state):
         """Take where hard targets that are not pinned have come for what is wanted of them, more or less."""

@@ -16,6 +16,7 @@ import numpy as np
 from . import rotation as rot
 from .effectors import Effectors
 from .errors import NikiError
+from .freedom import Freedom
 from .kinematics import forward_kinematics
 from .limits import widened
 from .skeleton import ANCESTRY, JOINTS, KINDS, NUM_BONES, NUM_JOINTS, PARENTS, Body
@@ -119,10 +120,32 @@ class Poser:
 
     Args:
         body: the proportions. solver: the network; None: refinement alone.
+        free: (25, 3, 3) what may move: for each of the 24 bones, and last for the body as a whole, the
+            symmetric projection onto the directions that are free; default all. The identity is free,
+            zeros are locked, ``I - a aT`` locks turning about the unit axis ``a``, ``a aT`` leaves only that.
+
+            A bone's projection is in the axes that its parent-relative rotation R acts in: library axes at
+            rest, which turn with its parent. With R0 its rotation in the posture one starts from, the
+            rotation vector of ``R R0T`` stays within the free directions. The last one is in library
+            axes: the body's translation moves within it.
+
+            For a bone in Blender whose ``lock_rotation`` is (x, y, z):
+            ``free_directions(axes, lock_rotation)`` of :mod:`niki.freedom`, where the columns of ``axes``
+            are what the three channels turn the bone about, in library axes. In Euler modes these are
+            ``rest @ niki.rotation.euler_axes(rotation_euler, order)`` and for quaternions and axis-angles,
+            of which Blender locks the Euler angles, the same with those in the order XYZ; ``rest`` is the
+            bone's axes at rest (``bone.matrix_local``, its columns turned from Blender's axes to the
+            library's). With two of three locked the locked channels stay as they are; with one, nearly,
+            and the better the less the bone turns. With ``lock_rotations_4d`` and ``lock_rotation_w``:
+            zeros. The pelvis' ``lock_location``: ``free_directions(rest, lock_location)``, as the last.
+
+    Raises:
+        NikiError: ``free`` has a wrong shape or holds what is no projection.
     """
 
-    def __init__(self, body: Body, solver: Solver | None = None):
+    def __init__(self, body: Body, solver: Solver | None = None, free: np.ndarray | None = None):
         self.body, self._solver, self._start = body, solver, None
+        self._freedom = None if free is None else Freedom(free)
 
     def joints(self, posture: Posture) -> np.ndarray:
         """(29, 3) metres."""
@@ -158,8 +181,10 @@ class Poser:
             targets += planted_feet(targets, places, world)
         reachable = _within_reach(targets, places, self.body, stiffness)
         prior = self._prior(start, places, reachable, stiffness)
-        effectors = Effectors(reachable, self.body, ranges, stiffness)
+        effectors = Effectors(reachable, self.body, ranges, stiffness, start, self._freedom)
         rotations, translation = effectors.refine(prior, (last or prior))
+        if self._freedom is not None:
+            rotations, translation = self._freedom.kept(rotations, translation, start)
         return self._with_errors(Posture(rotations, translation), targets)
 
     def _known_of(self, start: Posture):
@@ -178,6 +203,8 @@ class Poser:
             pinned = {t.index for t in targets if t.pinned}
             moving = {b for t in targets if not t.pinned for b in _chain(t.index, pinned)}
             stiffness[[b for b in range(NUM_BONES + 1) if b not in moving]] = 0
+        if self._freedom is not None:
+            stiffness[self._freedom.locked] = 0
         return stiffness
 
     def _prior(self, start: Posture, places, targets, stiffness) -> Posture:
@@ -206,6 +233,8 @@ class Poser:
             translation = start.translation + share[0] * (translation - start.translation)
         else:
             translation = start.translation
+        if self._freedom is not None:
+            rotations, translation = self._freedom.kept(rotations, translation, start)
         return Posture(rotations, translation)
 
     def _with_errors(self, posture: Posture, targets: list[Target]) -> Posture:

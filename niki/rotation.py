@@ -220,6 +220,17 @@ def matrix_from_euler(angles, order: str):
     return turns[2] @ turns[1] @ turns[0]
 
 
+def euler_axes(angles, order: str):
+    """What each of a rotation's Euler angles turns it about, outside all its turns: angles (..., 3) ->
+    (..., 3, 3), the columns for x, y and z. numpy."""
+    i, j, k = ("XYZ".index(axis) for axis in order)
+    last = matrix_from_axis_angle(angles[..., k, None] * np.eye(3)[k])
+    middle = last @ matrix_from_axis_angle(angles[..., j, None] * np.eye(3)[j])
+    axes = np.zeros((*angles.shape[:-1], 3, 3))
+    axes[..., i], axes[..., j], axes[..., k] = middle[..., i], last[..., j], np.eye(3)[k]
+    return axes
+
+
 def continuous_eulers(m, order: str):
     """Euler angles that lie as near to those of the frame before as can be, as Blender's ``to_euler(order,
     compatible)`` picks them: (T, ..., 3, 3) -> (T, ..., 3), as :func:`matrix_from_euler` takes them. Where
