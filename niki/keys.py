@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -49,7 +50,10 @@ class KeyedMotion:
             self._groups.append((mode, bones, values))
             for n, bone in enumerate(bones):
                 self.values[bone] = values[:, n]
-        self._joints = motion.solved_joints()
+
+    @cached_property
+    def _joints(self) -> np.ndarray:
+        return self._motion.solved_joints()
 
     def interpolated(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What linear keys at frames ``keys`` (ascending, the first and last among them) make of it, as

@@ -9,12 +9,11 @@ import numpy as np
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
 from ..niki.errors import NikiError
-from ..niki.keys import deviation, reduced_keys
 from ..niki.motion import Motion
 from ..niki.skeleton import BONES
 from .animation import action_range, copy_action, current_owner
 from .armature import OnArmature
-from .baking import bake_motion
+from .baking import bake_motion, keyed_motion
 from .channels import Channels
 from .sampling import sampled
 from .selection import is_selected
@@ -41,7 +40,10 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
     last: IntProperty(name="Last", default=250)
     step: IntProperty(name="Every", default=1, min=1, description="Key every so many frames")
     only_selected: BoolProperty(name="Selected Bones", description="Key only the bones that are selected")
-    reduce: BoolProperty(name="Reduce Keys", description="Leave keys out, as far as the bound below allows")
+    reduce: BoolProperty(
+        name="Reduce Keys",
+        description="Leave out keys, of those at every so many frames, as far as the bound below allows",
+    )
     bound: FloatProperty(
         name="Within",
         default=5.0,
@@ -143,10 +145,10 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         return tuple(name for name in BONES if is_selected(self._rig.pose.bones[name]))
 
     def _finish(self, motion: Motion):
-        frames = np.arange(len(motion))
-        keys = np.union1d(frames[:: self.step], [len(motion) - 1])
+        keyed, last = keyed_motion(self._rig, motion), len(motion) - 1
+        keys = np.union1d(np.arange(0, last + 1, self.step), [last])
         if self.reduce:
-            keys = reduced_keys(motion, self.bound / 1000)
+            keys = keyed.reduced(self.bound / 1000, keys)
         bones = self._selected() if self.only_selected else BONES
         rig, scene = self._rig, bpy.context.scene
         try:
@@ -156,13 +158,17 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
             self.report({"ERROR"}, str(problem))
             return {"CANCELLED"}
         rig.niki.follow_targets = False
-        action = bake_motion(rig, motion, self._range[0], f"{rig.name} baked", keys, bones, new=False)
+        action = bake_motion(
+            rig, motion, self._range[0], f"{rig.name} baked", keys, bones, new=False, keyed=keyed
+        )
         posed = Channels.of(rig)
         scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
         posed.restore(rig, posed.changed_since(Channels.of(rig)))
-        off = 1000 * deviation(motion, keys).max()
-        self.report({"INFO"}, f"{action.name}: {len(keys)} of {len(motion)} frames keyed, no joint off by more than "
-                    f"{off:.1f} mm")  # fmt: skip
+        off = 1000 * keyed.deviation(keys).max()
+        told = f"{action.name}: {len(keys)} of {len(motion)} frames keyed, no joint off by more than {off:.1f} mm"
+        if self.reduce and off > self.bound:
+            told += f"; a key every {self.step} frames is too few for {self.bound:g} mm"
+        self.report({"WARNING" if self.reduce and off > self.bound else "INFO"}, told)
         return {"FINISHED"}
 
 

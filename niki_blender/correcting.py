@@ -19,6 +19,7 @@ from ..niki.skeleton import BONES, JOINTS
 from .animation import action_range, bone_path, copy_action, current_owner, fcurves_of, write_curves
 from .armature import OnArmature, rest_orientations
 from .channels import Channels, as_quaternion, in_mode, rotation_locks, rotation_property
+from .locks import free_of
 from .posture import quaternions_in_bones
 from .sampling import sample_motion
 from .space import to_blender
@@ -198,9 +199,11 @@ class NIKI_OT_hold(_OnMotion, bpy.types.Operator):
         posed = Channels.of(rig)
         motion = sample_motion(rig, int(frames[0]), int(frames[-1]), own_space=True)
         chosen = [JOINTS[j] for j, pulled in enumerate(rig.niki.pulled) if pulled]
-        corrected = motion
+        corrected, free = motion, free_of(rig)
         for joint in chosen:
-            corrected = held(corrected, joint, self.first - frames[0], self.last - frames[0], self.blend)
+            corrected = held(
+                corrected, joint, self.first - frames[0], self.last - frames[0], self.blend, free
+            )
         now = scene.frame_current
         scene.frame_set(now)
         unkeyed = posed.changed_since(Channels.of(rig))

@@ -18,6 +18,7 @@ from ..niki.solver import Solver
 from .armature import rest_orientations
 from .auto_keying import auto_key
 from .channels import Channels, rotation_property
+from .locks import free_of
 from .posture import body_of, quaternions_in_bones, read_posture
 from .space import (
     rotation_of,
@@ -67,7 +68,7 @@ class Pull:
             raise NikiError(f"{rig.name} is scaled to nothing", "give its object a scale")
         start = start or Start.of(rig)
         self.start, self._channels = start.posture, start.channels
-        self._poser, self._last = Poser(self._body, Solver()), None
+        self._poser, self._last = Poser(self._body, Solver(), free_of(rig)), None
         self._changed: dict[str, list[str]] = {}
         settings = rig.niki
         self._mode, self._plant = settings.pull_mode.lower(), settings.plant_feet

@@ -1,5 +1,6 @@
 """What posing and correcting leave alone: other channels, other users, locks, constraints, other files."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -399,3 +400,80 @@ def test_a_linked_armature_is_refused_by_all_that_would_change_it(rig, tmp_path)
 
 def test_all_bones_are_there():
     assert {bone.name for bone in place().pose.bones} == set(BONES)
+
+
+def test_a_locked_bone_stays_and_the_others_reach_the_target_without_it(rig):
+    rig.pose.bones["L_Shoulder"].lock_rotation = (True, True, True)
+    rig.pose.bones["L_Shoulder"].lock_rotation_w = True
+    rig.pose.bones["Pelvis"].lock_location = (True, True, True)
+    before = channels_of(rig)
+    wanted = pulling.joint_places(rig)[JOINTS.index("left_wrist")] + (0.03, 0.02, 0.04)
+    pull(rig, by=(0.03, 0.02, 0.04))
+    after = channels_of(rig)
+    assert after["L_Shoulder"] == before["L_Shoulder"]
+    assert after["Pelvis"][:3] == before["Pelvis"][:3]
+    assert after["L_Elbow"] != before["L_Elbow"]
+    bpy.context.view_layer.update()
+    np.testing.assert_allclose(pulling.joint_places(rig)[JOINTS.index("left_wrist")], wanted, atol=3e-3)
+
+
+@pytest.mark.parametrize("mode", ["XYZ", "ZYX", "QUATERNION"])
+def test_a_locked_channel_keeps_its_value_while_the_bone_turns(rig, mode):
+    rig.animation_data_clear()
+    bone = rig.pose.bones["L_Elbow"]
+    quaternion = bone.rotation_quaternion.copy()
+    bone.rotation_mode = mode
+    if mode == "QUATERNION":
+        bone.lock_rotations_4d = True
+    else:
+        bone.rotation_euler = quaternion.to_euler(mode)
+    bone.lock_rotation = (False, True, False)
+    bpy.context.view_layer.update()
+    channel = "rotation_quaternion" if mode == "QUATERNION" else "rotation_euler"
+    locked = 2 if mode == "QUATERNION" else 1
+    before = getattr(bone, channel).copy()
+    wanted = pulling.joint_places(rig)[JOINTS.index("left_wrist")] + (0.05, 0.03, 0.08)
+    pull(rig, by=(0.05, 0.03, 0.08))
+    after = getattr(bone, channel)
+    assert after[locked] == before[locked]
+    assert np.abs(np.subtract(after, before)).max() > 0.01
+    bpy.context.view_layer.update()
+    np.testing.assert_allclose(pulling.joint_places(rig)[JOINTS.index("left_wrist")], wanted, atol=0.01)
+
+
+def bake_reduced(rig, capfd, **options):
+    """How far joints are off after baking with fewer keys, what was said of it in mm, and the frames."""
+    before = sampling.sample_motion(rig, 1, 80).solved_joints()
+    capfd.readouterr()
+    options = {"span": "CUSTOM", "first": 1, "last": 80, "reduce": True, "bound": 60.0} | options
+    assert bpy.ops.niki.bake(**options) == {"FINISHED"}
+    told = re.search(r"off by more than ([0-9.]+) mm", capfd.readouterr().out)
+    after = sampling.sample_motion(rig, 1, 80).solved_joints()
+    frames = {
+        point.co.x
+        for curve in animation.fcurves_of(rig)
+        if "rotation_euler" in curve.data_path
+        for point in curve.keyframe_points
+        if point.co.x <= 80
+    }
+    return np.linalg.norm(after - before, axis=-1).max(), float(told[1]) / 1000, frames
+
+
+def test_reduced_keys_keep_their_bound_and_their_step_on_euler_bones(rig, capfd):
+    for bone in rig.pose.bones:
+        bone.rotation_mode = "ZXY" if bone.name.startswith("L") else "AXIS_ANGLE"
+    assert bpy.ops.niki.bake(span="CUSTOM", first=1, last=80) == {"FINISHED"}
+    off, told, frames = bake_reduced(rig, capfd)
+    assert 0.02 < off < 0.0601
+    assert told == pytest.approx(off, abs=1e-3)
+    assert len(frames) < 60
+
+
+def test_every_so_many_frames_holds_with_reduced_keys_and_a_miss_is_told(rig, capfd):
+    for bone in rig.pose.bones:
+        bone.rotation_mode = "ZXY"
+    assert bpy.ops.niki.bake(span="CUSTOM", first=1, last=80) == {"FINISHED"}
+    off, told, frames = bake_reduced(rig, capfd, step=4)
+    assert told == pytest.approx(off, abs=1e-3)
+    assert off > 0.06
+    assert frames <= {*range(1, 81, 4), 80.0}
