@@ -31,7 +31,7 @@ def extension():
 @pytest.fixture
 def rig():
     """The sample's motion, at its frame 30."""
-    made, _ = placing.place_motion(SAMPLE, "a", placing.Placement(set_rate=True, camera=False))
+    made, _ = placing.place_motion(SAMPLE, "a", placing.Placement(match_scene="ALWAYS", camera=False))
     bpy.context.view_layer.objects.active = made
     bpy.context.scene.frame_set(30)
     return made
