@@ -39,7 +39,7 @@ SOLVERS = ("niki", "hybrik")
 _BUILT = {"head", "head_top", "hand", "middle_finger", "foot", "big_toe"}  # too short to measure
 
 
-@dataclass
+@dataclass(eq=False)
 class Captured:
     """A motion with how it came about; ``warnings`` are for the user to read."""
 

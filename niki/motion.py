@@ -42,7 +42,7 @@ _TEXT = {"gender", "footage", "source"}
 _MAY_HOLD_NAN = {"joints", "keypoints"}
 
 
-@dataclass
+@dataclass(eq=False)
 class Motion:
     """An animation of T frames. All arrays are checked on construction.
 

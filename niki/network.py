@@ -54,7 +54,7 @@ USUAL_PLACE = np.array([_USUAL[kind][:3] for kind in KINDS]) * _LEFT
 USUAL_SPREAD = np.array([_USUAL[kind][3] for kind in KINDS]) / np.sqrt(3)
 
 
-@dataclass
+@dataclass(eq=False)
 class Observation:
     """What is seen of a body, in the body's own frame.
 
@@ -140,7 +140,7 @@ def error_features(observation: Observation, solved):
     return xp.concatenate([condition_of(observation), *parts], -1)
 
 
-@dataclass
+@dataclass(eq=False)
 class Solution:
     """What a network makes of an observation, in the body's own frame.
 

@@ -10,7 +10,8 @@ from . import background
 from .jobs import DONE, Job
 from .placing import Placement
 from .preferences import chosen_device
-from .sources import OnFootage, chosen_source, offered_source
+from .sources import OnFootage, chosen_source, offered_source, readable_source
+from .users_scene import identity_of, place_of
 
 
 def request_of(scene: bpy.types.Scene) -> tuple[dict, str]:
@@ -19,9 +20,7 @@ def request_of(scene: bpy.types.Scene) -> tuple[dict, str]:
     Raises:
         NikiError: says what is missing.
     """
-    settings, source = scene.niki, chosen_source(scene)
-    if source.problem:
-        raise NikiError(source.problem)
+    settings, source = scene.niki, readable_source(scene)
     request = {
         "footage": source.path, "start": source.first, "end": source.last, "fps": source.fps,
         "focal": settings.focal if settings.use_focal else None,
@@ -33,14 +32,19 @@ def request_of(scene: bpy.types.Scene) -> tuple[dict, str]:
 
 
 def placement_of(scene: bpy.types.Scene) -> Placement:
-    """Where the scene's settings want the result."""
-    settings = scene.niki
+    """Where the scene's settings want the result: in that scene, and at the frame at which it shows a clip or a
+    strip."""
+    settings, shown_at = scene.niki, chosen_source(scene).frame_start
     return Placement(
-        settings.armature.name if settings.armature else "",
-        settings.frame_start,
-        settings.set_rate,
-        settings.camera,
-        settings.footage,
+        armature=settings.armature.name if settings.armature else "",
+        frame_start=settings.frame_start if shown_at is None else shown_at,
+        scene=scene.name,
+        scene_identity=identity_of(scene),
+        point=place_of(scene, settings.place_at),
+        match_scene=settings.match_scene,
+        camera=settings.camera,
+        footage=settings.footage,
+        active_camera=settings.active_camera,
     )
 
 
@@ -69,6 +73,13 @@ class NIKI_OT_use_active_footage(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
+    def description(cls, context, properties):
+        offer = offered_source(context)
+        if offer is None:
+            return cls.__doc__
+        return f"Take the {offer.source.lower()} '{offer.name}', which is active"
+
+    @classmethod
     def poll(cls, context):
         if offered_source(context) is None:
             cls.poll_message_set("Open a clip, or select a film in the sequencer")
@@ -76,9 +87,10 @@ class NIKI_OT_use_active_footage(bpy.types.Operator):
         return True
 
     def execute(self, context):
-        settings = context.scene.niki
-        settings.source, footage = offered_source(context)
-        setattr(settings, settings.source.lower(), footage)
+        settings, offer = context.scene.niki, offered_source(context)
+        settings.source = offer.source
+        setattr(settings, settings.source.lower(), offer.footage)
+        self.report({"INFO"}, f"Footage from the {offer.source.lower()} '{offer.name}'")
         return {"FINISHED"}
 
 

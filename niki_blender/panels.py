@@ -10,7 +10,7 @@ from .armature import is_our_armature
 from .confidence import has_confidence
 from .jobs import CANCELLED, DONE, FAILED, RUNNING, WAITING, Job
 from .preferences import EXTENSION, preferences, why_not_ready
-from .sources import offered_source
+from .sources import chosen_source, known, offered_source
 
 _STAGES = {"starting": "Starting", "loading": "Loading networks", "reading": "Reading", "solving": "Solving"}
 _ICONS = {WAITING: "TIME", RUNNING: "PLAY", DONE: "CHECKMARK", FAILED: "ERROR", CANCELLED: "X"}
@@ -37,9 +37,7 @@ class NIKI_PT_capture(_Panel, bpy.types.Panel):
         layout, settings = self.columns(), context.scene.niki
         draw_not_ready(layout)
         layout.row().prop(settings, "source", expand=True)
-        layout.prop(settings, {"FILE": "path", "CLIP": "clip", "STRIP": "strip"}[settings.source])
-        if offered_source(context) is not None and settings.source == "FILE" and not settings.path:
-            layout.operator("niki.use_active_footage", icon="EYEDROPPER")
+        draw_footage(layout, context)
         row = layout.row(align=True, heading="Frames")
         row.prop(settings, "use_range", text="")
         part = row.row(align=True)
@@ -71,9 +69,18 @@ class NIKI_PT_result(_Panel, bpy.types.Panel):
     def draw(self, context):
         layout, settings = self.columns(), context.scene.niki
         layout.prop(settings, "armature")
-        layout.prop(settings, "frame_start")
-        layout.prop(settings, "set_rate")
-        layout.prop(settings, "camera")
+        shown_at = chosen_source(context.scene).frame_start
+        if shown_at is None:
+            layout.prop(settings, "frame_start")
+        else:
+            draw_value(layout, "Start Frame", f"{shown_at}, as the {settings.source.lower()}")
+        layout.prop(settings, "place_at")
+        layout.prop(settings, "match_scene")
+        row = layout.row(align=True, heading="Camera")
+        row.prop(settings, "camera", text="")
+        part = row.row()
+        part.active = settings.camera
+        part.prop(settings, "active_camera")
         part = layout.column()
         part.active = settings.camera
         part.prop(settings, "footage")
@@ -142,6 +149,9 @@ class NIKI_PT_targets(_Panel, bpy.types.Panel):
         layout, settings = self.columns(), context.object.niki
         layout.operator("niki.make_targets", icon="EMPTY_AXIS")
         layout.prop(settings, "follow_targets")
+        if settings.follow_targets and not context.scene.render.use_lock_interface:
+            draw_text(layout, "Rendering needs Lock Interface while the body follows targets", "ERROR")
+            layout.prop(context.scene.render, "use_lock_interface")
         layout.operator("niki.bake", text="Bake", icon="KEYTYPE_KEYFRAME_VEC")
 
 
@@ -163,6 +173,28 @@ class NIKI_PT_target(_Panel, bpy.types.Panel):
         part.prop(settings, "target_turns")
         if settings.target_joint == "head":
             layout.prop(settings, "target_looks")
+
+
+def draw_footage(layout, context):
+    """Which file, clip or strip, and what is active elsewhere."""
+    settings, source, offer = context.scene.niki, chosen_source(context.scene), offered_source(context)
+    row = layout.row(align=True)
+    row.prop(settings, {"FILE": "path", "CLIP": "clip", "STRIP": "strip"}[settings.source])
+    if settings.source == "FILE":
+        row.operator("niki.choose_footage", text="", icon="FILEBROWSER")
+    if source.path and not known(source.path).there:
+        draw_text(layout, f"There is no file {source.path}", "ERROR")
+    if offer is not None and not source.path:
+        layout.operator("niki.use_active_footage", text=f"Use {offer.name}", icon="EYEDROPPER")
+
+
+def draw_value(layout, title: str, value: str):
+    """A line that says what something is, as properties do."""
+    split = layout.split(factor=0.4)
+    said = split.row()
+    said.alignment = "RIGHT"
+    said.label(text=title)
+    split.label(text=value)
 
 
 def draw_person(layout, settings):

@@ -8,10 +8,11 @@ import bpy
 import bpy.utils.previews
 from bpy.props import FloatVectorProperty
 
+from ..niki.errors import NikiError
 from . import timers
 from .preferences import chosen_runtime, data_folder
 from .runtime import Question
-from .sources import OnFootage, chosen_source
+from .sources import OnFootage, readable_source
 
 
 @dataclass
@@ -82,7 +83,11 @@ class NIKI_OT_find_people(OnFootage, bpy.types.Operator):
     bl_label = "Find People"
 
     def execute(self, context):
-        source = chosen_source(context.scene)
+        try:
+            source = readable_source(context.scene)
+        except NikiError as problem:
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
         search.begin(source.path, source.first or 0)
         return {"FINISHED"}
 
@@ -101,6 +106,12 @@ class NIKI_OT_follow_person(bpy.types.Operator):
         settings.use_subject, settings.subject = True, self.place
         search.end()
         return {"FINISHED"}
+
+
+def forget_choice(scene: bpy.types.Scene) -> None:
+    """Nobody is chosen in the scene any more: its footage is another."""
+    search.end()
+    scene.niki.use_subject = False
 
 
 CLASSES = (NIKI_OT_find_people, NIKI_OT_follow_person)

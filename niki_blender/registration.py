@@ -10,6 +10,7 @@ from . import (
     correcting,
     doubt,
     exchange,
+    footage_files,
     handles,
     new_body,
     panels,
@@ -22,7 +23,7 @@ from . import (
 )
 
 _CLASSES = (
-    *properties.CLASSES, preferences.NIKI_AP_preferences, *capture.CLASSES, *people.CLASSES, *setting_up.CLASSES, *doubt.CLASSES, *exchange.CLASSES,
+    *properties.CLASSES, preferences.NIKI_AP_preferences, *capture.CLASSES, *people.CLASSES, *setting_up.CLASSES, *doubt.CLASSES, *exchange.CLASSES, *footage_files.CLASSES,
     *pull_tool.CLASSES, *correcting.CLASSES, *bake_operator.CLASSES, *targets.CLASSES,
     *new_body.CLASSES,     *panels.CLASSES,
 )  # fmt: skip

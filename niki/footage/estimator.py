@@ -14,7 +14,7 @@ from .journal import Journal
 from .video import Frame
 
 
-@dataclass
+@dataclass(eq=False)
 class Estimate:
     """One person over T frames, in camera space. Frames where they are not seen hold NaN.
 

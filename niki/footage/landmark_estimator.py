@@ -59,7 +59,7 @@ class BlazePoseEstimator:
         return _estimate(reading, found, camera, rate, np.array(journal.numbers), np.array(journal.times))
 
 
-@dataclass
+@dataclass(eq=False)
 class _Reading:
     """The one steady reading of T frames; NaN in gaps.
 

@@ -24,7 +24,7 @@ def find_people(blazepose: BlazePose, rgb: np.ndarray) -> list[Roi]:
     return _confirmed(blazepose, rgb, blazepose.detect(rgb))
 
 
-@dataclass
+@dataclass(eq=False)
 class Person:
     """Somebody in a picture: centre in pixels, a square around them, and what is in it (N, N, 3)."""
 

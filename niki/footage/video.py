@@ -22,7 +22,7 @@ IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".e
 _DEFAULT_SEQUENCE_RATE = 24.0
 
 
-@dataclass
+@dataclass(eq=False)
 class Frame:
     """``number`` in the footage from 0, ``time`` in seconds, ``rgb`` (H, W, 3) uint8, upright."""
 

@@ -13,7 +13,7 @@ CMU_UNIT = 0.0254 / 0.45  # metres: inches over the scale that CMU's files name
 _RATE = 120.0  # the format does not say; CMU's is this
 
 
-@dataclass
+@dataclass(eq=False)
 class Skeleton:
     """Bones by name: parent, vector from start to end (metres), axis frame (3, 3), freedoms ("rx" ..)."""
 

@@ -20,7 +20,7 @@ CHUNK = 2048  # poses made at once: many small tensor operations cost little eac
 _CLUSTERS = 512
 
 
-@dataclass
+@dataclass(eq=False)
 class Batch:
     """N poses and observations of them, every frame of reference the observation's.
 

@@ -49,7 +49,7 @@ _PULLED = [  # what an animator takes hold of
 ]  # fmt: skip
 
 
-@dataclass
+@dataclass(eq=False)
 class Corrupted:
     """N observations: joints (N, 29, 3), sigma (N, 29, 2), view (N, 3), twist (N, 23, 2), known
     (N, 23), hidden (N, 29) bool: where the joint given says nothing of the true one."""

@@ -32,7 +32,7 @@ _READERS = ("acclaim", "biovision", "exponential_map", "mocap", "recording", "re
 _WRONG_ANKLE = np.radians(85)  # more than an ankle turns: the marker was lost
 
 
-@dataclass
+@dataclass(eq=False)
 class Poses:
     """N poses of many clips.
 

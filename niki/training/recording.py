@@ -9,7 +9,7 @@ import numpy as np
 from .. import rotation as rot
 
 
-@dataclass
+@dataclass(eq=False)
 class Recording:
     """T frames of a skeleton of n nodes, parents before children.
 

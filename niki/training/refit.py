@@ -102,7 +102,7 @@ _LIKE_PARENT = {"ankle", "foot", "wrist", "hand"}
 _REST = 60.0  # degrees that a rest pose's trunk and thighs may lean and its knees and elbows bend
 
 
-@dataclass
+@dataclass(eq=False)
 class Refitted:
     """A recording on our skeleton.
 

@@ -96,7 +96,7 @@ def test_a_capture_ends_with_an_armature_that_moves_over_its_footage():
     assert background.outcome is None
     scene = bpy.context.scene
     assert scene.render.fps / scene.render.fps_base == pytest.approx(24)
-    assert scene.camera.data.background_images[0].clip.name == "sample.mp4"
+    assert scene.camera.data.background_images[0].clip.name == "sample Footage"
     truth = Motion.load(ROOT / "samples/sample_truth.npz")
     motion = sampling.sample_motion(rig, 1, 10)
     assert angle_between(motion.rotations[:, 0], truth.rotations[:10, 0]).mean() < 0.6
@@ -175,38 +175,19 @@ def test_without_footage_the_button_says_what_is_missing():
     assert not bpy.ops.niki.capture.poll()
     assert sources.chosen_source(bpy.context.scene).problem == "Choose a video file"
     settings(path="/no/such/film.mp4")
-    assert sources.chosen_source(bpy.context.scene).problem == "There is no file /no/such/film.mp4"
+    assert not sources.known("/no/such/film.mp4").there  # which the panel says
+    with pytest.raises(RuntimeError, match=r"There is no file /no/such/film\.mp4"):
+        bpy.ops.niki.capture()
     settings(first=9, last=3)
     assert "empty" in sources.chosen_source(bpy.context.scene).problem
-
-
-def test_footage_is_a_clip_or_a_strip_as_well():
-    scene = bpy.context.scene
-    clip = bpy.data.movieclips.load(str(SAMPLE))
-    scene.niki.source, scene.niki.clip = "CLIP", clip
-    source = sources.chosen_source(scene)
-    assert (source.path, source.title, source.first) == (str(SAMPLE), "sample", None)
-    editor = scene.sequence_editor_create()
-    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
-    strip = strips.new_movie(name="Take 3", filepath=str(SAMPLE), channel=1, frame_start=20)
-    if hasattr(strip, "left_handle_offset"):  # Blender 5.2
-        strip.left_handle_offset, strip.duration = 5, 30
-    else:
-        strip.frame_offset_start, strip.frame_final_duration = 5, 30
-    scene.niki.source, scene.niki.strip = "STRIP", "Take 3"
-    source = sources.chosen_source(scene)
-    assert (source.path, source.title, source.first, source.last) == (str(SAMPLE), "Take 3", 5, 34)
-    scene.active_clip = clip
-    scene.niki.source = "FILE"
-    assert bpy.ops.niki.use_active_footage() == {"FINISHED"}
-    assert (scene.niki.source, scene.niki.clip) == ("CLIP", clip)
 
 
 @pytest.mark.parametrize("layout", ["NIKI", "AMASS"])
 def test_a_motion_goes_out_and_comes_back(tmp_path, layout):
     motion = some_motion(frames=12, footage="")
     motion.save(tmp_path / "in.npz")
-    assert bpy.ops.niki.import_motion(filepath=str(tmp_path / "in.npz"), set_rate=True) == {"FINISHED"}
+    as_it_is = {"match_scene": "ALWAYS", "place_at": "FILMED"}
+    assert bpy.ops.niki.import_motion(filepath=str(tmp_path / "in.npz"), **as_it_is) == {"FINISHED"}
     (rig,) = armatures()
     bpy.context.view_layer.objects.active = rig
     bpy.context.scene.frame_start, bpy.context.scene.frame_end = 1, 12
@@ -215,7 +196,7 @@ def test_a_motion_goes_out_and_comes_back(tmp_path, layout):
         back = Motion.load(tmp_path / "out.npz")
         np.testing.assert_allclose(back.solved_joints(), motion.solved_joints(), atol=1e-4)
         np.testing.assert_allclose(back.confidence[:, :24], motion.confidence[:, :24], atol=1e-6)
-    bpy.ops.niki.import_motion(filepath=str(tmp_path / "out.npz"), set_rate=True)
+    bpy.ops.niki.import_motion(filepath=str(tmp_path / "out.npz"), **as_it_is)
     again = next(o for o in armatures() if o != rig)
     ours, theirs = (sampling.sample_motion(r, 1, 12) for r in (rig, again))
     assert angle_between(ours.rotations, theirs.rotations).max() < 1e-3
@@ -225,7 +206,7 @@ def test_a_motion_goes_out_and_comes_back(tmp_path, layout):
 
 def test_an_armature_is_read_where_its_object_stands():
     motion = some_motion(frames=5, footage="")
-    rig, _ = placing.place_motion(motion, "a", placing.Placement(set_rate=True, camera=False))
+    rig, _ = placing.place_motion(motion, "a", placing.Placement(match_scene="ALWAYS", camera=False))
     rig.location, rig.rotation_euler = (1, 2, 3), (0.3, 0.2, 0.9)
     bpy.context.view_layer.update()
     read = sampling.sample_motion(rig, 1, 5)
@@ -268,7 +249,7 @@ def test_doubt_is_found_and_coloured():
     sure = np.ones((20, 29))
     sure[5:8, 4], sure[14, 20] = 0.2, 0.3
     motion = some_motion(frames=20, footage="", confidence=sure)
-    rig, _ = placing.place_motion(motion, "a", placing.Placement(set_rate=True, camera=False))
+    rig, _ = placing.place_motion(motion, "a", placing.Placement(match_scene="ALWAYS", camera=False))
     scene = bpy.context.scene
     bpy.context.view_layer.objects.active = rig
     np.testing.assert_array_equal(confidence.doubtful_frames(rig, 0.5), [6, 7, 8, 15])

@@ -47,7 +47,7 @@ class PosingScenario:
         w.do("[bpy.data.objects.remove(o) for o in list(bpy.data.objects)]")
         w.do("[bpy.data.actions.remove(a) for a in list(bpy.data.actions)]")
         w.do(
-            f"bpy.ops.niki.import_motion(filepath='{w.folder}/sample_truth.npz', camera=False, set_rate=True)"
+            f"bpy.ops.niki.import_motion(filepath='{w.folder}/sample_truth.npz', camera=False, match_scene='ALWAYS')"
         )
         w.do("bpy.context.scene.frame_set(40)")
         w.do("bpy.ops.view3d.view_axis(type='RIGHT'); bpy.ops.view3d.view_selected()")
