@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from .errors import NikiError
 
 _UMASK = os.umask(0o077)  # there is no way to ask for it without setting it: once, while we are imported
 os.umask(_UMASK)
+_ANOTHER_NAME = "choose another name for the output"
+_MOTION = {"poses", "trans", "mocap_framerate", "rest_joints", "confidence", "keypoints", "camera_pose"}
+_NETWORK = {"about", "mean_pose", "mean_joints", "mean_twist"}
 
 
 @contextlib.contextmanager
@@ -78,10 +82,42 @@ def check_output(
     path, suffixes = Path(path), tuple(suffixes)
     if suffixes and path.suffix.lower() not in suffixes:
         raise NikiError(f"{path} must end in {' or '.join(suffixes)}", "choose another name")
-    for file in inputs:
+    for file in inputs if path.exists() else ():
         if same_file(path, file):
-            raise NikiError(f"{path} is the input itself", "choose another name for the output")
+            raise NikiError(f"{path} is the input itself", _ANOTHER_NAME)
     check_writable(path)
+
+
+def check_replaceable(
+    path: str | os.PathLike, is_ours: Callable[[Path], bool] = lambda path: False, hint: str = _ANOTHER_NAME
+) -> None:
+    """Raise NikiError if there is a file at ``path`` that is not ours to replace.
+
+    Args:
+        is_ours: whether a file is of the kind that we write, and may give way to a new one.
+        hint: what the user can do.
+    """
+    path = Path(path)
+    if path.is_file() and path.stat().st_size and not is_ours(path):
+        raise NikiError(f"{path} exists already", hint)
+
+
+def is_motion(path: str | os.PathLike) -> bool:
+    """Whether a file is a motion that NIKI wrote, by the names of its fields; nothing is read of them."""
+    return _holds(path, _MOTION)
+
+
+def is_network(path: str | os.PathLike) -> bool:
+    """Whether a file holds the weights of NIKI's network, told as by :func:`is_motion`."""
+    return _holds(path, _NETWORK)
+
+
+def _holds(path, fields: set[str]) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return fields <= {name.removesuffix(".npy") for name in archive.namelist()}
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        return False
 
 
 def same_file(a: str | os.PathLike, b: str | os.PathLike) -> bool:

@@ -177,6 +177,7 @@ def test_pose_pulls_a_joint_of_one_frame(tmp_path):
     np.testing.assert_allclose(motion.solved_joints()[30, 20], wanted, atol=2e-3)
     np.testing.assert_allclose(motion.solved_joints()[30, 15], truth.solved_joints()[30, 15], atol=2e-3)
     np.testing.assert_array_equal(motion.poses[31], truth.poses[31])
-    refused(run("pose", posed, "--frame", 999, "-o", posed), "no frame 999")
-    refused(run("pose", posed, "--frame", 3, "--pin", "tail", "-o", posed), "no joint 'tail'")
-    assert run("pose", posed, "--frame", 3, "--target", "head=1,2", "-o", posed).returncode == 2
+    again = tmp_path / "again.npz"
+    refused(run("pose", posed, "--frame", 999, "-o", again), "no frame 999")
+    refused(run("pose", posed, "--frame", 3, "--pin", "tail", "-o", again), "no joint 'tail'")
+    assert run("pose", posed, "--frame", 3, "--target", "head=1,2", "-o", again).returncode == 2
