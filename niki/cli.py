@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -339,10 +340,12 @@ def _eval(options) -> None:
     from .solver import WEIGHTS
 
     runs = sorted(Path(options.runs).glob("*/network.npz")) if options.runs else []
+    if options.plot:
+        import_module("matplotlib")  # if it is missing, say so before the work
     networks = [*([options.weights] if options.weights else []), *runs]
     for path, suffix in ((options.output, ".md"), (options.plot, ".png")):
         if path:
-            _check_output(options, path, (suffix,), itertools.chain(networks, _files_in(options.data)))
+            _check_output(options, path, (suffix,), itertools.chain(networks, _data_in(options.data)))
     poses = _poses(options.data)
     if (Path(options.data) / "clips.csv").is_file():
         poses = poses.split()[0 if options.trained else 1]
@@ -363,7 +366,7 @@ def _bench(options) -> None:
 
     if options.output:
         networks = [Path(folder) / "network.npz" for folder in options.runs]
-        inputs = itertools.chain(networks, _files_in(options.data))
+        inputs = itertools.chain(networks, _data_in(options.data))
         _check_output(options, options.output, (".md",), inputs)
     poses = _poses(options.data)
     if (Path(options.data) / "clips.csv").is_file():
@@ -380,8 +383,10 @@ def _write_report(text: str, path: str | None) -> None:
             temporary.write_text(text, encoding="utf-8")
 
 
-def _files_in(folder: str) -> Iterator[Path]:
-    return (path for path in Path(folder).rglob("*") if path.is_file())
+def _data_in(folder: str) -> Iterator[Path]:
+    """Files with motion capture; reports and pictures may lie beside them."""
+    files = (path for path in Path(folder).rglob("*") if path.is_file())
+    return (path for path in files if path.suffix.lower() not in (".md", ".png"))
 
 
 def _poses(folder: str):
@@ -402,9 +407,9 @@ def _train(options) -> None:
 
 
 def _export_weights(options) -> None:
+    _check_output(options, options.output, (".npz",), [Path(options.folder, "network.npz")], is_network)
     from .training.commands import export_weights
 
-    _check_output(options, options.output, (".npz",), _files_in(options.folder), is_network)
     export_weights(options.folder, options.output)
 
 

@@ -9,6 +9,8 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from .errors import NikiError
 
 _UMASK = os.umask(0o077)  # there is no way to ask for it without setting it: once, while we are imported
@@ -51,6 +53,26 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
         raise _cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def save_npz(path: str | os.PathLike, values: dict) -> None:
+    """Write arrays by name as compressed ``.npz``, whole or not at all.
+
+    ``np.savez`` leaves an archive behind where the disk is full, whose end prints a traceback.
+
+    Raises:
+        NikiError: as :func:`writing`.
+    """
+    with writing(path) as temporary, open(temporary, "wb") as stream:
+        archive = zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED)
+        try:
+            for name, value in values.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.asanyarray(value), allow_pickle=False)
+            archive.close()
+        except BaseException:
+            archive.fp = None  # nothing more to write
+            raise
 
 
 def check_writable(path: str | os.PathLike) -> None:

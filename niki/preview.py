@@ -12,7 +12,7 @@ import numpy as np
 
 from .blender import run_job
 from .errors import NikiError
-from .files import writing
+from .files import check_output, writing
 from .footage.sequence import encode_image, read_image
 from .footage.video import Footage, VideoWriter
 from .motion import Motion
@@ -123,6 +123,7 @@ def save_contact_sheet(
     Raises:
         NikiError: as :func:`save_overlay`, or bpy is not installed.
     """
+    check_output(path, (".png", ".jpg"), motion_files.values())
     motions = {name: Motion.load(file) for name, file in motion_files.items()}
     first = next(iter(motions.values()))
     chosen = np.unique(np.linspace(0, len(first) - 1, moments + 2).round().astype(int)[1:-1])
