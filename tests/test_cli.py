@@ -272,17 +272,17 @@ def test_a_capture_stopped_within_a_gap_goes_on_to_the_same_motion(tmp_path):
         if frame.number not in (5, 6, 7):
             cv2.imwrite(str(tmp_path / f"f{frame.number}.png"), frame.rgb[..., ::-1])
 
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     def stop(stage, done, total):
         if done == 7:
-            raise Stopped
+            raise StoppedError
 
     def captured(**more):
         return capture(tmp_path, estimator=lambda: make_estimator(quality="fast"), **more).motion
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         captured(progress=stop, journal=tmp_path / "readings")
     resumed, whole = captured(journal=tmp_path / "readings"), captured()
     np.testing.assert_array_equal(resumed.frames, np.arange(12))

@@ -159,7 +159,7 @@ def spoil(path, chosen):
     data = bytearray(path.read_bytes())
     for n in chosen:
         start, size = packets[n]
-        for at in range(start + 6, start + min(size, 400)):
+        for at in range(start + 6, start + size):
             data[at] ^= 0xA5
     path.write_bytes(data)
 
