@@ -13,7 +13,7 @@ import numpy as np
 
 from . import rotation as rot
 from .errors import NikiError
-from .files import writing
+from .files import save_npz
 from .motion import Motion
 from .skeleton import NUM_BONES, Body
 
@@ -72,8 +72,7 @@ def save_amass(motion: Motion, path: str | os.PathLike) -> None:
         "betas": motion.betas, "gender": motion.gender, "surface_model_type": "smpl",
         "mocap_framerate": rate, "mocap_frame_rate": rate,
     }  # fmt: skip
-    with writing(path) as temporary, open(temporary, "wb") as stream:
-        np.savez_compressed(stream, **values)
+    save_npz(path, values)
 
 
 def is_amass(path: str | os.PathLike) -> bool:

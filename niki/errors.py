@@ -1,4 +1,8 @@
-"""The one exception a user is meant to read."""
+"""The one exception a user is meant to read, and the system's errors in words."""
+
+from __future__ import annotations
+
+import os
 
 
 class NikiError(Exception):
@@ -14,3 +18,10 @@ class NikiError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+def in_words(error: OSError) -> str:
+    """What the system refused, and of which file: without its number and Python's quotes."""
+    reason = error.strerror or str(error) or type(error).__name__
+    file = error.filename
+    return f"{os.fsdecode(file)}: {reason}" if isinstance(file, (str, bytes, os.PathLike)) else reason

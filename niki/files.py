@@ -5,13 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+
+import numpy as np
 
 from .errors import NikiError
 
 _UMASK = os.umask(0o077)  # there is no way to ask for it without setting it: once, while we are imported
 os.umask(_UMASK)
+_ANOTHER_NAME = "choose another name for the output"
+_MOTION = {"poses", "trans", "mocap_framerate", "rest_joints", "confidence", "keypoints", "camera_pose"}
+_NETWORK = {"about", "mean_pose", "mean_joints", "mean_twist"}
 
 
 @contextlib.contextmanager
@@ -49,6 +55,26 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def save_npz(path: str | os.PathLike, values: dict) -> None:
+    """Write arrays by name as compressed ``.npz``, whole or not at all.
+
+    ``np.savez`` leaves an archive behind where the disk is full, whose end prints a traceback.
+
+    Raises:
+        NikiError: as :func:`writing`.
+    """
+    with writing(path) as temporary, open(temporary, "wb") as stream:
+        archive = zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED)
+        try:
+            for name, value in values.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.asanyarray(value), allow_pickle=False)
+            archive.close()
+        except BaseException:
+            archive.fp = None  # nothing more to write
+            raise
+
+
 def check_writable(path: str | os.PathLike) -> None:
     """Raise NikiError if a file at ``path`` could not be written: before long work, not after."""
     path = Path(path)
@@ -78,10 +104,42 @@ def check_output(
     path, suffixes = Path(path), tuple(suffixes)
     if suffixes and path.suffix.lower() not in suffixes:
         raise NikiError(f"{path} must end in {' or '.join(suffixes)}", "choose another name")
-    for file in inputs:
+    for file in inputs if path.exists() else ():
         if same_file(path, file):
-            raise NikiError(f"{path} is the input itself", "choose another name for the output")
+            raise NikiError(f"{path} is the input itself", _ANOTHER_NAME)
     check_writable(path)
+
+
+def check_replaceable(
+    path: str | os.PathLike, is_ours: Callable[[Path], bool] = lambda path: False, hint: str = _ANOTHER_NAME
+) -> None:
+    """Raise NikiError if there is a file at ``path`` that is not ours to replace.
+
+    Args:
+        is_ours: whether a file is of the kind that we write, and may give way to a new one.
+        hint: what the user can do.
+    """
+    path = Path(path)
+    if path.is_file() and path.stat().st_size and not is_ours(path):
+        raise NikiError(f"{path} exists already", hint)
+
+
+def is_motion(path: str | os.PathLike) -> bool:
+    """Whether a file is a motion that NIKI wrote, by the names of its fields; nothing is read of them."""
+    return _holds(path, _MOTION)
+
+
+def is_network(path: str | os.PathLike) -> bool:
+    """Whether a file holds the weights of NIKI's network, told as by :func:`is_motion`."""
+    return _holds(path, _NETWORK)
+
+
+def _holds(path, fields: set[str]) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return fields <= {name.removesuffix(".npy") for name in archive.namelist()}
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        return False
 
 
 def same_file(a: str | os.PathLike, b: str | os.PathLike) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import rotation as rot
 from .errors import NikiError
-from .files import writing
+from .files import save_npz
 from .kinematics import forward_kinematics
 from .skeleton import NUM_JOINTS, Body
 
@@ -167,8 +167,7 @@ class Motion:
             NikiError: the path cannot be written.
         """
         values = {name: getattr(self, name) for name in _SHAPES}
-        with writing(path) as temporary, open(temporary, "wb") as stream:
-            np.savez_compressed(stream, **values)
+        save_npz(path, values)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Motion:

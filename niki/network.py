@@ -18,7 +18,7 @@ import numpy as np
 
 from . import rotation as rot
 from .errors import NikiError
-from .files import writing
+from .files import save_npz
 from .flow import Flow, FlowSpec
 from .layers import initial_plain_mlp, initial_residual_mlp, plain_mlp, residual_mlp
 from .skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS, Bodies, Body
@@ -301,8 +301,7 @@ class Network:
             name: np.asarray(value, np.float32) for name, value in self.weights.items() if "mean_" in name
         }
         about = {"spec": self.spec.as_dict(), **remarks}
-        with writing(path) as temporary, open(temporary, "wb") as stream:
-            np.savez_compressed(stream, about=json.dumps(about), **values)
+        save_npz(path, {"about": json.dumps(about), **values})
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Network:

@@ -32,7 +32,7 @@ def extension():
 
 
 def place(name="a"):
-    made, _ = placing.place_motion(SAMPLE, name, placing.Placement(set_rate=True, camera=False))
+    made, _ = placing.place_motion(SAMPLE, name, placing.Placement(match_scene=placing.ALWAYS, camera=False))
     bpy.context.view_layer.objects.active = made
     return made
 
