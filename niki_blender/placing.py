@@ -25,6 +25,7 @@ class Placement:
         set_rate: take the footage's frame rate for the scene; else the motion is resampled to the
             scene's.
         camera, footage: make the camera that saw it; show the footage behind.
+        scene: name of the scene that it goes to; "" for the one that is open.
     """
 
     armature: str = ""
@@ -32,6 +33,7 @@ class Placement:
     set_rate: bool = False
     camera: bool = True
     footage: bool = True
+    scene: str = ""
 
     def as_dict(self) -> dict:
         """For storing; ``Placement(**...)`` restores it."""
