@@ -250,12 +250,17 @@ def _tell(job: Job):
     elif job.state == CANCELLED:
         say("INFO", f"{job.title}: cancelled; what was read is kept")
     elif job.state == DONE and not fits(job):
-        say("INFO", f"{job.title} is captured, for {project_name(job)}: import it from the panel")
+        say("INFO", f"{job.title}: {whose(job)}; import it from the panel")
 
 
 def project_name(job: Job) -> str:
     """What to call the project that a capture belongs to."""
     return bpy.path.basename(job.file) or "a file that was not saved"
+
+
+def whose(job: Job) -> str:
+    """Of a finished capture that does not fit here, why: its project is another one, or its scene is gone."""
+    return "its scene is gone" if is_ours(job) else f"captured for {project_name(job)}"
 
 
 def why_it_waits() -> str:

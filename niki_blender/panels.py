@@ -322,11 +322,10 @@ def _draw_ways_on(box, job: Job):
 
 def waiting_text(job: Job) -> str:
     """Why a finished capture is not in the scene yet."""
-    if not background.is_ours(job):
-        return f"Captured for {background.project_name(job)}"
-    if not background.fits(job):
-        return "Captured; its scene is not there any more"
-    return f"Captured; {background.why_it_waits() or 'comes in now'}"
+    if background.fits(job):
+        return f"Captured; {background.why_it_waits() or 'comes in now'}"
+    whose = background.whose(job)
+    return whose[0].upper() + whose[1:]
 
 
 def left_text(job: Job) -> str:

@@ -61,8 +61,8 @@ def _give_up(problem: Exception):
     if state.setup is not None and not state.setup.over:
         state.setup.give_up(words.of_error(problem))
     if state.question is not None:
-        state.question = None
-        state.checked, state.good = words.of_error(problem), False
+        state.question.end()
+    state.question, state.checked, state.good = None, words.of_error(problem), False
 
 
 @timers.lasting(_give_up)
@@ -74,8 +74,8 @@ def _poll() -> float | None:
         if state.setup.answer is not None:
             _use_it(state.setup.answer)
     if state.question is not None and (answer := state.question.poll()) is not None:
-        state.question = None
         _say(answer)
+        state.question = None
     timers.redraw("PREFERENCES", "VIEW_3D")
     going = state.question is not None or (state.setup is not None and not state.setup.over)
     return 0.1 if going else None
