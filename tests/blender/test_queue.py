@@ -220,7 +220,7 @@ def test_a_placement_of_another_version_is_used_as_far_as_it_is_understood(worke
     settle()
     (rig,) = armatures()
     assert rig.animation_data.action.frame_range[0] == 40
-    assert background.placement_from({"camera": "no", "x": 1, "frame_start": True}) == Placement()
+    assert Placement.from_dict({"camera": "no", "x": 1, "frame_start": True}) == Placement()
 
 
 def test_the_timer_outlives_an_exception_that_nobody_foresaw(worker, monkeypatch):
