@@ -43,13 +43,15 @@ class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
         placement = Placement(
             rig.name if rig else "", self.frame_start, self.set_rate, self.camera, self.camera
         )
+        notes = []
         try:
-            motion = load_amass(self.filepath) if is_amass(self.filepath) else Motion.load(self.filepath)
+            foreign = is_amass(self.filepath)
+            motion = load_amass(self.filepath, notes.append) if foreign else Motion.load(self.filepath)
             made, warnings = place_motion(motion, Path(self.filepath).stem, placement)
         except NikiError as problem:
             self.report({"ERROR"}, str(problem))
             return {"CANCELLED"}
-        for warning in warnings:
+        for warning in [*notes, *warnings]:
             self.report({"WARNING"}, warning)
         self.report({"INFO"}, f"{made.name}: {len(motion)} frames")
         return {"FINISHED"}
@@ -72,7 +74,7 @@ class NIKI_OT_export_motion(OnArmature, bpy.types.Operator, ExportHelper):
         name="Layout",
         items=(
             ("NIKI", "NIKI", "Y up, with the skeleton and confidence"),
-            ("AMASS", "AMASS", "SMPL's 24 joints, Z up, without a skeleton"),
+            ("AMASS", "AMASS", "SMPL's 24 joints, Z up"),
         ),
     )
 
