@@ -46,6 +46,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    def unit(c):
+        c.add_argument(
+            "--unit", choices=("m", "cm", "mm", "in", "ft", "cmu"),
+            help="of .bvh files; cmu: inches over 0.45 (default: the one in which legs are as long as people's)",
+        )  # fmt: skip
+
     def command(name, run, text):
         sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
@@ -129,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         "mocap", _mocap, "say what a folder of motion capture holds and how well it fits the skeleton"
     )
     c.add_argument("folder", help="with clips.csv and archives, or with .bvh files")
+    unit(c)
 
     c = command("eval", _eval, "measure the solvers")
     c.add_argument("what", choices=("ik",), help="ik: inverse kinematics on people never trained on")
@@ -139,6 +146,7 @@ def _parser() -> argparse.ArgumentParser:
         help="motion capture with clips.csv, of which the people never trained on are taken, or any folder"
         " of .bvh files (default: %(default)s)",
     )
+    unit(c)
     c.add_argument(
         "--trained", action="store_true", help="on the people trained on: how much better is it with them?"
     )
@@ -151,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     c = command("bench", _bench, "measure posing beside classical inverse kinematics")
     c.add_argument("what", choices=("posing",), help="posing: pulled joints, on people never trained on")
     c.add_argument("--data", default="../shared/data/mocap", metavar="DIR", help="as niki eval takes it")
+    unit(c)
     c.add_argument("--trained", action="store_true", help="on the people trained on")
     c.add_argument(
         "--run", dest="runs", action="append", default=[], metavar="FOLDER",
@@ -274,7 +283,7 @@ def _info(options) -> None:
 def _mocap(options) -> None:
     from .training.report import describe
 
-    print(describe(_poses(options.folder)), end="")
+    print(describe(_poses(options.folder, options.unit)), end="")
 
 
 def _eval(options) -> None:
@@ -285,7 +294,7 @@ def _eval(options) -> None:
     for path in (options.output, options.plot):
         if path:
             check_writable(path)
-    poses = _poses(options.data)
+    poses = _poses(options.data, options.unit)
     if (Path(options.data) / "clips.csv").is_file():
         poses = poses.split()[0 if options.trained else 1]
     runs = sorted(Path(options.runs).glob("*/network.npz")) if options.runs else []
@@ -306,7 +315,7 @@ def _bench(options) -> None:
 
     if options.output:
         check_writable(options.output)
-    poses = _poses(options.data)
+    poses = _poses(options.data, options.unit)
     if (Path(options.data) / "clips.csv").is_file():
         poses = poses.split()[0 if options.trained else 1]
     runs = {Path(folder).name: Network.load(Path(folder) / "network.npz") for folder in options.runs}
@@ -316,14 +325,16 @@ def _bench(options) -> None:
         Path(options.output).write_text(text)
 
 
-def _poses(folder: str):
+def _poses(folder: str, unit: str | None):
     from .training.mocap import cached_archives, load_bvh_folder
+    from .training.refit import UNITS
 
     if not Path(folder).is_dir():
         raise NikiError(f"There is no folder {folder}", "give one with motion capture: --data DIR")
     if (Path(folder) / "clips.csv").is_file():
         return cached_archives(folder, "build")
-    return load_bvh_folder(folder, lambda text: print(f"niki: {text}", file=sys.stderr))
+    metres = UNITS[unit] if unit else None
+    return load_bvh_folder(folder, lambda text: print(f"niki: {text}", file=sys.stderr), metres)
 
 
 def _train(options) -> None:

@@ -148,35 +148,32 @@ def read_npz(
         NikiError: there is no such file, it is no .npz, it is damaged or too large.
     """
     wanted = None if names is None else set(names)
-    with _opened(path) as stream, _one_error(path, kind, hint):
-        with zipfile.ZipFile(stream) as archive:
-            members = {i.filename[:-4]: i for i in archive.infolist() if i.filename.endswith(".npy")}
-            if wanted is not None:
-                members = {name: info for name, info in members.items() if name in wanted}
-            arrays, left = {}, most
-            for name, info in members.items():
-                if info.flag_bits & 1 or info.compress_type not in _METHODS:
-                    raise NikiError(
-                        f"{path} is encrypted or packed in a way that is not read here",
-                        "only what numpy's savez and savez_compressed write is",
-                    )
-                with archive.open(info) as member:
-                    dtype, shape, fortran = _header(member, f"{path}: {name}")
-                    count = math.prod(shape)
-                    left -= math.prod(max(n, 1) for n in shape) * max(dtype.itemsize, 8)
-                    if left < 0:
-                        raise NikiError(
-                            f"{path} is too large: its fields take more than {most / 1e6:,.0f} MB"
-                        )
-                    # Deflate shrinks by 1032 at most: a file that declares more lies.
-                    if info.file_size != member.tell() + count * dtype.itemsize or (
-                        info.file_size > 1032 * info.compress_size + 1032
-                    ):
-                        raise NikiError(f"{path} is damaged: {name} is not as long as it says")
-                    arrays[name] = _values(member, dtype, count, f"{path}: {name}").reshape(
-                        shape, order="F" if fortran else "C"
-                    )
-            return arrays
+    with _opened(path) as stream, _one_error(path, kind, hint), zipfile.ZipFile(stream) as archive:
+        members = {i.filename[:-4]: i for i in archive.infolist() if i.filename.endswith(".npy")}
+        if wanted is not None:
+            members = {name: info for name, info in members.items() if name in wanted}
+        arrays, left = {}, most
+        for name, info in members.items():
+            if info.flag_bits & 1 or info.compress_type not in _METHODS:
+                raise NikiError(
+                    f"{path} is encrypted or packed in a way that is not read here",
+                    "only what numpy's savez and savez_compressed write is",
+                )
+            with archive.open(info) as member:
+                dtype, shape, fortran = _header(member, f"{path}: {name}")
+                count = math.prod(shape)
+                left -= math.prod(max(n, 1) for n in shape) * max(dtype.itemsize, 8)
+                if left < 0:
+                    raise NikiError(f"{path} is too large: its fields take more than {most / 1e6:,.0f} MB")
+                # Deflate shrinks by 1032 at most: a file that declares more lies.
+                if info.file_size != member.tell() + count * dtype.itemsize or (
+                    info.file_size > 1032 * info.compress_size + 1032
+                ):
+                    raise NikiError(f"{path} is damaged: {name} is not as long as it says")
+                arrays[name] = _values(member, dtype, count, f"{path}: {name}").reshape(
+                    shape, order="F" if fortran else "C"
+                )
+        return arrays
 
 
 def read_text(path: str | os.PathLike, most: int = 100_000_000) -> str:

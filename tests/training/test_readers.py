@@ -197,9 +197,9 @@ def test_unknown_bone_names_are_listed(tmp_path):
     (tmp_path / "text.bvh").write_text("hello")
     warnings = []
     assert len(load_bvh_folder(tmp_path, warnings.append).names) == 1
-    assert "text.bvh is left out: This is not a .bvh file" in warnings[0]
-    assert "m.bvh" in warnings[1]
-    assert "L_Knee" in warnings[1]
+    assert "m.bvh" in warnings[0]
+    assert "L_Knee" in warnings[0]
+    assert "text.bvh is left out: This is not a .bvh file" in warnings[1]
 
 
 def test_exponential_maps_are_row_vectors(rng):
