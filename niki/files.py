@@ -176,11 +176,12 @@ def read_npz(
         return arrays
 
 
-def read_text(path: str | os.PathLike, most: int = 100_000_000) -> str:
-    """A text file, byte by byte as Latin-1, with lines that end in a plain newline.
+def read_text(path: str | os.PathLike, encoding: str = "latin-1", most: int = 100_000_000) -> str:
+    """A text file, with lines that end in a plain newline. Latin-1 takes any bytes.
 
     Raises:
-        NikiError: there is no such file, it cannot be read or has more than ``most`` bytes.
+        NikiError: there is no such file, it cannot be read, is in another encoding or has more than
+            ``most`` bytes.
     """
     with _opened(path) as stream, _one_error(path, "a text file", ""):
         if os.fstat(stream.fileno()).st_size > most:
@@ -188,7 +189,7 @@ def read_text(path: str | os.PathLike, most: int = 100_000_000) -> str:
         data = stream.read()
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        return data.decode("latin-1")
+        return data.decode(encoding)
 
 
 class _Careful(io.BufferedReader):

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from array import array
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import NikiError
-from .recording import Recording, finite, rotation_from_euler
+from .recording import Recording, finite, lines_of, rotation_from_euler
 
 CMU_UNIT = 0.0254 / 0.45  # metres: inches over the scale that CMU's files name
 _RATE = 120.0  # the format does not say; CMU's is this
 _FREEDOMS = {"tx", "ty", "tz", "rx", "ry", "rz", "l"}
-_MOST_BONES, _MOST_ROTATIONS = 2_000, 5_000_000  # frames times bones: 360 MB
+_MOST_BONES, _MOST_LETTERS = 2_000, 2_000_000  # of a skeleton
+_MOST_ROTATIONS = 5_000_000  # frames times bones: 360 MB
+_LONGEST_LINE = 10_000
 
 
 @dataclass
@@ -33,6 +36,8 @@ def read_asf(text: str) -> Skeleton:
     Raises:
         NikiError: names what is missing or wrong.
     """
+    if len(text) > _MOST_LETTERS:
+        raise NikiError("The .asf file is too long")
     sections = _sections(text)
     unit, angle = _units(sections.get("units", []))
     skeleton = Skeleton({}, {"root": np.zeros(3)}, {}, {})
@@ -84,7 +89,8 @@ def read_amc(text: str, skeleton: Skeleton) -> Recording:
     local = np.tile(np.eye(3), (count, len(names), 1, 1))
     for i, name in enumerate(names):
         if name in angles:
-            values = np.array(angles[name]) if radians else np.radians(np.array(angles[name]))
+            values = np.array(angles[name]).reshape(count, -1)
+            values = values if radians else np.radians(values)
             local[:, i] = _bone_rotations(values, name, skeleton)
     parents = [-1] + [names.index(skeleton.parents[name]) for name in names[1:]]
     offsets = [np.zeros(3)] + [skeleton.vectors[skeleton.parents[name]] for name in names[1:]]
@@ -99,9 +105,9 @@ def read_amc(text: str, skeleton: Skeleton) -> Recording:
     )
 
 
-def _read_frames(text: str, skeleton: Skeleton) -> tuple[dict[str, list[np.ndarray]], int]:
-    """Each bone's values in every frame, and how many frames there are."""
-    angles: dict[str, list[np.ndarray]] = {}
+def _read_frames(text: str, skeleton: Skeleton) -> tuple[dict[str, array], int]:
+    """Each bone's values, frame after frame, and how many frames there are."""
+    angles: dict[str, array] = {}
     count = 0
     in_frame: set[str] = set()
 
@@ -110,7 +116,9 @@ def _read_frames(text: str, skeleton: Skeleton) -> tuple[dict[str, list[np.ndarr
             lacking = sorted(angles.keys() - in_frame) or ["every bone"]
             raise NikiError(f"The .amc file's frames are unequal: some frames lack a bone ({lacking[0]})")
 
-    for line in text.splitlines():
+    for line in lines_of(text):
+        if len(line) > _LONGEST_LINE:
+            raise NikiError(f"The .amc file's frame {count} has a line that is too long")
         name, *values = line.split() or [""]
         if name.isdigit() and not values:
             check()
@@ -129,9 +137,9 @@ def _read_frames(text: str, skeleton: Skeleton) -> tuple[dict[str, list[np.ndarr
             if count > 1 and name not in angles:
                 raise NikiError(f"The .amc file's frames are unequal: some frames lack a bone ({name})")
             in_frame.add(name)
-            angles.setdefault(name, []).append(finite(values, f"The .amc file's frame {count}"))
+            angles.setdefault(name, array("d")).extend(finite(values, f"The .amc file's frame {count}"))
     check()
-    if not angles.get("root"):
+    if "root" not in angles:
         raise NikiError("The .amc file holds no frame")
     return angles, count
 

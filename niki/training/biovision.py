@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..errors import NikiError
-from .recording import Recording, finite, rotation_from_euler
+from .recording import Recording, finite, lines_of, rotation_from_euler
 from .refit import metres_per_unit
 
 _CHANNELS = {f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")}
-_MOST_NODES = 5_000
+_MOST_NODES, _MOST_LETTERS = 5_000, 5_000_000  # of the hierarchy
 _MOST_ROTATIONS = 5_000_000  # frames times nodes: 360 MB
+_HEAD = re.compile(r"\s*Frames:[ \t]*(\S+)[ \t\r]*\n\s*Frame Time:[ \t]*(\S+)[ \t\r]*(?:\n|$)")
 _RATES = (0.001, 100_000)  # frames per second
 
 
@@ -30,8 +31,10 @@ def read_bvh(text: str, unit: float | None = None) -> Recording:
     start = re.search(r"^[ \t]*MOTION\s*$", text, re.MULTILINE)
     if not start or "HIERARCHY" not in text[: start.start()]:
         raise NikiError("This is not a .bvh file: it lacks HIERARCHY or MOTION")
+    if start.start() > _MOST_LETTERS:
+        raise NikiError("The .bvh file's hierarchy is too long")
     names, parents, offsets, channels = _read_hierarchy(text[: start.start()])
-    rate, table = _read_motion(text[start.end() :], sum(len(c) for c in channels), len(names))
+    rate, table = _read_motion(text, start.end(), sum(len(c) for c in channels), len(names))
     rotations = np.tile(np.eye(3), (len(table), len(names), 1, 1))
     column = 0
     for i, kinds in enumerate(channels):
@@ -102,9 +105,9 @@ def _read_channels(words: Iterator[str], joint: str) -> list[str]:
     return kinds
 
 
-def _read_motion(text: str, width: int, nodes: int) -> tuple[float, np.ndarray]:
-    """Frames per second and the table (T, width) after MOTION."""
-    head = re.match(r"\s*Frames:[ \t]*(\S+)[ \t\r]*\n\s*Frame Time:[ \t]*(\S+)[ \t\r]*(?:\n|$)", text)
+def _read_motion(text: str, start: int, width: int, nodes: int) -> tuple[float, np.ndarray]:
+    """Frames per second and the table (T, width) after MOTION, from place ``start``."""
+    head = _HEAD.match(text, start)
     if not head:
         raise NikiError("The .bvh file's motion does not begin with Frames and Frame Time")
     (count, interval) = finite(head.groups(), "The .bvh file's Frames and Frame Time")
@@ -115,10 +118,11 @@ def _read_motion(text: str, width: int, nodes: int) -> tuple[float, np.ndarray]:
             f"The .bvh file says that it has {count:g} frames; 1 to {_MOST_ROTATIONS // nodes} can be read"
         )
     rows = []
-    for line in text[head.end() :].splitlines():
-        if not (values := line.split()):
+    longest = 1000 * (width + 1)
+    for line in lines_of(text, head.end()):
+        if len(line) <= longest and not line.strip():
             continue
-        if len(values) != width:
+        if len(line) > longest or len(values := line.split()) != width:
             raise NikiError(f"The .bvh file's frames must hold {width} finite numbers each")
         rows.append(finite(values, f"The .bvh file's frame {len(rows) + 1}"))
         if len(rows) > count:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import hashlib
+import io
 import json
 import lzma
 import os
@@ -119,7 +120,7 @@ def load_archives(folder: str | os.PathLike, progress: Callable[[int, int], None
     folder = Path(folder)
     if not (folder / "clips.csv").is_file():
         raise NikiError(f"There is no clips.csv in {folder}", "give the folder with the mocap archives")
-    rows = csv.DictReader(read_text(folder / "clips.csv").splitlines())
+    rows = csv.DictReader(io.StringIO(read_text(folder / "clips.csv", "utf-8")))
     if not set(_COLUMNS) <= set(rows.fieldnames or ()):
         raise NikiError(f"{folder / 'clips.csv'} needs the columns {', '.join(_COLUMNS)}")
     kept = [row for row in rows if row["dedupe_keep"] == "1"]

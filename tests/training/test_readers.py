@@ -11,6 +11,7 @@ from conftest import random_rotations, some_motion
 
 from niki import rotation as rot
 from niki.bvh import save_bvh
+from niki.cli import main
 from niki.errors import NikiError
 from niki.skeleton import JOINTS
 from niki.training.acclaim import read_amc, read_asf
@@ -479,3 +480,11 @@ def test_damaged_poses_are_refused(rng, tmp_path, change):
     np.savez(tmp_path / "p.npz", **values)
     with pytest.raises(NikiError, match="is damaged"):
         Poses.load(tmp_path / "p.npz")
+
+
+def test_the_unit_is_said_on_the_command_line(tmp_path, capsys):
+    (tmp_path / "m.bvh").write_text(in_unit(bvh_text(tmp_path), 0.5))  # twice a person's size
+    assert main(["mocap", str(tmp_path)]) == 1
+    assert "say the unit: --unit" in capsys.readouterr().err
+    assert main(["mocap", str(tmp_path), "--unit", "m"]) == 0
+    assert "1 clips of 1 people" in capsys.readouterr().out
