@@ -71,7 +71,16 @@ def state(item, depth=3):
     found = {}
     for prop in item.bl_rna.properties:
         name = prop.identifier
-        if name in {"rna_type", "users", "session_uid", "is_evaluated", "original", "id_data", "niki"}:
+        if name in {
+            "rna_type",
+            "users",
+            "session_uid",
+            "is_evaluated",
+            "original",
+            "id_data",
+            "niki",
+            "uv_sculpt",
+        }:
             continue
         if (
             name.startswith("is_")
@@ -532,7 +541,7 @@ def test_a_strips_trim_counts():
     assert (source.first, source.frame_start) == (11, shown_from)
 
 
-@pytest.mark.skipif(bpy.app.version >= (5, 1), reason="movie_strip_add crashes this Blender without a window")
+@pytest.mark.skipif(bpy.app.version >= (5, 0), reason="movie_strip_add crashes this Blender without a window")
 def test_a_strip_that_keeps_its_films_rate_in_a_scene_with_another(tmp_path):
     scene = bpy.context.scene
     area = bpy.context.window.screen.areas[0]
