@@ -61,8 +61,10 @@ def _named(name: str, identity: str) -> bpy.types.Scene | None:
     scene = bpy.data.scenes.get(name)
     if not identity or (scene is not None and scene.niki.identity == identity):
         return scene
-    renamed = (s for s in bpy.data.scenes if s.niki.identity == identity)
-    return next(renamed, None)
+    renamed = next((s for s in bpy.data.scenes if s.niki.identity == identity), None)
+    if renamed is None and scene is not None and not scene.niki.identity:
+        return scene  # undo has taken the key away
+    return renamed
 
 
 def view_layer_of(scene: bpy.types.Scene) -> bpy.types.ViewLayer:
