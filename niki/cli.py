@@ -20,6 +20,9 @@ from .posing import MODES, Poser, Target
 from .skeleton import JOINTS
 from .solver import Solver
 
+_EXTRAS = {"torch": "train", "matplotlib": "evaluate", "bpy": "blender", "anny": "human"}
+"""What to install for a module that is missing; for others it depends on the command."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors are one line on stderr unless ``--debug``."""
@@ -34,8 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ImportError as error:
         if options.debug or not error.name or error.name.startswith("niki"):
             raise
-        extra = "train" if error.name == "torch" else "capture"
-        print(f'niki: {error.name} is not installed (run: pip install "niki[{extra}]")', file=sys.stderr)
+        missing = error.name.partition(".")[0]
+        extra = _EXTRAS.get(missing) or {_eval: "evaluate", _train: "train"}.get(options.run, "capture")
+        print(f'niki: {missing} is not installed (run: pip install "niki[{extra}]")', file=sys.stderr)
         return 1
     return 0
 
@@ -282,6 +286,8 @@ def _eval(options) -> None:
     from .network import Network
     from .solver import WEIGHTS
 
+    if options.plot:
+        import matplotlib  # noqa: F401  # missing, it is told before all is measured
     for path in (options.output, options.plot):
         if path:
             check_writable(path)
