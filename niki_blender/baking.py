@@ -23,7 +23,7 @@ def bake_motion(
     new: bool = True,
     keyed: KeyedMotion | None = None,
 ) -> bpy.types.Action:
-    """Key bones on frames of ``motion``, linear between them, confidence too where all bones are keyed.
+    """Key bones on frames of ``motion``, linear between them; in a new action confidence too.
 
     Frame ``i`` of the motion becomes scene frame ``frame_start + i``.
 
@@ -48,7 +48,7 @@ def bake_motion(
         if bone in bones:
             path = bone_path(bone, rotation_property(rig.pose.bones[bone]))
             write_curves(owner, path, bone, frames, keyed.values[i][keys])
-    if len(bones) == len(BONES):
+    if new:
         key_confidence(rig, owner, frames, motion.confidence[keys])
     return rig.animation_data.action
 

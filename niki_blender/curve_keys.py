@@ -19,7 +19,7 @@ def _number(name: str, item: str) -> int:
 
 
 _LINEAR, _CONSTANT, _BEZIER = (_number("interpolation", n) for n in ("LINEAR", "CONSTANT", "BEZIER"))
-_FREE, _CLAMPED = _number("handle_left_type", "FREE"), _number("handle_left_type", "AUTO_CLAMPED")
+_FREE, _ALIGNED, _CLAMPED = (_number("handle_left_type", n) for n in ("FREE", "ALIGNED", "AUTO_CLAMPED"))
 _AUTO = (_number("handle_left_type", "AUTO"), _CLAMPED)
 _NEW = {
     "handle_left_type": _CLAMPED,
@@ -132,7 +132,9 @@ class CurveKeys:
         for key, name, place in (
             (k - 1, "handle_right", a[0]), (k, "handle_left", b[0]), (k, "handle_right", b[1]), (k + 1, "handle_left", a[2])
         ):  # fmt: skip
-            cut.values[name][key], cut.values[f"{name}_type"][key] = place, _FREE
+            cut.values[name][key] = place
+            if cut.values[f"{name}_type"][key] != _ALIGNED:  # as aligned as it was
+                cut.values[f"{name}_type"][key] = _FREE
         return cut
 
     def _inserted(self, k: int, frames, heights, kind: int) -> CurveKeys:

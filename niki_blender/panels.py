@@ -149,6 +149,8 @@ class NIKI_PT_targets(_Panel, bpy.types.Panel):
         layout, settings = self.columns(), context.object.niki
         layout.operator("niki.make_targets", icon="EMPTY_AXIS")
         layout.prop(settings, "follow_targets")
+        if settings.follow_targets and settings.target_problem:
+            draw_text(layout, settings.target_problem, "ERROR")
         if settings.follow_targets and not context.scene.render.use_lock_interface:
             draw_text(layout, "Rendering needs Lock Interface while the body follows targets", "ERROR")
             layout.prop(context.scene.render, "use_lock_interface")

@@ -189,6 +189,7 @@ class NIKI_PG_armature(bpy.types.PropertyGroup):
         description="Pose the body for its targets whenever they move; switched off, the pose stays",
     )
     own_colours: StringProperty(options={"HIDDEN"}, description="The bones' own colors, for later")
+    target_problem: StringProperty(options={"HIDDEN"}, description="Why the body does not follow its targets")
     base: StringProperty(options={"HIDDEN"}, description="The pose that targets change")
     target_of: PointerProperty(type=bpy.types.Object, description="The armature that this empty draws")
     target_joint: StringProperty(name="Joint")

@@ -73,7 +73,7 @@ def solve(rig: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
     targets = targets_of(rig)
     if not targets or _solving:
         return
-    with _unheard(), contextlib.suppress(NikiError):  # without a place or a scale, the pose stays as it was
+    with _unheard(), _problem_shown(rig):
         world = np.array(rig.evaluated_get(depsgraph).matrix_world)
         pull, wanted = Pull(rig, _remembered(rig), world), []
         for empty in targets:
@@ -83,6 +83,19 @@ def solve(rig: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
             looks = settings.target_looks and joint == "head"
             wanted.append(pull.target(joint, matrix, weight, turns, looks))
         pull.solve(wanted)
+
+
+@contextlib.contextmanager
+def _problem_shown(rig: bpy.types.Object):
+    """What cannot be met, such as two empties that want one joint in two places, leaves the pose as it was
+    and is said in the panel."""
+    problem = ""
+    try:
+        yield
+    except NikiError as error:
+        problem = str(error)
+    if rig.niki.target_problem != problem:
+        rig.niki.target_problem = problem
 
 
 @contextlib.contextmanager

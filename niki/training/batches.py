@@ -81,9 +81,10 @@ class BatchMaker:
         self._generator.manual_seed(seed * 1_000_003 + chunk)
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """Batches of ``size`` cut from one chunk."""
-        chunk = self.chunk(CHUNK)
-        for start in range(0, CHUNK - size + 1, size):
+        """Batches of ``size`` cut from one chunk, which is as large as one of them at least."""
+        count = max(CHUNK, size)
+        chunk = self.chunk(count)
+        for start in range(0, count - size + 1, size):
             yield chunk.part(slice(start, start + size))
 
     @torch.no_grad()

@@ -1,7 +1,7 @@
 """Joints as detectors see them and as animators give them.
 
 Each kind of corruption draws the uncertainty first and the error from it, so that sigma means what
-:func:`niki.network.metres_from_sigma` says: the standard error per axis, in metres.
+:func:`niki.uncertainty.metres_from_sigma` says: the standard error per axis, in metres.
 """
 
 from __future__ import annotations

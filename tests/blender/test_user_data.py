@@ -477,3 +477,17 @@ def test_every_so_many_frames_holds_with_reduced_keys_and_a_miss_is_told(rig, ca
     assert told == pytest.approx(off, abs=1e-3)
     assert off > 0.06
     assert frames <= {*range(1, 81, 4), 80.0}
+
+
+def test_two_targets_that_contradict_each_other_are_named(rig):
+    bpy.ops.niki.make_targets()
+    (wrist,) = (o for o in targets.targets_of(rig) if o.niki.target_joint == "left_wrist")
+    double = wrist.copy()
+    bpy.context.scene.collection.objects.link(double)
+    double.location.z += 0.2
+    bpy.context.view_layer.update()
+    assert "left_wrist" in rig.niki.target_problem
+    bpy.data.objects.remove(double)
+    wrist.location.z += 0.05
+    bpy.context.view_layer.update()
+    assert rig.niki.target_problem == ""
