@@ -211,9 +211,13 @@ class _Walk:
         self.values: dict[str, object] = {}
         self._root = root
         self._seen = {_identity(root): ""}
-        self._next = deque([("", root)])
+        self._next, self._later = deque([("", root)]), []
         while self._next:
             self._visit(*self._next.popleft())
+            if not self._next:  # what is active has a better path by now
+                later, self._later = self._later, []
+                for path, value in later:
+                    self._pointer(path, value)
 
     def _visit(self, path: str, struct: bpy.types.bpy_struct):
         prefix = f"{path}." if path else ""
@@ -226,7 +230,9 @@ class _Walk:
                 value = getattr(struct, name)
             except Exception:  # some cannot be read in every state, and none of that is ours
                 continue
-            if prop.type == "POINTER":
+            if prop.type == "POINTER" and name.startswith("active"):
+                self._later.append((prefix + name, value))
+            elif prop.type == "POINTER":
                 self._pointer(prefix + name, value)
             elif prop.type == "COLLECTION":
                 self._collection(prefix + name, value, prop)
@@ -281,8 +287,7 @@ class _Walk:
             self.values[path] = _digest(items)
             return
         keys = _keys_of(items)
-        references = [i for i in items if isinstance(i, bpy.types.ID) and not i.is_embedded_data]
-        if not references:
+        if not _is_id(prop.fixed_type):
             self.values[path] = Order(keys)  # it counts: modifiers, constraints, strips
         for key, item in zip(keys, items, strict=True):
             self._pointer(f"{path}[{key}]", item)
@@ -332,6 +337,13 @@ def _left_out(rna) -> set[str]:
         names |= set(LEFT_OUT.get(rna.identifier, "").split())
         rna = rna.base
     return names
+
+
+def _is_id(rna) -> bool:
+    """Whether a collection's items are data-blocks, which have no order."""
+    while rna is not None and rna.identifier != "ID":
+        rna = rna.base
+    return rna is not None
 
 
 def _identity(struct):

@@ -9,6 +9,7 @@ not take back how 3D views look at the scene, nor which scene a window shows.
 import re
 import time
 
+import numpy as np
 import pytest
 import user_scene
 from conftest import some_motion
@@ -41,7 +42,7 @@ NEW_OBJECTS = [
     r"+(objects|armatures|meshes|materials|collections)\[[^\]]*\]",
     rf"+({_HERE}\.collection|collections\[(?!{_THEIRS})[^\]]*\])\.(objects|children)\[[^\]]*\]",
     rf"+{_LAYER}\.layer_collection.*",
-    r'materials\["NIKI Clay"\]\.users',  # taken by a body of ours that finds a material of that name
+    r'materials\["NIKI Clay[^"]*"\]\.users',  # bodies of ours may share one
     *SELECTION,
 ]
 NEW_CAPTURE = [
@@ -191,18 +192,50 @@ def only_keys_between(first, last, bones=_FREE_BONES):
     return fits
 
 
-def set_by_neighbours(before, was, rig):
-    """Whether a change is of a handle that is not free: Blender works it out from the keys beside it."""
+def set_by_neighbours(before, was, rig, first=None, last=None):
+    """Whether a change is of a handle that is not free: Blender works it out from the keys beside it. Or, where a
+    stretch is given, of a handle of the key on either side of it, as far as the curve's shape is kept outside
+    (:func:`check_shape`)."""
     block = curves_in(before[f'actions["{was}"]'], rig)
+    borders = {}
+    for path in block:
+        curve, _, frame = path.rpartition(".keyframe_points[")
+        if curve and first is not None:
+            at = float(frame.removesuffix("]"))
+            low, high = borders.get(curve, (-np.inf, np.inf))
+            borders[curve] = (max(low, at) if at < first else low, min(high, at) if at > last else high)
 
     def fits(change):
-        found = re.fullmatch(
-            r"action\.(.*keyframe_points\[[^\]]*\])\.(handle_left|handle_right)", change.path
-        )
-        key = block.get(found.group(1)) if found else None
-        return key is not None and key[f"{found.group(2)}_type"] != _FREE
+        found = re.fullmatch(r"action\.(.*)\.keyframe_points\[([-\d.e+]+)\]\.(handle_\w+)", change.path)
+        if not found:
+            return False
+        curve, frame, member = found.groups()
+        key = block.get(f"{curve}.keyframe_points[{frame}]")
+        if key is None:
+            return False
+        bordering = ROTATION.match(curve) and float(frame) in borders.get(curve, ())
+        return bordering or (member in ("handle_left", "handle_right") and key[f"{member}_type"] != _FREE)
 
     return fits
+
+
+ROTATION = re.compile(r'fcurves\[pose\.bones\["\w+"\]\.(rotation|location)')
+
+
+def check_shape(was: bpy.types.Action, first: int, last: int, reach: int):
+    """Every curve of ``was`` goes on in the action that the armature has now, and has its values up to ``first -
+    reach`` and from ``last + reach`` on."""
+    now = {(c.data_path, c.array_index): c for c in user_scene.curves_of(hero())}
+    frames = [*range(first - 12, first - reach + 1), *range(last + reach, last + 13)]
+    wrong = []
+    for curve in user_scene.curves_in(was, hero()):
+        other = now.get((curve.data_path, curve.array_index))
+        off = max(abs(other.evaluate(f) - curve.evaluate(f)) for f in frames) if other else np.inf
+        if off > 1e-4:
+            wrong.append(f"{curve.data_path} {curve.array_index}: off by {off:.3g}")
+    assert not wrong, (
+        "curves are not what they were outside of the frames that were to change:\n" + "\n".join(wrong[:20])
+    )
 
 
 _FREE = bpy.types.Keyframe.bl_rna.properties["handle_left_type"].enum_items["FREE"].value
@@ -314,10 +347,15 @@ def test_an_import_in_pose_mode_leaves_the_pose(file, motion_file):
     check(before, allow(NEW_CAPTURE))
 
 
-def test_an_import_with_the_motions_rate_changes_the_rate_of_this_scene_alone(one_file, motion_file):
+def test_an_import_that_is_to_match_the_scene_changes_what_that_says_of_this_scene_alone(
+    one_file, motion_file
+):
     before = snapshot()
-    bpy.ops.niki.import_motion(filepath=motion_file, set_rate=True)
-    check(before, allow(NEW_CAPTURE, [rf"{_HERE}\.render\.fps(_base)?"]))
+    bpy.ops.niki.import_motion(filepath=motion_file, match_scene="ALWAYS")
+    settings = (
+        r"(render\.(fps|fps_base|resolution_x|resolution_y|resolution_percentage)|frame_(start|end)|camera)"
+    )
+    check(before, allow(NEW_CAPTURE, [rf"{_HERE}\.{settings}", r"screens\[.*\]\.camera"]))
 
 
 def test_an_import_onto_an_armature_gives_it_an_action_and_changes_nothing_else(file, motion_file):
@@ -342,7 +380,7 @@ def test_a_file_that_is_no_motion_changes_nothing(one_file, tmp_path):
     check(before)
 
 
-@pytest.mark.parametrize("options", [{}, {"onto_active": True}, {"set_rate": True}])
+@pytest.mark.parametrize("options", [{}, {"onto_active": True}, {"match_scene": "ALWAYS"}])
 def test_an_import_is_undone_whole(one_file, motion_file, options):
     undone(None, lambda: bpy.ops.niki.import_motion(filepath=motion_file, **options))
 
@@ -357,11 +395,14 @@ needs_capture = pytest.mark.skipif(
 def start_capture():
     settings = bpy.context.scene.niki
     settings.path, settings.use_range, settings.last, settings.quality = str(FILM), True, 3, "fast"
-    settings.set_rate = False
+    settings.match_scene = "NEVER"
     bpy.ops.ed.undo_push(message="before")
     before = snapshot()
     assert bpy.ops.niki.capture() == {"FINISHED"}
     return before
+
+
+_NOTED = rf"{_HERE}\.niki\.\w+"  # what we note there of whose a capture is
 
 
 def armatures():
@@ -371,9 +412,10 @@ def armatures():
 @needs_capture
 def test_a_capture_adds_its_own_to_the_scene_it_was_started_from_and_changes_nothing_else(one_file, timers):
     before, count = start_capture(), armatures()
-    check(before)
+    check(before, [_NOTED])
     bpy.context.window.scene = bpy.data.scenes[OTHER_SCENE]  # the user goes on with another shot
     elsewhere = [
+        _NOTED,
         r'window_managers\["WinMan"\]\.windows\[0\]\.(scene|view_layer)',
         r"screens\[.*\]\.camera",  # follows the scene
         r"scenes\[[^\]]*\]\.niki\.strip",  # a choice among the strips of the scene that is shown
@@ -448,19 +490,19 @@ def test_a_pull_that_is_keyed_adds_keys_of_the_turned_bones_at_this_frame(file):
     pose_mode()
     before, now = snapshot(), bpy.context.scene.frame_current
     pull = pulled("left_wrist")
-    pull.key(now)
+    pull.key(bpy.context, now)
     turned = [
         p.replace(_HERO, rf'objects\["({RIG}|{TWIN})"\]') for p in _turned_only()
     ]  # they share the action
     check(before, [*turned, rf'actions\["{ACTION}"\]\..*'], tolerance=1e-6)
     wrong = [c for c in action_changes(before, ACTION, hero())
-             if not only_keys_between(now, now)(c) and not set_by_neighbours(before, ACTION, hero())(c)]  # fmt: skip
+             if not only_keys_between(now, now)(c) and not set_by_neighbours(before, ACTION, hero(), now, now)(c)]  # fmt: skip
     assert not wrong, f"keys beside those of the pulled bones at frame {now} were changed:\n{report(wrong)}"
 
 
 def test_a_keyed_pull_is_undone_whole(one_file):
     pose_mode()
-    undone(None, lambda: pulled().key(bpy.context.scene.frame_current))
+    undone(None, lambda: pulled().key(bpy.context, bpy.context.scene.frame_current))
 
 
 # --- corrections over time ------------------------------------------------------------------------------------
@@ -503,9 +545,10 @@ def test_a_corrected_action_differs_in_the_corrected_frames_of_the_bones_alone(f
     pose_mode()
     correct, span = correction
     before = correct()
-    fits, handles = only_keys_between(*span()), set_by_neighbours(before, ACTION, hero())
+    fits, handles = only_keys_between(*span()), set_by_neighbours(before, ACTION, hero(), *span())
     wrong = [c for c in action_changes(before, ACTION, hero()) if not fits(c) and not handles(c)]
     assert not wrong, f"the corrected action lost or changed {len(wrong)} things:\n{report(wrong)}"
+    check_shape(bpy.data.actions[ACTION], *span(), reach=0)
 
 
 def test_a_second_correction_leaves_those_who_use_the_first_one(file, correction):
@@ -590,13 +633,15 @@ def test_a_baked_armature_still_moves_through_the_scene_as_it_did(file):
 def test_a_bake_into_the_present_action_keys_the_bones_in_its_range_alone(one_file, options):
     pose_mode()
     _select("L_Elbow", "L_Wrist")
+    as_before = bpy.data.actions[ACTION].copy()
     before = snapshot()
     assert bpy.ops.niki.bake(span="CUSTOM", first=5, last=15, new_action=False, **options) == {"FINISHED"}
     sharing = [p.replace(_HERO, rf'objects\["({RIG}|{TWIN})"\]') for p in BAKED_TURNS]
     check(before, [*sharing, *KEYED_CONFIDENCE, rf'actions\["{ACTION}"\]\..*'])
-    fits, handles = only_keys_between(5, 15, r"\w+"), set_by_neighbours(before, ACTION, hero())
+    fits, handles = only_keys_between(5, 15, r"\w+"), set_by_neighbours(before, ACTION, hero(), 5, 15)
     wrong = [c for c in action_changes(before, ACTION, hero()) if not fits(c) and not handles(c)]
     assert not wrong, f"the bake changed {len(wrong)} things outside of its range:\n{report(wrong)}"
+    check_shape(as_before, 5, 15, reach=1)
 
 
 def test_a_bake_that_is_stopped_changes_nothing(file):
@@ -703,12 +748,12 @@ def test_a_new_body_is_undone_whole(one_file):
 def test_colours_of_confidence_give_bones_their_own_colours_back(file):
     before = snapshot()
     hero().niki.show_confidence = True
-    check(before, [rf"{_HERO}\.niki\.show_confidence", rf"{_HERO}\.pose\.bones\[\w+\]\.color\..*"])
+    check(before, [rf"{_HERO}\.niki\.\w+", rf"{_HERO}\.pose\.bones\[\w+\]\.color\..*"])
     scene, now = bpy.context.scene, bpy.context.scene.frame_current
     scene.frame_set(2)
     scene.frame_set(now)
     hero().niki.show_confidence = False
-    check(before)
+    check(before, [rf"{_HERO}\.niki\.\w+"])
 
 
 def test_going_to_a_doubtful_frame_changes_the_frame_alone(file):

@@ -61,11 +61,15 @@ def make(folder: Path, seed: int) -> Path:
 def curves_of(o: bpy.types.Object) -> list[bpy.types.FCurve]:
     """The f-curves that move an object."""
     data = o.animation_data
-    if data is None or data.action is None:
-        return []
+    return [] if data is None or data.action is None else curves_in(data.action, o)
+
+
+def curves_in(action: bpy.types.Action, o: bpy.types.Object) -> list[bpy.types.FCurve]:
+    """The f-curves of an action, or of a copy of it, that are an object's."""
     if not SLOTTED:
-        return list(data.action.fcurves)
-    bags = [s.channelbag(data.action_slot) for layer in data.action.layers for s in layer.strips]
+        return list(action.fcurves)
+    slot = action.slots[o.animation_data.action_slot.identifier]
+    bags = [s.channelbag(slot) for layer in action.layers for s in layer.strips]
     return [curve for bag in bags if bag for curve in bag.fcurves]
 
 
