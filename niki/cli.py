@@ -79,6 +79,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    def unit(c):
+        c.add_argument(
+            "--unit", choices=("m", "cm", "mm", "in", "ft", "cmu"),
+            help="of .bvh files; cmu: inches over 0.45 (default: the one in which legs are as long as people's)",
+        )  # fmt: skip
+
     def command(name, run, text):
         sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
@@ -167,6 +173,7 @@ def _parser() -> argparse.ArgumentParser:
         "mocap", _mocap, "say what a folder of motion capture holds and how well it fits the skeleton"
     )
     c.add_argument("folder", help="with clips.csv and archives, or with .bvh files")
+    unit(c)
 
     c = command("eval", _eval, "measure the solvers")
     c.add_argument("what", choices=("ik",), help="ik: inverse kinematics on people never trained on")
@@ -177,6 +184,7 @@ def _parser() -> argparse.ArgumentParser:
         help="motion capture with clips.csv, of which the people never trained on are taken, or any folder"
         " of .bvh files (default: %(default)s)",
     )
+    unit(c)
     c.add_argument(
         "--trained", action="store_true", help="on the people trained on: how much better is it with them?"
     )
@@ -189,6 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     c = command("bench", _bench, "measure posing beside classical inverse kinematics")
     c.add_argument("what", choices=("posing",), help="posing: pulled joints, on people never trained on")
     c.add_argument("--data", default="../shared/data/mocap", metavar="DIR", help="as niki eval takes it")
+    unit(c)
     c.add_argument("--trained", action="store_true", help="on the people trained on")
     c.add_argument(
         "--run", dest="runs", action="append", default=[], metavar="FOLDER",
@@ -331,7 +340,7 @@ def _info(options) -> None:
 def _mocap(options) -> None:
     from .training.report import describe
 
-    print(describe(_poses(options.folder)), end="")
+    print(describe(_poses(options.folder, options.unit)), end="")
 
 
 def _eval(options) -> None:
@@ -346,7 +355,7 @@ def _eval(options) -> None:
     for path, suffix in ((options.output, ".md"), (options.plot, ".png")):
         if path:
             _check_output(options, path, (suffix,), itertools.chain(networks, _data_in(options.data)))
-    poses = _poses(options.data)
+    poses = _poses(options.data, options.unit)
     if (Path(options.data) / "clips.csv").is_file():
         poses = poses.split()[0 if options.trained else 1]
     runs = [path for path in runs if path.parent.name != WEIGHTS.stem]  # measured as what ships
@@ -368,7 +377,7 @@ def _bench(options) -> None:
         networks = [Path(folder) / "network.npz" for folder in options.runs]
         inputs = itertools.chain(networks, _data_in(options.data))
         _check_output(options, options.output, (".md",), inputs)
-    poses = _poses(options.data)
+    poses = _poses(options.data, options.unit)
     if (Path(options.data) / "clips.csv").is_file():
         poses = poses.split()[0 if options.trained else 1]
     runs = {Path(folder).name: Network.load(Path(folder) / "network.npz") for folder in options.runs}
@@ -389,14 +398,16 @@ def _data_in(folder: str) -> Iterator[Path]:
     return (path for path in files if path.suffix.lower() not in (".md", ".png"))
 
 
-def _poses(folder: str):
+def _poses(folder: str, unit: str | None):
     from .training.mocap import cached_archives, load_bvh_folder
+    from .training.refit import UNITS
 
     if not Path(folder).is_dir():
         raise NikiError(f"There is no folder {folder}", "give one with motion capture: --data DIR")
     if (Path(folder) / "clips.csv").is_file():
         return cached_archives(folder, "build")
-    return load_bvh_folder(folder, lambda text: print(f"niki: {text}", file=sys.stderr))
+    metres = UNITS[unit] if unit else None
+    return load_bvh_folder(folder, lambda text: print(f"niki: {text}", file=sys.stderr), metres)
 
 
 def _train(options) -> None:

@@ -3,7 +3,7 @@ they asked for."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 import bpy
 import numpy as np
@@ -57,8 +57,27 @@ class Placement:
     active_camera: bool = False
 
     def as_dict(self) -> dict:
-        """For storing; ``Placement(**...)`` restores it."""
+        """For storing; :meth:`from_dict` restores it."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, told: dict) -> Placement:
+        """A placement as it was stored; what is unknown or makes no sense is left at its default."""
+        known = {}
+        for one in fields(cls):
+            value = told.get(one.name)
+            if one.name == "point":
+                known["point"] = tuple(map(float, value)) if _is_point(value) else None
+            elif type(value) is type(one.default):
+                known[one.name] = value
+        return cls(**known)
+
+
+def _is_point(value) -> bool:
+    if not isinstance(value, (list, tuple)) or len(value) != 3:
+        return False
+    numbers = all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in value)
+    return numbers and bool(np.isfinite(value).all())
 
 
 def place_motion(

@@ -173,7 +173,12 @@ def _pace(scene, strip, frames: int) -> float:
         return 1.0 if strip.fps <= 0 else rate_of(scene) / strip.fps  # as Blender adds strips by default
     trimmed = _of(strip, "content_trim_start", "animation_offset_start")
     trimmed += _of(strip, "content_trim_end", "animation_offset_end")
-    return _of(strip, "content_duration", "frame_duration") / max(frames - trimmed, 1)
+    lasts = _of(
+        strip, "duration", "frame_final_duration"
+    )  # not content_duration: Blender 4.2's is in footage frames
+    lasts += _of(strip, "left_handle_offset", "frame_offset_start")
+    lasts += _of(strip, "right_handle_offset", "frame_offset_end")
+    return lasts / max(frames - trimmed, 1)
 
 
 def _of(strip, name: str, before: str):

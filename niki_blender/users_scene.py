@@ -52,6 +52,11 @@ def find_scene(name: str, identity: str = "") -> bpy.types.Scene:
     return scene
 
 
+def has_scene(name: str, identity: str = "") -> bool:
+    """Whether :func:`find_scene` would find one."""
+    return not name or _named(name, identity) is not None
+
+
 def _named(name: str, identity: str) -> bpy.types.Scene | None:
     scene = bpy.data.scenes.get(name)
     if not identity or (scene is not None and scene.niki.identity == identity):

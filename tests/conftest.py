@@ -6,6 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+try:
+    import hypothesis
+except ImportError:  # not all environments have it
+    pass
+else:
+    hypothesis.settings.register_profile("niki", deadline=None)  # the machine may be busy
+    hypothesis.settings.load_profile("niki")
+
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))

@@ -194,10 +194,10 @@ def test_a_file_without_a_network_is_refused(tmp_path):
     with pytest.raises(NikiError, match="There is no file"):
         Solver.load(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("hello")
-    with pytest.raises(NikiError, match="holds no NIKI network"):
+    with pytest.raises(NikiError, match="is not a NIKI network"):
         Solver.load(tmp_path / "text.npz")
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
-    with pytest.raises(NikiError, match="holds no NIKI network"):
+    with pytest.raises(NikiError, match="is not a NIKI network"):
         Solver.load(tmp_path / "other.npz")
 
 
