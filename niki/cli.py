@@ -193,8 +193,16 @@ def _capture(options) -> None:
     if options.focal is not None and not options.focal > 0:
         raise NikiError(f"The focal length must be positive, not {options.focal}")
     journal = Path(f"{options.output}.readings")
-    if journal.is_file() and not options.quiet:
-        print(f"niki: going on where {journal} ends; delete it to begin anew", file=sys.stderr)
+    told = options.quiet
+
+    def report(stage, done, total):
+        nonlocal told
+        if done and not told:
+            print(f"niki: going on where {journal} ends; delete it to begin anew", file=sys.stderr)
+        told = True
+        if stage == "reading":
+            show(done, total)
+
     with progress_bar("capturing", options.quiet) as show:
         captured = capture(
             options.footage,
@@ -203,13 +211,14 @@ def _capture(options) -> None:
             options.fps,
             options.focal,
             lambda: make_estimator(options.estimator, options.quality, options.subject, options.device),
-            lambda stage, done, total: show(done, total) if stage == "reading" else None,
+            report,
             options.solver,
             journal,
             options.finish,
         )
     captured.motion.save(options.output)
-    journal.unlink(missing_ok=True)
+    if not captured.journal_holds_more:
+        journal.unlink(missing_ok=True)
     if not options.quiet:
         for warning in captured.warnings:
             print(f"niki: {warning}", file=sys.stderr)

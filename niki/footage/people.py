@@ -13,6 +13,7 @@ from .video import Footage
 
 _TILE_FRACTIONS = (0.6, 0.4, 0.25)  # of the picture's longer side
 _SEARCH_EVERY_FRAME = 30  # lost frames searched one by one; after that every fifth
+_TILES_EVERY_FRAME = 8  # lost frames searched in tiles, which costs dozens of detections; then ever more rarely
 _FORGET_AFTER = 45  # lost frames until anybody may become the subject
 
 
@@ -106,12 +107,18 @@ class Follower:
 
     Args:
         subject: (x, y) pixels in the frame where they are first seen; default the largest person.
+        second: frames in a second: as often at least a lost person is searched for in tiles.
     """
 
     def __init__(
-        self, blazepose: BlazePose, variants: tuple[Variant, ...], subject: tuple[float, float] | None = None
+        self,
+        blazepose: BlazePose,
+        variants: tuple[Variant, ...],
+        subject: tuple[float, float] | None = None,
+        second: int = 24,
     ):
         self._blazepose, self._variants, self._subject = blazepose, variants, subject
+        self._second = max(1, second)
         self._roi: Roi | None = None
         self._last: Roi | None = None
         self._lost = 0
@@ -142,9 +149,12 @@ class Follower:
         return None if np.median(seen.presence) < 0.5 or jumped else seen
 
     def _search(self, rgb) -> Roi | None:
-        if self._lost > _SEARCH_EVERY_FRAME and self._lost % 5:
-            return None
-        for find in (find_people, find_small_people):
+        finds = []
+        if self._lost <= _SEARCH_EVERY_FRAME or self._lost % 5 == 0:
+            finds.append(find_people)
+        if _tiles_are_due(self._lost, self._second):
+            finds.append(find_small_people)
+        for find in finds:
             subject = self._subject_among(find(self._blazepose, rgb))
             if subject is not None:
                 return subject
@@ -167,3 +177,10 @@ class Follower:
         ratio = roi.side / before.side
         reach = 0.35 + 0.03 * self._lost
         return _distance(roi, before) < reach and 0.6 < ratio < 1.7
+
+
+def _tiles_are_due(lost: int, second: int) -> bool:
+    """Whether to search in tiles after so many lost frames: in each of the first few, then ever more
+    rarely, but once a second at least. It takes no more than a fifth longer to find somebody again."""
+    interval = 1 << max(0, (lost // _TILES_EVERY_FRAME).bit_length() - 1)
+    return lost % min(interval * (2 if lost >= _TILES_EVERY_FRAME else 1), second) == 0
