@@ -56,13 +56,10 @@ class BlazePoseEstimator:
 
 def _go_on(follower: Follower, journal: Journal) -> None:
     """Take up where the journal ends."""
-    found = np.flatnonzero(journal.found)
-    after = 0
-    if len(found):
-        after = int(found[-1]) + 1
-        follower.go_on_after(Landmarks.from_vector(journal.readings(after - 1, after)[0]))
-    for _ in range(after, len(journal)):
-        follower.go_on_after(None)
+    found = journal.found
+    for part in blocks(len(journal)):
+        for row, was_found in zip(journal.readings(part.start, part.stop), found[part], strict=True):
+            follower.go_on_after(Landmarks.from_vector(row) if was_found else None)
 
 
 @dataclass

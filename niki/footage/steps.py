@@ -12,8 +12,8 @@ from .landmarks import POINTS
 
 _NAMES = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 _SIDES = np.array([[list(POINTS).index(f"{side}_{name}") for name in _NAMES] for side in ("left", "right")])
-_LEAST = 0.25  # metres: less, and an unsteady reading looks the same
-_CHANGE = 5.0  # metres per second by which a body's pace changes from one frame to the next
+_LEAST = 0.2  # metres: less, and an unsteady reading looks the same
+_CHANGE = 4.0  # metres per second by which a body's pace changes from one frame to the next
 _AROUND = 3  # frames to either side that tell the usual pace
 
 
