@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 FRAMES = 512
@@ -11,4 +13,4 @@ FRAMES = 512
 def blocks(count: int) -> list[slice]:
     """Slices of at most :data:`FRAMES` that share out ``count`` frames evenly."""
     edges = np.linspace(0, count, -(-count // FRAMES) + 1).astype(int)
-    return [slice(int(start), int(stop)) for start, stop in zip(edges, edges[1:], strict=False)]
+    return [slice(int(start), int(stop)) for start, stop in pairwise(edges)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -168,7 +168,7 @@ def _watched(frames: Iterable[Frame], readings: Journal, expected: int | None, p
 def _settings(footage: Footage, estimator: JointEstimator) -> dict:
     """What readings depend on: with other settings they are no use. Named for people to read."""
     stat = footage.file.stat()
-    changed = f"{datetime.fromtimestamp(stat.st_mtime, timezone.utc):%Y-%m-%d %H:%M:%S}"
+    changed = f"{datetime.fromtimestamp(stat.st_mtime, UTC):%Y-%m-%d %H:%M:%S}"
     return {
         "footage": os.fspath(footage.file.resolve()), "size of the footage": stat.st_size,
         "date of the footage": f"{changed}.{stat.st_mtime_ns % 10**9:09d} UTC",
@@ -303,7 +303,9 @@ class Gaps:
     def bridge(self, poses: np.ndarray, trans: np.ndarray) -> None:
         """Fill in poses (T, 72), axis-angle, and trans (T, 3). All seen frames must have been remembered."""
         for part in blocks(len(self._frames)):
-            ends = [self._turns[np.searchsorted(self._edges, end[part])] for end in (self._before, self._after)]
+            ends = [
+                self._turns[np.searchsorted(self._edges, end[part])] for end in (self._before, self._after)
+            ]
             turned = rot.matrix_from_quaternion(rot.slerp(*ends, self._t[part, None, None]))
             poses[self._frames[part]] = rot.axis_angle_from_matrix(turned).reshape(-1, 3 * NUM_BONES)
         t = self._t[:, None]

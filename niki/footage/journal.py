@@ -3,6 +3,7 @@ goes on where it was, what it had can be used as it is, and long footage needs n
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import tempfile
@@ -160,7 +161,7 @@ class Journal:
 
     def _open(self, settings):
         if self._path is None:
-            self._stream = self._do(lambda: tempfile.TemporaryFile(buffering=0))
+            self._stream = self._do(lambda: tempfile.TemporaryFile(buffering=0))  # noqa: SIM115 closed by close()
             self._write(0, self._header)
             return
         if self._path.exists() and not self._path.is_file():
@@ -169,12 +170,13 @@ class Journal:
         lock = Lock(path.with_name(path.name + ".lock"))
         if not self._do(lock.acquire):
             raise NikiError(
-                f"Another NIKI capture is writing {self._path}", "wait for it, or stop it; or name another output"
+                f"Another NIKI capture is writing {self._path}",
+                "wait for it, or stop it; or name another output",
             )
         self._lock = lock
         # Unbuffered: what was written is out of reach of this process's death.
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        self._stream = self._do(lambda: open(os.open(path, flags, 0o666), "r+b", buffering=0))
+        self._stream = self._do(lambda: io.FileIO(os.open(path, flags, 0o666), "r+b"))
         takes_up = self._takes_up(settings)
         self._ours = True
         if takes_up:
@@ -295,7 +297,9 @@ def _now() -> float:
 
 
 def _header(settings: dict, width: int) -> bytes:
-    return json.dumps({"format": _FORMAT, "width": width, "settings": settings}, sort_keys=True).encode() + b"\n"
+    return (
+        json.dumps({"format": _FORMAT, "width": width, "settings": settings}, sort_keys=True).encode() + b"\n"
+    )
 
 
 def _is_cut_header(line: bytes) -> bool:

@@ -48,10 +48,19 @@ class BlazePoseEstimator:
         for frame in frames:
             reading = follower(frame.rgb)
             journal.append(frame.number, frame.time, None if reading is None else reading.as_vector())
-        found = journal.found
-        if not found.any():
-            raise NikiError("No person was found in the footage", "the whole body should be in view and lit")
-        return _estimate(_Reading.of(journal), found, camera, rate, journal.numbers, journal.times)
+        return estimate_from(journal, camera, rate)
+
+
+def estimate_from(journal: Journal, camera: Camera, rate: float) -> Estimate:
+    """What the readings in a journal come to, a block of frames at a time.
+
+    Raises:
+        NikiError: no frame shows a person.
+    """
+    found = journal.found
+    if not found.any():
+        raise NikiError("No person was found in the footage", "the whole body should be in view and lit")
+    return _estimate(_Reading.of(journal), found, camera, rate, journal.numbers, journal.times)
 
 
 def _go_on(follower: Follower, journal: Journal) -> None:
