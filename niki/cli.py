@@ -246,8 +246,16 @@ def _capture(options) -> None:
     check_output(journal, inputs=files)
     if options.focal is not None:
         checked_focal(options.focal)
-    if journal.is_file() and not options.quiet:
-        print(f"niki: going on where {journal} ends; delete it to begin anew", file=sys.stderr)
+    told = options.quiet
+
+    def report(stage, done, total):
+        nonlocal told
+        if done and not told:
+            print(f"niki: going on where {journal} ends; delete it to begin anew", file=sys.stderr)
+        told = True
+        if stage == "reading":
+            show(done, total)
+
     with progress_bar("capturing", options.quiet) as show:
         captured = capture(
             options.footage,
@@ -256,14 +264,15 @@ def _capture(options) -> None:
             options.fps,
             options.focal,
             lambda: make_estimator(options.estimator, options.quality, options.subject, options.device),
-            lambda stage, done, total: show(done, total) if stage == "reading" else None,
+            report,
             options.solver,
             journal,
             options.finish,
         )
     _check_output(options, options.output, (".npz",), files, is_motion)  # it took long: look again
     captured.motion.save(options.output)
-    journal.unlink(missing_ok=True)
+    if not captured.journal_holds_more:
+        journal.unlink(missing_ok=True)
     if not options.quiet:
         for warning in captured.warnings:
             print(f"niki: {warning}", file=sys.stderr)

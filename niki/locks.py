@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -13,7 +14,7 @@ else:
 
 class Lock:
     """Held from a successful :meth:`acquire` until :meth:`release`, or until the process dies: the system
-    lets go of it then. The file stays, empty; it is the lock, so do not delete it while anyone may hold it.
+    lets go of it then. The file stays, empty; it is the lock, so only :meth:`discard` may delete it.
 
     Args:
         path: of the lock file, made where there is none.
@@ -33,8 +34,18 @@ class Lock:
         Raises:
             OSError: the file cannot be made.
         """
-        if self.held:
-            return True
+        while not self.held:
+            handle = self._opened()
+            if handle is None:
+                return False
+            if _is_at(self._path, handle):
+                self._handle = handle
+            else:
+                os.close(handle)  # its holder discarded it while we opened it: there is another now, or none
+        return True
+
+    def _opened(self) -> int | None:
+        """The file, locked; None where another holder has it."""
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             if os.name == "nt":
@@ -43,9 +54,8 @@ class Lock:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(handle)
-            return False
-        self._handle = handle
-        return True
+            return None
+        return handle
 
     def release(self) -> None:
         """Let go of it."""
@@ -55,6 +65,27 @@ class Lock:
         if os.name == "nt":
             msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
         os.close(handle)
+
+    def discard(self) -> None:
+        """Let go of it and remove the file, if it is empty as ours are; nothing where it is not held."""
+        if not self.held:
+            return
+        if os.fstat(self._handle).st_size:
+            self.release()
+            return
+        if os.name == "nt":  # what is open cannot be removed there
+            self.release()
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+        self.release()
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    """Whether an open file is the one at ``path``."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def is_locked(path: str | os.PathLike) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -27,6 +27,7 @@ class Estimate:
             nothing tells. The front end's knowledge of twist.
         seen: (T,) whether the person was found.
         frames, times: (T,) numbers in the footage and seconds.
+        jumps: (J,) indices of frames to which a step leads that no body makes: the person may be another.
     """
 
     joints: np.ndarray
@@ -36,6 +37,7 @@ class Estimate:
     seen: np.ndarray
     frames: np.ndarray
     times: np.ndarray
+    jumps: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
 
 
 class JointEstimator(Protocol):
@@ -49,7 +51,8 @@ class JointEstimator(Protocol):
     width: int
 
     def estimate(self, frames: Iterable[Frame], journal: Journal, camera: Camera, rate: float) -> Estimate:
-        """Read ``frames``, which follow those in ``journal``, into it; estimate from all of them.
+        """Read ``frames``, which follow those in ``journal``, into it; estimate from all of them, without
+        ever holding the readings of all.
 
         Raises:
             NikiError: no frame shows a person.
