@@ -230,9 +230,11 @@ def check_shape(was: bpy.types.Action, first: int, last: int, reach: int):
     wrong = []
     for curve in user_scene.curves_in(was, hero()):
         other = now.get((curve.data_path, curve.array_index))
-        off = max(abs(other.evaluate(f) - curve.evaluate(f)) for f in frames) if other else np.inf
+        off, at = (
+            max((abs(other.evaluate(f) - curve.evaluate(f)), f) for f in frames) if other else (np.inf, first)
+        )
         if off > 1e-4:
-            wrong.append(f"{curve.data_path} {curve.array_index}: off by {off:.3g}")
+            wrong.append(f"{curve.data_path} {curve.array_index}: off by {off:.3g} at frame {at}")
     assert not wrong, (
         "curves are not what they were outside of the frames that were to change:\n" + "\n".join(wrong[:20])
     )
