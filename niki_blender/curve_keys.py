@@ -19,8 +19,7 @@ def _number(name: str, item: str) -> int:
 
 
 _LINEAR, _CONSTANT, _BEZIER = (_number("interpolation", n) for n in ("LINEAR", "CONSTANT", "BEZIER"))
-_FREE, _ALIGNED, _CLAMPED = (_number("handle_left_type", n) for n in ("FREE", "ALIGNED", "AUTO_CLAMPED"))
-_AUTO = (_number("handle_left_type", "AUTO"), _CLAMPED)
+_FREE, _CLAMPED = (_number("handle_left_type", n) for n in ("FREE", "AUTO_CLAMPED"))
 _NEW = {
     "handle_left_type": _CLAMPED,
     "handle_right_type": _CLAMPED,
@@ -85,9 +84,9 @@ class CurveKeys:
         cut = self._cut(first, evaluate, outside=-1)._cut(last, evaluate, outside=1)
         before, after = cut.frames <= first + _AT, cut.frames >= last - _AT
         if before.any():
-            cut._hold_handle(np.flatnonzero(before)[-1], "left")
+            cut._hold_handles(np.flatnonzero(before)[-1], outside=-1)
         if after.any():
-            cut._hold_handle(np.flatnonzero(after)[0], "right")
+            cut._hold_handles(np.flatnonzero(after)[0], outside=1)
         return cut._only(before)._and(stretch)._and(cut._only(after))
 
     def _cut(self, frame: float, evaluate, outside: int) -> CurveKeys:
@@ -95,8 +94,8 @@ class CurveKeys:
         k = int(np.searchsorted(self.frames, frame - _AT))
         if k in (0, len(self)) or abs(self.frames[k] - frame) < _AT:
             return self
-        self._hold_handle(k - 1, "left")
-        self._hold_handle(k, "right")
+        self._hold_handles(k - 1, outside=-1)
+        self._hold_handles(k, outside=1)
         kind = self.values["interpolation"][k - 1]
         if kind == _BEZIER:
             return self._cut_bezier(k, frame)
@@ -132,9 +131,7 @@ class CurveKeys:
         for key, name, place in (
             (k - 1, "handle_right", a[0]), (k, "handle_left", b[0]), (k, "handle_right", b[1]), (k + 1, "handle_left", a[2])
         ):  # fmt: skip
-            cut.values[name][key] = place
-            if cut.values[f"{name}_type"][key] != _ALIGNED:  # as aligned as it was
-                cut.values[f"{name}_type"][key] = _FREE
+            cut.values[name][key], cut.values[f"{name}_type"][key] = place, _FREE
         return cut
 
     def _inserted(self, k: int, frames, heights, kind: int) -> CurveKeys:
@@ -144,12 +141,13 @@ class CurveKeys:
         index = np.arange(len(self))
         return self._only(index < k)._and(new)._and(self._only(index >= k))
 
-    def _hold_handle(self, k: int, side: str) -> None:
-        """Keep an automatic handle where it is, though the key's other neighbour changes."""
-        kinds = self.values[f"handle_{side}_type"]
-        segment = k - 1 if side == "left" else k
-        if segment >= 0 and kinds[k] in _AUTO and self.values["interpolation"][segment] == _BEZIER:
-            kinds[k] = _FREE
+    def _hold_handles(self, k: int, outside: int) -> None:
+        """Keep both handles of key ``k`` where they are, though its neighbour on one side changes: from them
+        Blender works out those on the side ``outside`` (-1 before, 1 after), and the curve beyond its ends."""
+        kinds = self.values["interpolation"][: k + 1] if outside < 0 else self.values["interpolation"][k:]
+        if not np.isin(kinds, (_LINEAR, _CONSTANT)).all():
+            for side in ("left", "right"):
+                self.values[f"handle_{side}_type"][k] = _FREE
 
     def _only(self, chosen: np.ndarray) -> CurveKeys:
         return CurveKeys({name: array[chosen] for name, array in self.values.items()})
