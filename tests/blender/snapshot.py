@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import warnings
 from collections import deque
 from dataclasses import dataclass
 
@@ -119,11 +120,12 @@ def snapshot() -> dict[str, dict[str, object]]:
         for layer in scene.view_layers:
             layer.update()
     taken = {}
-    for prop in bpy.data.bl_rna.properties:
-        if prop.type == "COLLECTION":
-            for block in getattr(bpy.data, prop.identifier):
-                taken[name_of(block)] = _Walk(block).values
-    taken["preferences"] = _Walk(bpy.context.preferences).values
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # what goes is compared, too
+        for prop in bpy.data.bl_rna.properties:
+            if prop.type == "COLLECTION":
+                for block in getattr(bpy.data, prop.identifier):
+                    taken[name_of(block)] = _Walk(block).values
+        taken["preferences"] = _Walk(bpy.context.preferences).values
     return taken
 
 

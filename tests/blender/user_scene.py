@@ -160,7 +160,11 @@ def _strips_and_markers(scene, rng):
     editor = scene.sequence_editor_create()
     strips = editor.strips if hasattr(editor, "strips") else editor.sequences
     strip = strips.new_movie(name="Take 3", filepath=str(FILM), channel=2, frame_start=rng.randint(5, 30))
-    strip.frame_offset_start, strip.blend_alpha = 5, 0.5
+    offset = (
+        "left_handle_offset" if hasattr(strip, "left_handle_offset") else "frame_offset_start"
+    )  # before 5.2
+    setattr(strip, offset, 5)
+    strip.blend_alpha = 0.5
     for name in ("start", "jump"):
         scene.timeline_markers.new(name, frame=rng.randint(1, 30))
 
