@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 EXTRAS = {
-    "capture": {"av", "cv2", "flatbuffers", "onnx", "onnxruntime", "platformdirs", "scipy", "tflite", "tqdm"},
+    "capture": {"av", "cv2", "flatbuffers", "onnx", "onnxruntime", "scipy", "tflite", "tqdm"},
     "evaluate": {"matplotlib", "scipy"}, "train": {"torch", "tqdm"}, "human": {"anny", "torch"},
     "blender": {"bpy"},
 }  # fmt: skip
@@ -414,7 +414,7 @@ def _poses(folder: str, unit: str | None):
     if not Path(folder).is_dir():
         raise NikiError(f"There is no folder {folder}", "give one with motion capture: --data DIR")
     if (Path(folder) / "clips.csv").is_file():
-        return cached_archives(folder, "build")
+        return cached_archives(folder)
     metres = UNITS[unit] if unit else None
     return load_bvh_folder(folder, lambda text: print(f"niki: {text}", file=sys.stderr), metres)
 

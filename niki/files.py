@@ -55,7 +55,7 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_UMASK)
+        os.chmod(temporary, stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_UMASK)
         flush_to_disk(temporary)
         os.replace(temporary, target)
         flush_to_disk(target.parent)
@@ -95,6 +95,8 @@ def check_writable(path: str | os.PathLike) -> None:
         raise NikiError(f"{path} is a folder", "give a file name")
     if path.exists() and not path.is_file():
         raise NikiError(f"{path} is not a file but a device or a pipe", "give a file name")
+    if path.exists() and not path.stat().st_mode & 0o222:  # also where the system would let us
+        raise NikiError(f"{path} may only be read", "choose another name, or allow writing to it")
     folder = Path(os.path.realpath(path)).parent
     if not folder.is_dir():
         raise NikiError(f"{path} cannot be written: there is no folder {folder}")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 
 from .. import rotation as rot
 from ..errors import NikiError
@@ -139,9 +140,10 @@ def load_archives(folder: str | os.PathLike, progress: Callable[[int, int], None
     return _collect(clips)
 
 
-def cached_archives(folder: str | os.PathLike, cache: str | os.PathLike) -> Poses:
-    """As :func:`load_archives`, kept in the folder ``cache`` until the archives or the readers change."""
-    kept = Path(cache) / f"mocap-{_digest(Path(folder))}.npz"
+def cached_archives(folder: str | os.PathLike, cache: str | os.PathLike | None = None) -> Poses:
+    """As :func:`load_archives`, kept in the folder ``cache`` until the archives or the readers change;
+    default NIKI's own among the user's caches."""
+    kept = Path(cache or platformdirs.user_cache_dir("niki", False)) / f"mocap-{_digest(Path(folder))}.npz"
     if kept.is_file():
         with contextlib.suppress(NikiError):  # damaged: made again
             return Poses.load(kept)
