@@ -223,7 +223,7 @@ def test_somebody_chosen_is_followed_and_nobody_is_where_nobody_is(tmp_path):
     pixels = Motion.load(ROOT / "samples/sample_truth.npz").projected()[0, 0]
     said = talk(wire.request(1, "capture", **task(tmp_path, end=3, subject=list(pixels))))
     assert said[-1][1]["result"]["seen"] == 1
-    far = task(tmp_path, end=3, subject=[5, 5], output=str(tmp_path / "far.npz"))
+    far = task(tmp_path, end=3, subject=[5, 5], output=str(tmp_path / "far.npz"), journal=str(tmp_path / "r"))
     said = talk(wire.request(1, "capture", **far))
     assert "No person was found" in said[-1][1]["error"]["message"]
 
