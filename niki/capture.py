@@ -44,7 +44,7 @@ _NEAR_A_JUMP = ((0, 0.3), (1, 0.45), (2, 0.65), (3, 0.85))
 _BUILT = {"head", "head_top", "hand", "middle_finger", "foot", "big_toe"}  # too short to measure
 
 
-@dataclass
+@dataclass(eq=False)
 class Captured:
     """A motion with how it came about.
 

@@ -10,8 +10,10 @@ from ..niki.amass import is_amass, load_amass, save_amass
 from ..niki.errors import NikiError
 from ..niki.motion import Motion
 from .armature import OnArmature, is_our_armature
-from .placing import Placement, place_motion
+from .placing import NEVER, Placement, place_motion
+from .properties import MATCH_DESCRIPTION, MATCH_NAME, MATCHES, PLACES
 from .sampling import sample_motion
+from .users_scene import place_of
 
 
 class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
@@ -23,17 +25,19 @@ class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
 
     filename_ext = ".npz"
     filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
+    filepath: StringProperty(name="File Path", subtype="FILE_PATH", options={"HIDDEN", "SKIP_SAVE"})
     frame_start: IntProperty(
         name="Start Frame", default=1, description="Scene frame of the motion's first frame"
     )
-    set_rate: BoolProperty(
-        name="Use Motion Frame Rate",
-        description="Give the scene the motion's frame rate; otherwise it is resampled",
-    )
+    place_at: EnumProperty(name="Place At", items=PLACES, description="Where in the scene the motion goes")
+    match_scene: EnumProperty(name=MATCH_NAME, items=MATCHES, default=NEVER, description=MATCH_DESCRIPTION)
     onto_active: BoolProperty(
         name="Onto Active Armature", description="Make it an action of the active armature, its own kept"
     )
     camera: BoolProperty(name="Camera", default=True, description="Make the camera of a captured motion")
+    active_camera: BoolProperty(
+        name="Make Active", description="Make it the scene's camera, also where the scene has one already"
+    )
 
     def execute(self, context):
         rig = context.object if self.onto_active and is_our_armature(context.object) else None
@@ -41,28 +45,40 @@ class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
             self.report({"ERROR"}, "The active object is no armature with SMPL's bones")
             return {"CANCELLED"}
         placement = Placement(
-            rig.name if rig else "", self.frame_start, self.set_rate, self.camera, self.camera
+            armature=rig.name if rig else "",
+            frame_start=self.frame_start,
+            point=place_of(context.scene, self.place_at),
+            match_scene=self.match_scene,
+            camera=self.camera,
+            footage=self.camera,
+            active_camera=self.active_camera,
         )
+        notes = []
         try:
-            motion = load_amass(self.filepath) if is_amass(self.filepath) else Motion.load(self.filepath)
+            foreign = is_amass(self.filepath)
+            motion = load_amass(self.filepath, notes.append) if foreign else Motion.load(self.filepath)
+            if context.mode not in ("OBJECT", "POSE"):  # Edit Mode's undo steps know nothing of new objects
+                bpy.ops.object.mode_set(mode="OBJECT")
             made, warnings = place_motion(motion, Path(self.filepath).stem, placement)
         except NikiError as problem:
             self.report({"ERROR"}, str(problem))
             return {"CANCELLED"}
-        for warning in warnings:
+        for warning in [*notes, *warnings]:
             self.report({"WARNING"}, warning)
         self.report({"INFO"}, f"{made.name}: {len(motion)} frames")
         return {"FINISHED"}
 
     def invoke(self, context, event):
-        if self.filepath and Path(self.filepath).is_file():  # dropped onto the window
-            return self.execute(context)
+        if self.properties.is_property_set("filepath"):  # dropped onto the window
+            title = Path(self.filepath).name
+            return context.window_manager.invoke_props_dialog(self, title=title, confirm_text="Import Motion")
         return super().invoke(context, event)
 
 
 class NIKI_OT_export_motion(OnArmature, bpy.types.Operator, ExportHelper):
     """Save what the active armature does, as a motion of NIKI's or with AMASS's fields"""
 
+    changes = False
     bl_idname = "niki.export_motion"
     bl_label = "Export Motion"
 
@@ -72,7 +88,7 @@ class NIKI_OT_export_motion(OnArmature, bpy.types.Operator, ExportHelper):
         name="Layout",
         items=(
             ("NIKI", "NIKI", "Y up, with the skeleton and confidence"),
-            ("AMASS", "AMASS", "SMPL's 24 joints, Z up, without a skeleton"),
+            ("AMASS", "AMASS", "SMPL's 24 joints, Z up"),
         ),
     )
 

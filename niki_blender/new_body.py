@@ -11,7 +11,9 @@ from ..niki.posing import Posture
 from ..niki.skeleton import JOINTS, KINDS, NUM_BONES, Body
 from .armature import create_armature
 from .body import add_mannequin
+from .framing import select_only
 from .posture import write_posture
+from .users_scene import active_collection
 
 _RELAXED = {"shoulder": (0.1, 0.0, -1.15), "elbow": (0.0, -0.3, 0.0), "hip": (-0.06, 0.0, 0.05), "knee": (0.1, 0.0, 0.0),
             "ankle": (-0.04, 0.0, 0.0)}  # fmt: skip
@@ -45,8 +47,11 @@ class NIKI_OT_add_body(bpy.types.Operator):
     def execute(self, context):
         default = Body.default()
         body = Body(default.rest_joints * (self.height / np.ptp(default.rest_joints[:, 1])))
-        rig = create_armature(body, "Body")
+        if context.mode != "OBJECT":
+            bpy.ops.object.mode_set(mode="OBJECT")
+        rig = create_armature(body, "Body", active_collection(context.scene))
         add_mannequin(rig, body)
+        select_only(rig, context.view_layer)
         rig.location = context.scene.cursor.location
         if self.stance == "RELAXED":
             write_posture(rig, Posture(relaxed(), np.zeros(3)))

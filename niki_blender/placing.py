@@ -3,16 +3,31 @@ they asked for."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 
 import bpy
 import numpy as np
 
+from ..niki import rotation as rot
+from ..niki.errors import NikiError
 from ..niki.motion import Motion
-from .armature import create_armature, is_our_armature
+from .armature import create_armature, is_our_armature, select_bones
 from .baking import bake_motion
 from .body import add_mannequin
 from .footage import create_camera, show_behind
+from .framing import frame_selected, select_only
+from .space import rotation_of, rotations_to_library, to_blender, to_library, transformed
+from .users_scene import (
+    active_collection,
+    find_scene,
+    hide_start_up_cube,
+    is_untouched,
+    match_to_footage,
+    rate_of,
+    view_layer_of,
+)
+
+IF_EMPTY, ALWAYS, NEVER = "IF_EMPTY", "ALWAYS", "NEVER"
 
 
 @dataclass
@@ -22,20 +37,47 @@ class Placement:
     Attributes:
         armature: name of one of ours to animate; "" makes a new one with a body.
         frame_start: scene frame of the motion's first frame.
-        set_rate: take the footage's frame rate for the scene; else the motion is resampled to the
-            scene's.
+        scene, scene_identity: name and :func:`identity_of` the scene it belongs to; "" is the current one.
+        point: where in the scene the person stands when first seen, (x, y, z) metres; None leaves them where
+            they are before the camera.
+        match_scene: whether the scene takes the footage's frame rate, range, resolution and camera: ``ALWAYS``,
+            ``NEVER``, or ``IF_EMPTY``. Else the motion is resampled to the scene's rate.
         camera, footage: make the camera that saw it; show the footage behind.
+        active_camera: make that camera the scene's, also where it has one.
     """
 
     armature: str = ""
     frame_start: int = 1
-    set_rate: bool = False
+    scene: str = ""
+    scene_identity: str = ""
+    point: tuple[float, float, float] | None = None
+    match_scene: str = NEVER
     camera: bool = True
     footage: bool = True
+    active_camera: bool = False
 
     def as_dict(self) -> dict:
-        """For storing; ``Placement(**...)`` restores it."""
+        """For storing; :meth:`from_dict` restores it."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, told: dict) -> Placement:
+        """A placement as it was stored; what is unknown or makes no sense is left at its default."""
+        known = {}
+        for one in fields(cls):
+            value = told.get(one.name)
+            if one.name == "point":
+                known["point"] = tuple(map(float, value)) if _is_point(value) else None
+            elif type(value) is type(one.default):
+                known[one.name] = value
+        return cls(**known)
+
+
+def _is_point(value) -> bool:
+    if not isinstance(value, (list, tuple)) or len(value) != 3:
+        return False
+    numbers = all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in value)
+    return numbers and bool(np.isfinite(value).all())
 
 
 def place_motion(
@@ -43,43 +85,107 @@ def place_motion(
 ) -> tuple[bpy.types.Object, list[str]]:
     """The armature with ``motion`` as its new action, and warnings for the user.
 
+    A new armature, its body and the camera are in a collection called ``name``, within the active collection.
+    In Object Mode, and where the scene is the current one, the armature is selected and shown.
     ``add_body(rig, body)`` gives a new armature something to be seen by.
+
+    Raises:
+        NikiError: the scene is gone, or what would be changed is linked from a library; nothing is changed then.
     """
-    scene, warnings = bpy.context.scene, []
-    footage_rate = motion.mocap_framerate
-    if placement.set_rate:
-        set_rate(scene, footage_rate)
-    rate = scene.render.fps / scene.render.fps_base
-    resampled = abs(rate - footage_rate) > 1e-3 * footage_rate
-    if resampled:
-        warnings.append(
-            f"The motion is resampled from {footage_rate:.5g} to the scene's {rate:.5g} frames per second"
-        )
-        motion = motion.resampled(rate)
-    rig = bpy.data.objects.get(placement.armature)
-    if not is_our_armature(rig):
-        if placement.armature:
-            warnings.append(f"There is no armature '{placement.armature}' any more: a new one is made")
-        rig = create_armature(motion.body, name)
+    scene, warnings = find_scene(placement.scene, placement.scene_identity), []
+    rig = _existing_armature(placement.armature, motion, warnings)
+    untouched = is_untouched(scene)
+    matching = placement.match_scene == ALWAYS or (placement.match_scene == IF_EMPTY and untouched)
+    if matching:
+        match_to_footage(scene, motion, placement.frame_start)
+        if untouched and hide_start_up_cube(scene):
+            warnings.append("Blender's start-up cube is hidden: it would stand around the person")
+    motion, resampled = _at_rate_of(scene, motion, warnings)
+    made = _Made(scene, name)
+    layer = view_layer_of(scene)
+    layer.update()
+    if rig is None:
+        rig = create_armature(motion.body, name, made.collection)
         add_body(rig, motion.body)
-    elif not np.allclose(rig.data.bones["L_Knee"].length, motion.body.bone_lengths[7], rtol=0.05):
-        warnings.append(f"{rig.name} has other proportions than the person: hands and feet will be off")
-    bake_motion(rig, motion, placement.frame_start, name)
-    last = placement.frame_start + len(motion) - 1
-    scene.frame_end = max(scene.frame_end, last)
+    placed, seen_from = _placed(motion, placement.point, np.array(rig.matrix_world))
+    bake_motion(rig, placed, placement.frame_start, name)
+    if not matching:
+        _say_if_cut(scene, placement.frame_start + len(motion) - 1, warnings)
     if placement.camera and motion.image_size.all():
-        camera = create_camera(motion, f"{name} Camera")
+        camera = create_camera(seen_from, f"{rig.name} Camera", scene, made.collection)
+        if scene.camera is None or placement.active_camera or matching:
+            scene.camera = camera
         if placement.footage and motion.footage:
-            if show_behind(camera, motion.footage, motion, placement.frame_start) is None:
+            clip = show_behind(camera, motion.footage, motion, placement.frame_start, f"{rig.name} Footage")
+            if clip is None:
                 warnings.append(f"Blender cannot show {motion.footage} behind the camera")
             elif resampled:
                 warnings.append(
                     "The footage behind plays at its own rate: give the scene that rate to see them in step"
                 )
+    select_bones(rig)
+    if scene == bpy.context.scene and bpy.context.mode == "OBJECT":
+        select_only(rig, layer)
+        frame_selected(scene)
     return rig, warnings
 
 
-def set_rate(scene: bpy.types.Scene, rate: float) -> None:
-    """Give the scene a frame rate, whole or not."""
-    scene.render.fps = max(1, round(rate))
-    scene.render.fps_base = scene.render.fps / rate
+class _Made:
+    """The collection for what one capture brings, made when there is something to hold."""
+
+    def __init__(self, scene: bpy.types.Scene, name: str):
+        self._scene, self._name = scene, name
+        self._collection: bpy.types.Collection | None = None
+
+    @property
+    def collection(self) -> bpy.types.Collection:
+        if self._collection is None:
+            self._collection = bpy.data.collections.new(self._name)
+            active_collection(self._scene).children.link(self._collection)
+        return self._collection
+
+
+def _existing_armature(name: str, motion: Motion, warnings: list[str]) -> bpy.types.Object | None:
+    rig = bpy.data.objects.get(name)
+    if not is_our_armature(rig):
+        if name:
+            warnings.append(f"There is no armature '{name}' any more: a new one is made")
+        return None
+    if not rig.is_editable:
+        raise NikiError(f"{rig.name} is linked from a library", "make a library override of it first")
+    if not np.allclose(rig.data.bones["L_Knee"].length, motion.body.bone_lengths[7], rtol=0.05):
+        warnings.append(f"{rig.name} has other proportions than the person: hands and feet will be off")
+    return rig
+
+
+def _at_rate_of(scene: bpy.types.Scene, motion: Motion, warnings: list[str]) -> tuple[Motion, bool]:
+    rate, footage_rate = rate_of(scene), motion.mocap_framerate
+    if abs(rate - footage_rate) <= 1e-3 * footage_rate:
+        return motion, False
+    warnings.append(
+        f"The motion is resampled from {footage_rate:.5g} to the scene's {rate:.5g} frames per second"
+    )
+    return motion.resampled(rate), True
+
+
+def _placed(motion: Motion, point, world: np.ndarray) -> tuple[Motion, Motion]:
+    """``motion`` moved to where it belongs: in the space of an armature whose matrix is ``world`` (4, 4), to be
+    keyed there; and in the scene's, as the camera there sees it. Moved as a whole, facing as before, and as
+    large as the armature is."""
+    scale = np.abs(np.linalg.svd(world[:3, :3])[1]).mean()
+    first = np.argmax(motion.seen) if motion.seen.any() else 0
+    pelvis = to_blender(motion.trans + motion.body.pelvis)
+    moved = np.zeros(3) if point is None else np.array(point) - scale * pelvis[first] * (1, 1, 0)
+    inverse = np.linalg.inv(world)
+    turned = rotations_to_library(rotation_of(inverse))
+    poses = motion.poses.copy()
+    poses[:, :3] = rot.axis_angle_from_matrix(turned @ rot.matrix_from_axis_angle(poses[:, :3]))
+    in_armature = to_library(transformed(inverse, scale * pelvis + moved)) - motion.body.pelvis
+    camera = motion.camera_pose.copy()
+    camera[:3, 3] = scale * camera[:3, 3] + to_library(moved)
+    return replace(motion, poses=poses, trans=in_armature), replace(motion, camera_pose=camera)
+
+
+def _say_if_cut(scene: bpy.types.Scene, last: int, warnings: list[str]) -> None:
+    if last > scene.frame_end:
+        warnings.append(f"The motion ends at frame {last}, after the scene's last ({scene.frame_end})")

@@ -13,19 +13,28 @@ from bpy.props import (
 )
 
 from ..niki.skeleton import NUM_JOINTS
-from . import confidence, targets
+from . import confidence, people, targets
 from .armature import is_our_armature
+from .placing import ALWAYS, IF_EMPTY, NEVER
+from .sources import footage_strips, look_at_footage
 
-
-def _strips(scene: bpy.types.Scene):
-    """The sequencer's strips, whichever the API."""
-    editor = scene.sequence_editor
-    return () if editor is None else getattr(editor, "strips", None) or editor.sequences
-
-
-def footage_strips(scene: bpy.types.Scene) -> list:
-    """Strips that hold pictures: films and image sequences."""
-    return [strip for strip in _strips(scene) if strip.type in ("MOVIE", "IMAGE")]
+PLACES = (
+    (
+        "ORIGIN",
+        "World Origin",
+        "The person stands at the world's origin where first seen, the camera before them",
+    ),
+    ("CURSOR", "3D Cursor", "The person stands at the 3D cursor where first seen, the camera before them"),
+    ("FILMED", "As Filmed", "The camera is above the world's origin, the person where they are before it"),
+)
+MATCHES = (
+    (IF_EMPTY, "If Empty", "In a scene that holds no more than Blender's start-up objects"),
+    (ALWAYS, "Always", "Changes the scene's frame rate, frame range, resolution and camera"),
+    (NEVER, "Never", "The scene stays as it is; the motion is resampled to its frame rate"),
+)
+MATCH_NAME = "Match Scene to Footage"
+MATCH_DESCRIPTION = "Give the scene the footage's frame rate, frame range and resolution, and its camera"
+_OURS = "NIKI"  # a translation context: Blender's dictionary has other things in mind with some of our words
 
 
 _listed: list = []  # Blender does not keep an enum's texts alive
@@ -34,6 +43,11 @@ _listed: list = []  # Blender does not keep an enum's texts alive
 def _strip_items(settings, context):
     _listed[:] = [(strip.name, strip.name, "") for strip in footage_strips(context.scene)]
     return _listed or [("", "No strips", "The sequencer has no film and no image sequence")]
+
+
+def _footage_changed(settings, context):
+    look_at_footage(settings.id_data)
+    people.forget_choice(settings.id_data)
 
 
 class NIKI_PG_capture(bpy.types.PropertyGroup):
@@ -46,12 +60,17 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
             ("CLIP", "Clip", "A movie clip of this file"),
             ("STRIP", "Strip", "A strip of the sequencer"),
         ),
+        update=_footage_changed,
     )
     path: StringProperty(
-        name="File", subtype="FILE_PATH", description="A video, or one image of a numbered sequence"
+        name="File", description="A video, or one image of a numbered sequence", update=_footage_changed
     )
-    clip: PointerProperty(name="Clip", type=bpy.types.MovieClip, description="Footage of a person")
-    strip: EnumProperty(name="Strip", items=_strip_items, description="Footage of a person")
+    clip: PointerProperty(
+        name="Clip", type=bpy.types.MovieClip, description="Footage of a person", update=_footage_changed
+    )
+    strip: EnumProperty(
+        name="Strip", items=_strip_items, description="Footage of a person", update=_footage_changed
+    )
     use_range: BoolProperty(name="Frame Range", description="Capture a part of the footage")
     first: IntProperty(
         name="First", min=0, description="First frame of the footage to capture, counted from 0"
@@ -74,6 +93,7 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
     quality: EnumProperty(
         name="Quality",
         default="best",
+        translation_context=_OURS,
         items=(
             ("fast", "Fast", "Read one crop of each frame"),
             ("standard", "Standard", "Read four crops of each frame"),
@@ -94,19 +114,23 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
         description="Animate this armature, its actions so far kept; a new one where none is given",
     )
     frame_start: IntProperty(
-        name="Start Frame", default=1, description="Scene frame of the first captured frame"
+        name="Start Frame",
+        default=1,
+        description="Scene frame of the first captured frame. Clips and strips have it from where they are",
     )
-    set_rate: BoolProperty(
-        name="Use Footage Frame Rate",
-        default=True,
-        description="Give the scene the footage's frame rate; otherwise the motion is resampled to the scene's",
-    )
+    place_at: EnumProperty(name="Place At", items=PLACES, description="Where in the scene the result goes")
+    match_scene: EnumProperty(name=MATCH_NAME, items=MATCHES, description=MATCH_DESCRIPTION)
     camera: BoolProperty(
         name="Camera", default=True, description="Make the camera that the footage was taken with"
+    )
+    active_camera: BoolProperty(
+        name="Make Active",
+        description="Make it the scene's camera, also where the scene has one already",
     )
     footage: BoolProperty(
         name="Footage Behind", default=True, description="Show the footage behind the camera"
     )
+    identity: StringProperty(options={"HIDDEN"}, description="Finds the scene again after it was renamed")
     threshold: FloatProperty(
         name="Doubtful Below",
         min=0.0,
@@ -120,6 +144,7 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
 def _show_confidence_changed(armature, context):
     rig = armature.id_data
     if armature.show_confidence:
+        confidence.keep_colours(rig)
         confidence.colour_bones(rig, context.scene.frame_current_final)
     else:
         confidence.uncolour_bones(rig)
@@ -163,6 +188,9 @@ class NIKI_PG_armature(bpy.types.PropertyGroup):
         update=_follow_targets_changed,
         description="Pose the body for its targets whenever they move; switched off, the pose stays",
     )
+    own_colours: StringProperty(options={"HIDDEN"}, description="The bones' own colors, for later")
+    target_problem: StringProperty(options={"HIDDEN"}, description="Why the body does not follow its targets")
+    base: StringProperty(options={"HIDDEN"}, description="The pose that targets change")
     target_of: PointerProperty(type=bpy.types.Object, description="The armature that this empty draws")
     target_joint: StringProperty(name="Joint")
     target_turns: BoolProperty(

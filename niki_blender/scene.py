@@ -9,12 +9,13 @@ import bpy
 import numpy as np
 
 from ..niki.errors import NikiError
+from ..niki.files import read_npz
 from ..niki.motion import Motion
 from ..niki.skeleton import Body
 from .body import add_mannequin, add_skin, make_material
 from .footage import create_camera
 from .mannequin import Skin
-from .placing import Placement, place_motion
+from .placing import ALWAYS, Placement, place_motion
 
 FRAME_START = 1
 _REGION_COLOURS = {"skin": (0.62, 0.40, 0.30, 1), "hair": (0.06, 0.04, 0.03, 1), "shirt": (0.10, 0.22, 0.42, 1),
@@ -39,12 +40,11 @@ def build_scene(motion: Motion, footage: str = "", skin_file: str = ""):
     rig, warnings = place_motion(
         motion,
         "NIKI",
-        Placement(frame_start=FRAME_START, set_rate=True),
+        Placement(frame_start=FRAME_START, match_scene=ALWAYS),
         human if skin_file else add_mannequin,
     )
     if scene.camera is None:
-        create_camera(motion)
-    scene.frame_start, scene.frame_end = FRAME_START, FRAME_START + len(motion) - 1
+        scene.camera = create_camera(motion, "NIKI Camera", scene, scene.collection)
     _add_light(scene)
     scene.frame_set(FRAME_START)
     return rig, warnings
@@ -52,9 +52,9 @@ def build_scene(motion: Motion, footage: str = "", skin_file: str = ""):
 
 def add_human(rig: bpy.types.Object, _body: Body, skin_file: str) -> bpy.types.Object:
     """A realistic body with plain clothes from a ``niki.human`` file."""
-    with np.load(skin_file, allow_pickle=False) as data:
-        mesh = add_skin(rig, Skin(data["vertices"], data["faces"], data["weights"]), "Human")
-        regions, names = data["regions"], [str(n) for n in data["region_names"]]
+    data = read_npz(skin_file, kind="a body that niki.human writes")
+    mesh = add_skin(rig, Skin(data["vertices"], data["faces"], data["weights"]))
+    regions, names = data["regions"], [str(n) for n in data["region_names"]]
     for name in names:
         mesh.data.materials.append(make_material(f"NIKI {name.title()}", _REGION_COLOURS[name], 0.7))
     mesh.data.polygons.foreach_set("material_index", regions.astype(np.int32))
@@ -97,7 +97,8 @@ def render_stills(
 def _add_light(scene: bpy.types.Scene) -> None:
     world = scene.world or bpy.data.worlds.new("World")
     scene.world = world
-    world.use_nodes = True
+    if world.node_tree is None:  # before Blender 5.0
+        world.use_nodes = True
     background = next(n for n in world.node_tree.nodes if n.type == "BACKGROUND")
     background.inputs["Color"].default_value = (0.80, 0.84, 0.90, 1)
     background.inputs["Strength"].default_value = 0.45

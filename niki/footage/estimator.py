@@ -8,13 +8,14 @@ from typing import Protocol
 
 import numpy as np
 
+from ..checks import number_between
 from ..errors import NikiError
 from .camera import Camera
 from .journal import Journal
 from .video import Frame
 
 
-@dataclass
+@dataclass(eq=False)
 class Estimate:
     """One person over T frames, in camera space. Frames where they are not seen hold NaN.
 
@@ -82,6 +83,9 @@ def make_estimator(
         raise NikiError(f"There is no estimator '{name}'", f"choose from: {', '.join(ESTIMATORS)}")
     if quality not in QUALITIES:
         raise NikiError(f"There is no quality '{quality}'", f"choose from: {', '.join(QUALITIES)}")
+    if subject is not None:
+        x, y = subject
+        subject = tuple(number_between("The person's place", v, -1e6, 1e6, "pixels") for v in (x, y))
     from .landmark_estimator import BlazePoseEstimator
 
     return BlazePoseEstimator(quality, subject, device)

@@ -71,7 +71,7 @@ def _go_on(follower: Follower, journal: Journal) -> None:
             follower.go_on_after(Landmarks.from_vector(row) if was_found else None)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Reading:
     """The one steady reading of the F frames in which the person was found.
 

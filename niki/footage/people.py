@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..errors import NikiError
 from .blazepose import BlazePose, Landmarks, Roi, Variant
 from .video import Footage
 
@@ -25,7 +26,7 @@ def find_people(blazepose: BlazePose, rgb: np.ndarray) -> list[Roi]:
     return _confirmed(blazepose, rgb, blazepose.detect(rgb))
 
 
-@dataclass
+@dataclass(eq=False)
 class Person:
     """Somebody in a picture: centre in pixels, a square around them, and what is in it (N, N, 3)."""
 
@@ -42,6 +43,8 @@ def people_at(path, frame: int, picture_side: int = 256) -> list[Person]:
         NikiError: the footage cannot be read, or has no such frame.
     """
     rgb, blazepose = next(iter(Footage(path, frame, frame))).rgb, BlazePose()
+    if rgb is None:
+        raise NikiError(f"Frame {frame} of {path} is missing or damaged", "choose another frame")
     found = _confirmed(blazepose, rgb, blazepose.detect(rgb) + _detect_small(blazepose, rgb))
     people = [p for p in found if not any(_is_part_of(p, other) for other in found)]
     return [Person(p.x, p.y, p.side, picture_of(rgb, p, picture_side)) for p in people]
@@ -128,8 +131,11 @@ class Follower:
         self._last: Roi | None = None
         self._lost = 0
 
-    def __call__(self, rgb: np.ndarray) -> Landmarks | None:
-        """Landmarks of the person in this frame, or None where they cannot be seen."""
+    def __call__(self, rgb: np.ndarray | None) -> Landmarks | None:
+        """Landmarks of the person in this frame, or None where they cannot be seen, as in one that is missing."""
+        if rgb is None:
+            self.go_on_after(None)
+            return None
         roi = self._roi or self._search(rgb)
         seen = self._look(rgb, roi)
         if seen is None and self._roi is not None:  # followed into nothing: search once more

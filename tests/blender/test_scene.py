@@ -15,8 +15,8 @@ from niki.skeleton import BONES, PARENTS, Body
 animation, armature, baking, body_module = (
     blender_module(n) for n in ("animation", "armature", "baking", "body")
 )
-footage, mannequin, placing, scene, space = (
-    blender_module(n) for n in ("footage", "mannequin", "placing", "scene", "space")
+footage, mannequin, scene, space, users_scene = (
+    blender_module(n) for n in ("footage", "mannequin", "scene", "space", "users_scene")
 )
 
 
@@ -31,6 +31,14 @@ def heads(rig, names=BONES):
     """World positions of the bones' heads, as Blender evaluates them now, in library space."""
     posed = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
     return space.to_library(np.array([posed.matrix_world @ posed.pose.bones[n].head for n in names]))
+
+
+def a_camera(motion):
+    """That of ``motion``, made the empty scene's own, whose picture is as large as the footage."""
+    current = bpy.context.scene
+    users_scene.match_to_footage(current, motion, 1)
+    current.camera = footage.create_camera(motion, "Camera", current, current.collection)
+    return current.camera
 
 
 def test_spaces_are_each_others_inverse(rng):
@@ -107,7 +115,7 @@ def test_camera_sees_joints_where_the_footage_has_them():
     from mathutils import Vector
 
     motion = some_motion()
-    camera = footage.create_camera(motion)
+    camera = a_camera(motion)
     bpy.context.view_layer.update()
     current = bpy.context.scene
     assert (current.render.resolution_x, current.render.resolution_y) == (640, 480)
@@ -121,7 +129,7 @@ def test_footage_is_behind_the_camera_and_in_step(tmp_path):
     shutil.copy(ROOT / "samples/sample.mp4", clip_file)
     motion = some_motion(frames=12)
     motion.frames = motion.frames + 30
-    camera = footage.create_camera(motion)
+    camera = a_camera(motion)
     clip = footage.show_behind(camera, str(clip_file), motion, frame_start=1)
     assert clip.frame_start == 1 - 30
     assert camera.data.background_images[0].clip == clip
@@ -133,16 +141,24 @@ def test_image_sequences_can_be_behind_the_camera(tmp_path):
     for n in range(1, 6):
         image.filepath_raw, image.file_format = str(tmp_path / f"shot_{n:03d}.png"), "PNG"
         image.save()
-    camera = footage.create_camera(some_motion(frames=5))
+    camera = a_camera(some_motion(frames=5))
     clip = footage.show_behind(camera, str(tmp_path / "shot_001.png"), some_motion(frames=5))
     assert (clip.source, clip.frame_duration, tuple(clip.size)) == ("SEQUENCE", 5, (64, 48))
 
 
 def test_scene_keeps_fractional_rates():
     for rate in (24, 24000 / 1001, 30000 / 1001, 59.94005994, 12.5, 50):
-        placing.set_rate(bpy.context.scene, rate)
-        render = bpy.context.scene.render
-        assert render.fps / render.fps_base == pytest.approx(rate, rel=1e-6)
+        users_scene.set_rate(bpy.context.scene, rate)
+        assert users_scene.rate_of(bpy.context.scene) == pytest.approx(rate, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rate", "pair"), [(23.976, (24, 1.001)), (29.97, (30, 1.001)), (25.0000001, (25, 1))]
+)
+def test_rates_as_containers_write_them_become_the_exact_ones(rate, pair):
+    users_scene.set_rate(bpy.context.scene, rate)
+    render = bpy.context.scene.render
+    assert (render.fps, render.fps_base) == pytest.approx(pair, rel=1e-7)
 
 
 @pytest.mark.parametrize("size", [0.75, 1.0, 1.2])
