@@ -13,6 +13,7 @@ from conftest import ROOT
 from niki.errors import NikiError
 from niki.footage import journal as journal_module
 from niki.footage.journal import Journal
+from niki.locks import Lock
 
 SETTINGS = {"footage": "a.mp4", "first frame": 10, "estimator": "blazepose:best"}
 
@@ -193,6 +194,22 @@ def test_a_killed_writer_leaves_the_journal_free(tmp_path):
     with Journal(path, SETTINGS, 5) as journal:
         assert journal.numbers.tolist() == [10]
     assert [p.name for p in tmp_path.iterdir()] == ["r"]
+
+
+def test_a_lock_that_was_discarded_can_be_taken_by_one_alone(tmp_path):
+    first, second, third = (Lock(tmp_path / "lock") for _ in range(3))
+    assert first.acquire()
+    assert not second.acquire()
+    first.discard()
+    assert not (tmp_path / "lock").exists()
+    assert second.acquire()
+    assert (tmp_path / "lock").exists()
+    assert not third.acquire()
+    second.discard()
+    (tmp_path / "lock").write_text("somebody's")
+    assert first.acquire()
+    first.discard()
+    assert (tmp_path / "lock").read_text() == "somebody's"
 
 
 def test_an_unused_journal_leaves_no_file(tmp_path):
