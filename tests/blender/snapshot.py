@@ -226,7 +226,10 @@ class _Walk:
         left_out = _left_out(struct.bl_rna)
         for prop in struct.bl_rna.properties:
             name = prop.identifier
-            if name in left_out or "*" in left_out:
+            obsolete = getattr(
+                prop, "is_deprecated", False
+            )  # Blender 5.2 has them twice, under a new name as well
+            if name in left_out or "*" in left_out or obsolete:
                 continue
             try:
                 value = getattr(struct, name)

@@ -22,7 +22,9 @@ def extension():
 
 def imported(path):
     before = set(bpy.data.objects)
-    assert bpy.ops.niki.import_motion(filepath=str(path), set_rate=True) == {"FINISHED"}
+    assert bpy.ops.niki.import_motion(filepath=str(path), match_scene="ALWAYS", place_at="FILMED") == {
+        "FINISHED"
+    }
     return next(o for o in bpy.data.objects if o.type == "ARMATURE" and o not in before)
 
 
