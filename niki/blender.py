@@ -61,7 +61,9 @@ def run_job(job: str, time_limit: float = 1800, **arguments):
         # -P: nothing is imported from the folder that the user happens to be in.
         command = [sys.executable, "-P", "-c", _BOOTSTRAP, str(ROOT), str(task)]
         try:
-            result = subprocess.run(command, capture_output=True, text=True, timeout=time_limit)
+            result = subprocess.run(
+                command, capture_output=True, encoding="utf-8", errors="replace", timeout=time_limit
+            )
         except subprocess.TimeoutExpired:
             raise NikiError(f"Blender did not finish within {time_limit:.0f} s") from None
         except OSError as error:

@@ -26,6 +26,11 @@ from .solver import Solver
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors are one line on stderr unless ``--debug``."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a terminal may not know the letters of a file's name
     options = _parser().parse_args(arguments)
     try:
         options.run(options)

@@ -12,8 +12,8 @@ import io
 import math
 import os
 import re
+import secrets
 import stat
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -48,11 +48,9 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
     check_writable(path)
     target = Path(os.path.realpath(path))
     try:
-        handle, name = tempfile.mkstemp(prefix=".niki-", suffix=target.suffix, dir=target.parent)
+        temporary = _make_beside(target)
     except OSError as error:
         raise _cannot_write(path, error) from error
-    os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
         os.chmod(temporary, stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_UMASK)
@@ -68,8 +66,8 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def save_npz(path: str | os.PathLike, values: dict) -> None:
-    """Write arrays by name as compressed ``.npz``, whole or not at all.
+def save_npz(path: str | os.PathLike, values: dict, compress: bool = True) -> None:
+    """Write arrays by name as ``.npz``, whole or not at all.
 
     ``np.savez`` leaves an archive behind where the disk is full, whose end prints a traceback.
 
@@ -77,7 +75,7 @@ def save_npz(path: str | os.PathLike, values: dict) -> None:
         NikiError: as :func:`writing`.
     """
     with writing(path) as temporary, open(temporary, "wb") as stream:
-        archive = zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED)
+        archive = zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED)
         try:
             for name, value in values.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
@@ -101,10 +99,17 @@ def check_writable(path: str | os.PathLike) -> None:
     if not folder.is_dir():
         raise NikiError(f"{path} cannot be written: there is no folder {folder}")
     try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        _make_beside(folder / path.name).unlink()
     except OSError as error:
         raise _cannot_write(path, error) from None
+
+
+def _make_beside(path: Path) -> Path:
+    """An empty file in the folder of ``path``, of a name of its own. (On Windows ``tempfile`` tries for ever
+    where a folder may not be written.)"""
+    made = path.parent / f".niki-{secrets.token_hex(8)}{path.suffix}"
+    os.close(os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    return made
 
 
 def check_output(
@@ -338,6 +343,8 @@ def _values(member, dtype: np.dtype, count: int, name: str) -> np.ndarray:
     values = data.view(dtype)
     if dtype.kind == "U":
         letters = data.view(dtype.byteorder.replace("|", "=") + "u4")
-        if ((letters > 0x10FFFF) | ((letters >= 0xD800) & (letters < 0xE000))).any():
+        surrogate = (letters >= 0xD800) & (letters < 0xE000)
+        undecoded = (letters >= 0xDC80) & (letters < 0xDD00)  # bytes of file names that are not UTF-8
+        if ((letters > 0x10FFFF) | (surrogate & ~undecoded)).any():
             raise NikiError(f"{name} is damaged: it holds letters that there are not")
     return values

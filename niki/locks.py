@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import time
 from pathlib import Path
 
 if os.name == "nt":
     import msvcrt
 else:
     import fcntl
+
+_TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+_TRIES, _PAUSE = 3, 0.01  # seconds
 
 
 class Lock:
@@ -32,12 +37,17 @@ class Lock:
         """Take it without waiting; False where another holder has it.
 
         Raises:
-            OSError: the file cannot be made.
+            OSError: the file cannot be made, or locks do not exist where it is.
         """
+        tries = _TRIES
         while not self.held:
             handle = self._opened()
             if handle is None:
-                return False
+                tries -= 1
+                if not tries:
+                    return False
+                time.sleep(_PAUSE)  # somebody may only have asked: see is_locked
+                continue
             if _is_at(self._path, handle):
                 self._handle = handle
             else:
@@ -52,8 +62,10 @@ class Lock:
                 msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
             else:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError as error:
             os.close(handle)
+            if error.errno not in _TAKEN:
+                raise  # such as a drive that knows no locks
             return None
         return handle
 
@@ -89,7 +101,8 @@ def _is_at(path: Path, handle: int) -> bool:
 
 
 def is_locked(path: str | os.PathLike) -> bool:
-    """Whether somebody holds the lock at ``path``; False where there is no such file."""
+    """Whether somebody holds the lock at ``path``; False where there is no such file. It is taken for an
+    instant to find out."""
     if not Path(path).is_file():
         return False
     lock = Lock(path)

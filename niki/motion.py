@@ -14,7 +14,7 @@ import numpy as np
 
 from . import rotation as rot
 from .errors import NikiError
-from .files import read_npz, save_npz
+from .files import MOST_BYTES, read_npz, save_npz
 from .kinematics import forward_kinematics
 from .skeleton import NUM_JOINTS, Body
 
@@ -36,6 +36,8 @@ _SHAPES = {  # T is the number of frames
     "footage": (),
     "source": (),
 }
+MOST_FRAMES = MOST_BYTES // 2016
+"""What is saved can be loaded: :func:`niki.files.read_npz` takes no more than this."""
 _TEXT = {"gender", "footage", "source"}
 _MAY_HOLD_NAN = {"joints", "keypoints"}
 _WHOLE = {"frames", "image_size"}
@@ -90,6 +92,10 @@ class Motion:
         count = len(self.poses) if np.ndim(self.poses) else 0
         if count == 0:
             raise NikiError("poses holds no frame")
+        if count > MOST_FRAMES:
+            raise NikiError(
+                f"A motion may have at most {MOST_FRAMES:,} frames, not {count:,}", "take it in parts"
+            )
         rate = _checked("mocap_framerate", self.mocap_framerate, (), count, copy)
         if not 1 / _FASTEST <= rate <= _FASTEST:
             raise NikiError(

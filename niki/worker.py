@@ -155,9 +155,10 @@ class Worker:
 
     def _cancel(self, identity, params) -> None:
         _Params(params).end()
-        if self._capture is not None:
-            self._capture.cancelled.set()
-        self._send(wire.result(identity, {"cancelling": self._capture is not None}))
+        capture = self._capture  # its thread may take it away
+        if capture is not None:
+            capture.cancelled.set()
+        self._send(wire.result(identity, {"cancelling": capture is not None}))
 
     def _shut_down(self, identity, params) -> None:
         _Params(params).end()

@@ -193,7 +193,8 @@ def import_result(job: Job, asked: bool = False) -> bpy.types.Object | None:
     with contextlib.suppress(NikiError):
         queue.discard(job)
     bpy.ops.ed.undo_push(message=f"Capture {job.title}")
-    title = f"{rig.name}: {len(motion)} frames, a person in {job.result.get('seen', 1):.0%} of them"
+    seen = job.result.get("seen", 1)
+    title = f"{rig.name}: {len(motion)} frames" + (f", person in {seen:.0%}" if seen < 1 else "")
     told = [str(warning) for warning in (*job.result.get("warnings", []), *warnings)]
     session.outcome = Outcome(title, told, _scene_of(rig))
     say("INFO", title)

@@ -93,7 +93,8 @@ class Captures:
         job = Job(folder, request, title, scene, **about)
         try:
             folder.mkdir(parents=True)
-            job.lock.acquire()
+            if not job.lock.acquire():
+                raise NikiError("another Blender holds its folder", "try again")
             job.save()
         except (OSError, NikiError) as problem:
             job.discard()

@@ -159,7 +159,7 @@ class NIKI_PG_armature(bpy.types.PropertyGroup):
     """On an armature, and on the empties that draw it."""
 
     show_confidence: BoolProperty(
-        name="Colour Bones",
+        name="Color Bones",
         update=_show_confidence_changed,
         description="Green where the capture is sure of a joint, red where it is not, frame by frame",
     )

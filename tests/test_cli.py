@@ -469,3 +469,14 @@ def test_pose_pulls_a_joint_of_one_frame(tmp_path):
     refused(run("pose", posed, "--frame", 999, "-o", again), "no frame 999")
     refused(run("pose", posed, "--frame", 3, "--pin", "tail", "-o", again), "no joint 'tail'")
     assert run("pose", posed, "--frame", 3, "--target", "head=1,2", "-o", again).returncode == 2
+
+
+def test_names_that_the_terminal_has_no_letters_for_are_no_error(tmp_path):
+    some_motion(footage="/films/映像.mp4").save(tmp_path / "m.npz")
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    result = subprocess.run(
+        [sys.executable, "-m", "niki", "info", str(tmp_path / "m.npz")],
+        capture_output=True, cwd=ROOT, env=environment, timeout=280,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert b"\\u6620" in result.stdout

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from conftest import some_motion
@@ -6,7 +8,7 @@ from niki import rotation as rot
 from niki.bvh import save_bvh
 from niki.errors import NikiError
 from niki.files import writing
-from niki.motion import Motion
+from niki.motion import MOST_FRAMES, Motion
 from niki.skeleton import BONES
 from niki.training.biovision import read_bvh
 
@@ -175,3 +177,18 @@ def test_resampling_keeps_gaps_bridged():
     sure[2] = 0
     double = some_motion(frames=6, confidence=sure).resampled(60.0)
     np.testing.assert_array_equal(np.flatnonzero(~double.seen), [3, 4, 5])
+
+
+def test_footage_whose_name_is_not_utf8_comes_back(tmp_path):
+    name = os.fsdecode(b"/films/caf\xe9.mp4")
+    some_motion(footage=name).save(tmp_path / "m.npz")
+    assert Motion.load(tmp_path / "m.npz").footage == name
+
+
+def test_a_motion_too_long_to_be_loaded_cannot_be_made():
+    count = MOST_FRAMES + 1
+    with pytest.raises(NikiError, match="at most"):
+        Motion(
+            poses=np.broadcast_to(0.0, (count, 72)), trans=np.broadcast_to(0.0, (count, 3)),
+            mocap_framerate=30.0, rest_joints=some_motion(frames=1).rest_joints,
+        )  # fmt: skip

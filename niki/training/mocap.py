@@ -19,7 +19,7 @@ import platformdirs
 
 from .. import rotation as rot
 from ..errors import NikiError
-from ..files import read_npz, read_text, writing
+from ..files import read_npz, read_text, save_npz
 from ..skeleton import JOINTS
 from .acclaim import read_amc, read_asf
 from .biovision import read_bvh
@@ -80,8 +80,7 @@ class Poses:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write as .npz, whole or not at all."""
-        with writing(path) as temporary, open(temporary, "wb") as stream:
-            np.savez(stream, **vars(self))
+        save_npz(path, vars(self), compress=False)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Poses:
@@ -148,8 +147,12 @@ def cached_archives(folder: str | os.PathLike, cache: str | os.PathLike | None =
         with contextlib.suppress(NikiError):  # damaged: made again
             return Poses.load(kept)
     poses = load_archives(folder)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    poses.save(kept)
+    with contextlib.suppress(OSError, NikiError):  # a cache is no more than that
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        poses.save(kept)
+        for older in kept.parent.glob("mocap-*.npz"):
+            if older != kept:
+                older.unlink()
     return poses
 
 

@@ -60,7 +60,9 @@ class Recording:
 
     def every(self, step: int) -> Recording:
         """Each ``step``-th frame."""
-        return Recording(self.names, self.parents, self.offsets, self.rotations[::step], self.rate / step)
+        return Recording(
+            self.names, self.parents, self.offsets, self.rotations[::step].copy(), self.rate / step
+        )
 
 
 def rotation_from_euler(angles: np.ndarray, order: str) -> np.ndarray:

@@ -93,7 +93,7 @@ def test_a_capture_ends_with_an_armature_that_moves_over_its_footage():
     (rig,) = armatures()
     assert rig.name == "sample"
     assert background.captures().jobs == []
-    assert "10 frames, a person in 100%" in background.session.outcome.title
+    assert background.session.outcome.title == "sample: 10 frames"
     assert "focal length is assumed" in background.session.outcome.warnings[0]
     bpy.ops.niki.dismiss_outcome()
     assert background.session.outcome is None
