@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import fcntl
 import json
 import os
+import select
 import shutil
 import subprocess
 import time
+import uuid
 from pathlib import Path
 
 REMOTE = Path(__file__).with_name("remote.py")
@@ -23,8 +27,8 @@ class Window:
             written, within ``root``.
     """
 
-    def __init__(self, root: Path | None, blender: str, folder: str, display: str = ":87"):
-        self.root, self.folder, self._display, self._count = root, folder, display, 0
+    def __init__(self, root: Path | None, blender: str, folder: str):
+        self.root, self.folder, self._count = root, folder, 0
         self._processes: dict[str, subprocess.Popen] = {}
         self.home = self.outside(folder)
         shutil.rmtree(self.home, ignore_errors=True)
@@ -33,8 +37,9 @@ class Window:
         shutil.copy(REMOTE, self.home)
         self.environment = {
             "PATH": "/usr/bin:/bin", "HOME": f"{folder}/home", "XDG_RUNTIME_DIR": f"{folder}/xdg",
-            "LANG": "C.UTF-8", "DISPLAY": display, "LIBGL_ALWAYS_SOFTWARE": "1", "PYTHONUNBUFFERED": "1",
+            "LANG": "C.UTF-8", "LIBGL_ALWAYS_SOFTWARE": "1", "PYTHONUNBUFFERED": "1",
             "BLENDER_USER_RESOURCES": f"{folder}/resources", "NIKI_DRIVE": folder, "OMP_NUM_THREADS": "1",
+            "NIKI_WINDOW": uuid.uuid4().hex,
         }  # fmt: skip
         self._blender = blender
 
@@ -51,10 +56,13 @@ class Window:
     def open(self) -> None:
         """Start the display and Blender, until it answers."""
         width, height = SIZE
-        self._start("Xvfb", self._display, "-screen", 0, f"{width}x{height}x24", "+extension", "GLX", "-noreset",
-                    "-nolisten", "tcp")  # fmt: skip
-        socket = self.outside(f"/tmp/.X11-unix/X{self._display[1:]}")
-        self._wait(socket.exists, "the display")
+        told, tells = os.pipe()  # Xvfb takes a display that is free, and tells its number when it is ready
+        self._start("Xvfb", "-displayfd", tells, "-screen", 0, f"{width}x{height}x24", "+extension", "GLX", "-noreset",
+                    "-nolisten", "tcp", pass_fds=(tells,))  # fmt: skip
+        os.close(tells)
+        with open(told) as number:
+            self._wait(lambda: select.select([number], [], [], 0)[0], "the display")
+            self.environment["DISPLAY"] = f":{number.readline().strip()}"
         self._start("openbox")
         self._wait(lambda: self._answers("get_num_desktops"), "the window manager")
         self._start(
@@ -78,7 +86,11 @@ class Window:
                 process.wait()
 
     def __enter__(self) -> Window:
-        self.open()
+        try:
+            self.open()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *exception) -> None:
@@ -185,11 +197,22 @@ class Window:
         subprocess.run(self.command("import", "-window", "root", *crops, picture), check=True)
         shutil.copy(self.outside(picture), path)
 
+    def running(self) -> list[str]:
+        """The processes of this window: its own, Blender's, and what Blender has started."""
+        mark, found = f"NIKI_WINDOW={self.environment['NIKI_WINDOW']}".encode(), []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (process / "environ").read_bytes():
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:80])
+            except OSError:  # it has just ended
+                continue
+        return found
+
     def log(self, program: str = "blender") -> str:
         """What a program printed."""
         return (self.home / f"{program}.log").read_text()
 
-    def _start(self, program, *arguments) -> None:
+    def _start(self, program, *arguments, pass_fds=()) -> None:
         name = Path(program).name
         with open(self.home / f"{name}.log", "w") as log:
             process = subprocess.Popen(
@@ -197,6 +220,7 @@ class Window:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
         self._processes[name] = process
 
@@ -230,6 +254,7 @@ def make_root(folder: Path) -> None:
     """
     if os.geteuid() != 0:
         raise RuntimeError("a system for the window can be made by root alone")
+    _reserve(folder)
     if not (folder / "usr/bin/apt-get").exists():
         if shutil.which("debootstrap") is None:
             _run("apt-get", "update", "-q")
@@ -246,6 +271,18 @@ def make_root(folder: Path) -> None:
         packages += ["libgl1-mesa-dri", "libegl1", "libopenblas0-pthread"]
         _run("chroot", folder, "apt-get", "update", "-q")
         _run("chroot", folder, "apt-get", "install", "-y", "-q", "--no-install-recommends", *packages)
+
+
+def _reserve(folder: Path) -> None:
+    """One test at a time: waits until no other uses the root, and gives it back when this process ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder.with_name(f"{folder.name}.lock"), os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"waiting for another test that uses {folder} ...", flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    atexit.register(release_root, folder)
 
 
 def release_root(folder: Path) -> None:
