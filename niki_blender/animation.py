@@ -76,8 +76,7 @@ def current_owner(rig: bpy.types.Object):
         return data.action
     if data.action_slot is None:
         return None
-    bags = (s.channelbag(data.action_slot) for layer in data.action.layers for s in layer.strips)
-    return next((bag for bag in bags if bag), None)
+    return next(iter(_bags(data.action, data.action_slot)), None)
 
 
 def fcurves_of(rig: bpy.types.Object):
@@ -86,10 +85,39 @@ def fcurves_of(rig: bpy.types.Object):
     return [] if owner is None else owner.fcurves
 
 
+def fcurves_with_nla(block: bpy.types.ID) -> list[bpy.types.FCurve]:
+    """The f-curves of a data-block's action and of the actions in its NLA strips."""
+    curves, data = list(fcurves_of(block)), block.animation_data
+    for strip in (strip for track in data.nla_tracks for strip in track.strips if strip.action is not None):
+        if not _SLOTTED:
+            curves += strip.action.fcurves
+        elif strip.action_slot is not None:
+            for bag in _bags(strip.action, strip.action_slot):
+                curves += bag.fcurves
+    return curves
+
+
+def _bags(action: bpy.types.Action, slot):
+    found = (strip.channelbag(slot) for layer in action.layers for strip in layer.strips)
+    return [bag for bag in found if bag]
+
+
 def action_range(rig: bpy.types.Object) -> tuple[int, int]:
     """First and last frame of what animates the rig, other users of its action aside."""
     ranges = np.array([curve.range() for curve in fcurves_of(rig) if len(curve.keyframe_points)])
     return int(np.floor(ranges[:, 0].min())), int(np.ceil(ranges[:, 1].max()))
+
+
+def values_at(curve: bpy.types.FCurve, frames) -> list[float]:
+    """What the keys of a curve make of it at ``frames``, its modifiers left out."""
+    on = [modifier for modifier in curve.modifiers if not modifier.mute]
+    for modifier in on:
+        modifier.mute = True
+    try:
+        return [curve.evaluate(frame) for frame in frames]
+    finally:
+        for modifier in on:
+            modifier.mute = False
 
 
 def write_curves(owner, path: str, group: str, frames: np.ndarray, values: np.ndarray) -> None:
@@ -107,7 +135,7 @@ def write_curves(owner, path: str, group: str, frames: np.ndarray, values: np.nd
             curve = owner.fcurves.new(path, index=index)
             curve.group = owner.groups.get(group) or owner.groups.new(group)
         elif len(curve.keyframe_points):
-            keys = CurveKeys.of(curve).with_stretch(keys, curve.evaluate)
+            keys = CurveKeys.of(curve).with_stretch(keys, lambda frame, of=curve: values_at(of, [frame])[0])
         keys.put_into(curve)
 
 

@@ -11,10 +11,11 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 from ..niki.errors import NikiError
 from ..niki.motion import Motion
 from ..niki.skeleton import BONES
-from .animation import action_range, copy_action, current_owner
+from . import unkeyed, words
+from .animation import action_range, bone_path, copy_action, current_owner, fcurves_of
 from .armature import OnArmature
 from .baking import bake_motion, keyed_motion
-from .channels import Channels
+from .channels import Channels, rotation_property
 from .sampling import sampled
 from .selection import is_selected
 
@@ -96,7 +97,12 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
             return {"CANCELLED"}
         if event.type != "TIMER":
             return {"RUNNING_MODAL"}
-        motion = self._sample(_SLICE)
+        try:
+            motion = self._sample(_SLICE)
+        except Exception as problem:  # such as an armature that was deleted meanwhile
+            self.cancel(context)
+            self.report({"ERROR"}, f"Baking stopped: {words.of_error(problem)}")
+            return {"CANCELLED"}
         context.window_manager.progress_update(self._done)
         context.workspace.status_text_set(f"Baking: {self._done} of {self._count} frames   Esc: stop")
         if motion is None:
@@ -117,8 +123,8 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
     def _find_range(self, scene) -> str:
         """What is wrong with the range; "" and the range is found."""
         if self.span == "ACTION":
-            if current_owner(self._rig) is None:
-                return "The armature has no action: choose another range"
+            if not any(len(curve.keyframe_points) for curve in fcurves_of(self._rig)):
+                return "The armature has no action with keys: choose another range"
             self._range = action_range(self._rig)
         elif self.span == "CUSTOM":
             self._range = (self.first, self.last)
@@ -150,26 +156,48 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         if self.reduce:
             keys = keyed.reduced(self.bound / 1000, keys)
         bones = self._selected() if self.only_selected else BONES
-        rig, scene = self._rig, bpy.context.scene
-        try:
-            if self.new_action and current_owner(rig) is not None:
-                copy_action(rig, f"{rig.name} baked")  # with all that is not baked
-        except NikiError as problem:
-            self.report({"ERROR"}, str(problem))
-            return {"CANCELLED"}
-        rig.niki.follow_targets = False
-        action = bake_motion(
-            rig, motion, self._range[0], f"{rig.name} baked", keys, bones, new=False, keyed=keyed
-        )
-        posed = Channels.of(rig)
-        scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
-        posed.restore(rig, posed.changed_since(Channels.of(rig)))
+        rig, scene, changed = self._rig, bpy.context.scene, set()
+        name = f"{rig.name} baked"
+        by_hand = Channels.of(rig)
+        with unkeyed.kept(scene, changed):
+            scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+            by_hand = by_hand.changed_since(Channels.of(rig))
+            try:
+                if current_owner(rig) is not None and (self.new_action or _is_linked(rig)):
+                    copy_action(rig, name)  # with all that is not baked
+                rig.niki.follow_targets = False
+                action = bake_motion(rig, motion, self._range[0], name, keys, bones, new=False, keyed=keyed)
+            except NikiError as problem:
+                self.report({"ERROR"}, str(problem))
+                return {"CANCELLED"}
+            changed |= {(rig, path) for bone in bones if bone not in by_hand for path in _paths(rig, bone)}
         off = 1000 * keyed.deviation(keys).max()
         told = f"{action.name}: {len(keys)} of {len(motion)} frames keyed, no joint off by more than {off:.1f} mm"
         if self.reduce and off > self.bound:
             told += f"; a key every {self.step} frames is too few for {self.bound:g} mm"
-        self.report({"WARNING" if self.reduce and off > self.bound else "INFO"}, told)
+        still = _still_acting(rig)
+        if still:
+            told += f"; on top of the keys there is still {still}: mute it, or it counts twice"
+        self.report({"WARNING" if still or (self.reduce and off > self.bound) else "INFO"}, told)
         return {"FINISHED"}
+
+
+def _is_linked(rig: bpy.types.Object) -> bool:
+    return rig.animation_data.action.library is not None
+
+
+def _paths(rig: bpy.types.Object, bone: str) -> tuple[str, str]:
+    return bone_path(bone, rotation_property(rig.pose.bones[bone])), bone_path(bone, "location")
+
+
+def _still_acting(rig: bpy.types.Object) -> str:
+    """What moves the bones beside the keys now."""
+    constraints = sum(
+        not c.mute and c.influence > 0 for name in BONES for c in rig.pose.bones[name].constraints
+    )
+    tracks = sum(not track.mute and len(track.strips) > 0 for track in rig.animation_data.nla_tracks)
+    counted = ((constraints, "constraint"), (tracks, "NLA track"))
+    return " and ".join(f"{n} {what}{'s' * (n > 1)}" for n, what in counted if n)
 
 
 CLASSES = (NIKI_OT_bake,)

@@ -14,6 +14,9 @@ from mathutils import Euler, Quaternion
 
 from ..niki.skeleton import BONES
 
+TURNED, MOVED = 1e-6, 1e-7
+"""Radians and metres below which a bone has not moved."""
+
 
 def rotation_property(bone: bpy.types.PoseBone) -> str:
     """Which of its properties turns the bone."""
@@ -78,7 +81,11 @@ class Channels:
     def turn(self, bone: bpy.types.PoseBone, further: Quaternion) -> None:
         """Turn a bone from here by ``further``, about its own axes; locked components stay."""
         mode, values = self.rotations[bone.name]
-        turned = in_mode(as_quaternion(mode, values) @ further, mode, values)
+        before = as_quaternion(mode, values)
+        if bone.rotation_mode != mode:  # it was given another meanwhile
+            mode = bone.rotation_mode
+            values = in_mode(before, mode, getattr(bone, rotation_property(bone)))
+        turned = in_mode(before @ further, mode, values)
         setattr(bone, rotation_property(bone), _unlocked(turned, values, rotation_locks(bone)))
 
     def move(self, bone: bpy.types.PoseBone, further: np.ndarray) -> None:

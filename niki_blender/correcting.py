@@ -16,9 +16,18 @@ from ..niki.corrections import falloff, held
 from ..niki.errors import NikiError
 from ..niki.motion import Motion
 from ..niki.skeleton import BONES, JOINTS
-from .animation import action_range, bone_path, copy_action, current_owner, fcurves_of, write_curves
+from . import unkeyed
+from .animation import (
+    action_range,
+    bone_path,
+    copy_action,
+    current_owner,
+    fcurves_of,
+    values_at,
+    write_curves,
+)
 from .armature import OnArmature, rest_orientations
-from .channels import Channels, as_quaternion, in_mode, rotation_locks, rotation_property
+from .channels import MOVED, TURNED, Channels, as_quaternion, in_mode, rotation_locks, rotation_property
 from .locks import free_of
 from .posture import quaternions_in_bones
 from .sampling import sample_motion
@@ -26,7 +35,6 @@ from .space import to_blender
 
 _CORRECTS = "niki_corrects"
 """On an action that corrections made: the name of the one they were made of."""
-_TURNED, _MOVED = 1e-6, 1e-7  # radians and metres below which nothing has changed
 
 
 class Correction:
@@ -44,16 +52,22 @@ class Correction:
     def turn(self, bone: str, further: list[Quaternion]) -> None:
         """Turn a bone by T quaternions, the short way."""
         further = [-quaternion if quaternion.w < 0 else quaternion for quaternion in further]
-        if any(quaternion.angle > _TURNED for quaternion in further):
+        if any(quaternion.angle > TURNED for quaternion in further):
             self._turns[bone] = further
 
     def move(self, bone: str, further: np.ndarray) -> None:
         """Move a bone by (T, 3)."""
-        if np.abs(further).max() > _MOVED:
+        if np.abs(further).max() > MOVED:
             self._moves[bone] = further
 
     def __bool__(self) -> bool:
         return bool(self._turns or self._moves)
+
+    def channels(self, rig: bpy.types.Object, but=()) -> set[tuple[bpy.types.ID, str]]:
+        """What it changes, as (data-block, data path); of bones in ``but`` nothing."""
+        turns = {bone_path(n, rotation_property(rig.pose.bones[n])) for n in self._turns if n not in but}
+        moves = {bone_path(n, "location") for n in self._moves if n not in but}
+        return {(rig, path) for path in turns | moves}
 
     def apply(self, rig: bpy.types.Object) -> bpy.types.Action:
         """Into the rig's action, or into a copy of it if the action is not a correction's already or
@@ -76,12 +90,12 @@ class Correction:
                 in_mode(as_quaternion(bone.rotation_mode, a) @ b, bone.rotation_mode, a)
                 for a, b in zip(was_turned, further, strict=True)
             ]
-            touched = np.array([quaternion.angle > _TURNED for quaternion in further])
+            touched = np.array([quaternion.angle > TURNED for quaternion in further])
             self._write(owner, bone, channel, np.array(turned), was_turned, touched, locks)
         for name, further in self._moves.items():
             bone = rig.pose.bones[name]
             was_at = self._values(owner, bone, "location")
-            touched = (np.abs(further) > _MOVED).any(1)
+            touched = (np.abs(further) > MOVED).any(1)
             self._write(owner, bone, "location", was_at + further, was_at, touched, bone.lock_location)
         return rig.animation_data.action
 
@@ -90,7 +104,7 @@ class Correction:
         columns = []
         for index, still in enumerate(getattr(bone, channel)):
             curve = owner.fcurves.find(bone_path(bone.name, channel), index=index)
-            columns.append([curve.evaluate(frame) if curve else still for frame in self._frames])
+            columns.append(values_at(curve, self._frames) if curve else [still] * len(self._frames))
         return np.array(columns).T
 
     def _write(self, owner, bone, channel: str, values, was, touched, locks) -> None:
@@ -115,7 +129,7 @@ class _OnMotion(OnArmature):
 
 
 class NIKI_OT_carry(_OnMotion, bpy.types.Operator):
-    """Carry what was pulled at this frame over the frames around it, fading away; into an action of its own"""
+    """Carry what was pulled at this frame over the frames around it, fading away; in a copy of the action"""
 
     bl_idname = "niki.carry"
     bl_label = "Carry Over"
@@ -127,23 +141,22 @@ class NIKI_OT_carry(_OnMotion, bpy.types.Operator):
         if not first <= now <= last:
             self.report({"ERROR"}, f"The action has frames {first} to {last}; go to one of them")
             return {"CANCELLED"}
-        posed = Channels.of(rig)
-        scene.frame_set(now)
-        animated = Channels.of(rig)
-        try:
+        posed, changed = Channels.of(rig), set()
+        with unkeyed.kept(scene, changed):
+            scene.frame_set(now, subframe=scene.frame_subframe)
+            animated = Channels.of(rig)
             correction, span = self._correction(rig, posed, animated, now, (first, last))
             if not correction:
                 self.report(
                     {"WARNING"}, "Nothing is pulled at this frame: pull a joint first, and do not key it"
                 )
-                posed.restore(rig)
                 return {"CANCELLED"}
-            action = correction.apply(rig)
-        except NikiError as problem:
-            posed.restore(rig)
-            self.report({"ERROR"}, str(problem))
-            return {"CANCELLED"}
-        scene.frame_set(now)
+            try:
+                action = correction.apply(rig)
+            except NikiError as problem:
+                self.report({"ERROR"}, str(problem))
+                return {"CANCELLED"}
+            changed |= correction.channels(rig)
         self.report({"INFO"}, f"{action.name}: changed from frame {span[0]} to {span[-1]}")
         return {"FINISHED"}
 
@@ -193,10 +206,9 @@ class NIKI_OT_hold(_OnMotion, bpy.types.Operator):
             self.report({"ERROR"}, "The range is empty: its last frame is before its first")
             return {"CANCELLED"}
         if not start <= self.first <= self.last <= end:
-            self.report({"ERROR"}, f"The action has no frames outside {start} to {end}")
+            self.report({"ERROR"}, f"The action has frames {start} to {end} only")
             return {"CANCELLED"}
         frames = np.arange(max(start, self.first - self.blend), min(end, self.last + self.blend) + 1)
-        posed = Channels.of(rig)
         motion = sample_motion(rig, int(frames[0]), int(frames[-1]), own_space=True)
         chosen = [JOINTS[j] for j, pulled in enumerate(rig.niki.pulled) if pulled]
         corrected, free = motion, free_of(rig)
@@ -204,22 +216,20 @@ class NIKI_OT_hold(_OnMotion, bpy.types.Operator):
             corrected = held(
                 corrected, joint, self.first - frames[0], self.last - frames[0], self.blend, free
             )
-        now = scene.frame_current
-        scene.frame_set(now)
-        unkeyed = posed.changed_since(Channels.of(rig))
         correction = correction_between(rig, motion, corrected, frames)
         if not correction:
-            posed.restore(rig)
             self.report({"INFO"}, f"{', '.join(chosen)}: already still from {self.first} to {self.last}")
             return {"CANCELLED"}
-        try:
-            action = correction.apply(rig)
-        except NikiError as problem:
-            posed.restore(rig)
-            self.report({"ERROR"}, str(problem))
-            return {"CANCELLED"}
-        scene.frame_set(now)
-        posed.restore(rig, unkeyed)
+        posed, changed = Channels.of(rig), set()
+        with unkeyed.kept(scene, changed):
+            scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+            by_hand = posed.changed_since(Channels.of(rig))
+            try:
+                action = correction.apply(rig)
+            except NikiError as problem:
+                self.report({"ERROR"}, str(problem))
+                return {"CANCELLED"}
+            changed |= correction.channels(rig, but=by_hand)
         self.report({"INFO"}, f"{action.name}: {', '.join(chosen)} held from {self.first} to {self.last}")
         return {"FINISHED"}
 

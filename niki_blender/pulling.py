@@ -17,7 +17,7 @@ from ..niki.skeleton import BONES, JOINTS
 from ..niki.solver import Solver
 from .armature import rest_orientations
 from .auto_keying import auto_key
-from .channels import Channels, rotation_property
+from .channels import MOVED, TURNED, Channels, rotation_property
 from .locks import free_of
 from .posture import body_of, quaternions_in_bones, read_posture
 from .space import (
@@ -31,8 +31,6 @@ from .space import (
 
 tick_times: deque[float] = deque(maxlen=1000)
 """Seconds that the latest solutions took, pose written and evaluated."""
-
-_TURNED, _MOVED = 1e-6, 1e-7  # radians and metres below which a bone has not moved
 
 
 @dataclass(eq=False)
@@ -127,10 +125,10 @@ class Pull:
         bones = self._rig.pose.bones
         turned = quaternions_in_bones(turns, self._axes)
         for name, angle, further in zip(BONES, angles, turned, strict=True):
-            if angle > _TURNED:
+            if angle > TURNED:
                 self._channels.turn(bones[name], further)
                 self._changed[name] = [rotation_property(bones[name])]
-        if np.abs(moved).max() > _MOVED or "location" in before.get(BONES[0], ()):
+        if np.abs(moved).max() > MOVED or "location" in before.get(BONES[0], ()):
             self._channels.move(bones[BONES[0]], to_blender(moved) @ self._axes[0])
             self._changed.setdefault(BONES[0], []).append("location")
         self._channels.restore(self._rig, before.keys() - self._changed.keys())

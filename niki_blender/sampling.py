@@ -10,17 +10,18 @@ import numpy as np
 from ..niki.motion import Motion
 from ..niki.rotation import axis_angle_from_matrix
 from ..niki.skeleton import BONES, NUM_BONES, NUM_JOINTS, Body
-from .channels import Channels
+from . import unkeyed
 from .confidence import confidence_of
 from .posture import body_of, read_posture
 from .space import rotation_of, rotations_to_library, to_blender, to_library, transformed
+from .users_scene import rate_of
 
 
 def sample_motion(rig: bpy.types.Object, first: int, last: int, own_space: bool = False) -> Motion:
     """What an armature of ours does from scene frame ``first`` to ``last``, both included.
 
     Read from the evaluated pose: constraints, drivers and layers count. The scene's current frame is
-    left as it was, and so is a pose of the armature that is not keyed.
+    left as it was, and so is what was changed anywhere and not keyed.
 
     Args:
         own_space: in the armature's own space; else in the scene, where its object stands.
@@ -37,9 +38,8 @@ def sampled(rig: bpy.types.Object, first: int, last: int, own_space: bool) -> Ge
     """As :func:`sample_motion`, frame by frame: gives how many are done; closed early, it puts the scene's
     frame back."""
     scene, body = bpy.context.scene, body_of(rig)
-    before, posed = (scene.frame_current, scene.frame_subframe), Channels.of(rig)
     poses, places, sure = [], [], []
-    try:
+    with unkeyed.kept(scene):
         for frame in range(first, last + 1):
             scene.frame_set(frame)
             evaluated = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
@@ -50,9 +50,6 @@ def sampled(rig: bpy.types.Object, first: int, last: int, own_space: bool) -> Ge
             places.append(transformed(world, to_blender(body.pelvis + posture.translation)))
             sure.append([confidence_of(evaluated.pose.bones[name]) for name in BONES])
             yield len(poses)
-    finally:
-        scene.frame_set(before[0], subframe=before[1])
-        posed.restore(rig, posed.changed_since(Channels.of(rig)))
     if not own_space:
         body = Body(body.rest_joints * np.abs(np.array(rig.matrix_world.to_scale())).mean())
     confidence = np.ones((len(sure), NUM_JOINTS))
@@ -60,7 +57,7 @@ def sampled(rig: bpy.types.Object, first: int, last: int, own_space: bool) -> Ge
     return Motion(
         poses=axis_angle_from_matrix(np.array(poses)).reshape(len(poses), 72),
         trans=to_library(np.array(places)) - body.pelvis,
-        mocap_framerate=scene.render.fps / scene.render.fps_base,
+        mocap_framerate=rate_of(scene),
         rest_joints=body.rest_joints,
         frames=np.arange(first, last + 1),
         confidence=confidence,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import traceback
 
 import bpy
 import numpy as np
@@ -12,6 +13,7 @@ from mathutils import Matrix
 from ..niki.errors import NikiError
 from ..niki.posing import ORIENTED, Posture
 from ..niki.skeleton import BONES, JOINTS, NUM_BONES
+from . import words
 from .animation import bone_path, fcurves_of
 from .armature import OnArmature, is_our_armature
 from .channels import Channels
@@ -94,6 +96,9 @@ def _problem_shown(rig: bpy.types.Object):
         yield
     except NikiError as error:
         problem = str(error)
+    except Exception as error:  # a handler must not fail: Blender would say it at every move
+        traceback.print_exc()
+        problem = words.of_error(error)
     if rig.niki.target_problem != problem:
         rig.niki.target_problem = problem
 

@@ -491,3 +491,90 @@ def test_two_targets_that_contradict_each_other_are_named(rig):
     wrist.location.z += 0.05
     bpy.context.view_layer.update()
     assert rig.niki.target_problem == ""
+
+
+def by_hand(rig):
+    """Changes of animated things all over the scene that nobody has keyed, and how to read them."""
+    cube = bpy.data.objects.new("Cube", None)
+    bpy.context.scene.collection.objects.link(cube)
+    cube.keyframe_insert("location", frame=1)
+    head = rig.pose.bones["Head"]
+    rig.location.x, head.scale.y, cube.location.z = 7.0, 1.5, 9.0
+    head["mine"] = 0.75
+    return lambda: (rig.location.x, head.scale.y, cube.location.z, head["mine"])
+
+
+@pytest.mark.parametrize("do", ["export", "hold", "carry", "bake"])
+def test_what_is_not_keyed_anywhere_in_the_scene_survives(rig, tmp_path, do):
+    read = by_hand(rig)
+    bpy.context.scene.frame_start, bpy.context.scene.frame_end = 1, 20
+    if do == "export":
+        bpy.ops.niki.export_motion(filepath=str(tmp_path / "m.npz"))
+    elif do == "bake":
+        bpy.ops.niki.bake(span="CUSTOM", first=1, last=20)
+    else:
+        {"hold": hold, "carry": carry}[do](rig)
+    assert read() == (7.0, 1.5, 9.0, 0.75)
+
+
+def test_a_curves_modifiers_do_not_count_twice(rig):
+    path = 'pose.bones["L_Shoulder"].rotation_quaternion'
+    curve = next(c for c in animation.fcurves_of(rig) if c.data_path == path and c.array_index == 1)
+    before = {point.co.x: point.co.y for point in curve.keyframe_points}
+    generator = curve.modifiers.new("GENERATOR")
+    generator.use_additive, generator.coefficients = True, (0.2, 0.0)
+    bpy.context.scene.frame_set(30)
+    rig.niki.carry_before, rig.niki.carry_after = 3, 3
+    pull(rig, by=(0, 0, 0.002))
+    assert bpy.ops.niki.carry() == {"FINISHED"}
+    curve = next(c for c in animation.fcurves_of(rig) if c.data_path == path and c.array_index == 1)
+    off = max(abs(point.co.y - before[point.co.x]) for point in curve.keyframe_points)
+    assert off < 0.02
+    assert not curve.modifiers[0].mute
+
+
+def test_targets_go_on_when_a_bone_is_given_another_rotation_mode(rig):
+    rig.animation_data_clear()
+    bpy.ops.niki.make_targets()
+    for bone in rig.pose.bones:
+        bone.rotation_mode = "XYZ"
+    (wrist,) = (o for o in targets.targets_of(rig) if o.niki.target_joint == "left_wrist")
+    wrist.location.z += 0.1
+    bpy.context.view_layer.update()
+    bpy.context.view_layer.update()
+    assert rig.niki.target_problem == ""
+    place = pulling.joint_places(rig)[JOINTS.index("left_wrist")]
+    np.testing.assert_allclose(place, wrist.location, atol=2e-3)
+
+
+def test_a_linked_action_is_baked_into_a_copy(rig, tmp_path):
+    name = rig.animation_data.action.name
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    mine = place()
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (_, loaded):
+        loaded.actions = [name]
+    mine.animation_data.action = loaded.actions[0]
+    if SLOTTED:
+        mine.animation_data.action_slot = loaded.actions[0].slots[0]
+    before = keys_of(mine)
+    assert bpy.ops.niki.bake(span="CUSTOM", first=5, last=9, new_action=False) == {"FINISHED"}
+    assert mine.animation_data.action.library is None
+    mine.animation_data.action = loaded.actions[0]
+    if SLOTTED:
+        mine.animation_data.action_slot = loaded.actions[0].slots[0]
+    assert keys_of(mine) == before
+
+
+def test_an_action_without_keys_has_no_range_to_bake(rig):
+    animation.new_action(rig, "empty")
+    with pytest.raises(RuntimeError, match="no action with keys"):
+        bpy.ops.niki.bake(span="ACTION")
+
+
+def test_baking_says_what_still_acts_on_top_of_the_keys(rig, capfd):
+    constraint = rig.pose.bones["Head"].constraints.new("COPY_ROTATION")
+    constraint.target, constraint.subtarget = rig, "L_Elbow"
+    capfd.readouterr()
+    bpy.ops.niki.bake(span="CUSTOM", first=1, last=5)
+    assert "there is still 1 constraint" in capfd.readouterr().out
