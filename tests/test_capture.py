@@ -196,9 +196,11 @@ def test_finishing_tells_whether_there_is_more_to_read(tmp_path):
     assert finished.journal_holds_more
     whole = capture(SAMPLE, end=11, estimator=fast, journal=journal)
     assert len(whole.motion) == 12
-    assert not (whole.unfinished or whole.journal_holds_more)
+    assert not whole.unfinished
+    assert not whole.journal_holds_more
     again = capture(SAMPLE, end=11, estimator=fast, journal=journal, finish=True)
-    assert not (again.unfinished or again.journal_holds_more)
+    assert not again.unfinished
+    assert not again.journal_holds_more
 
 
 def test_readings_of_other_footage_or_another_start_are_refused(tmp_path):
