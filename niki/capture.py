@@ -49,7 +49,7 @@ class Captured:
     """A motion with how it came about.
 
     ``warnings`` are for the user to read. ``journal_holds_more``: it has readings of frames after the range,
-    which would be lost with it.
+    or is ``unfinished``: the range has more frames, which a capture could go on to. They would be lost with it.
     """
 
     motion: Motion
@@ -57,6 +57,7 @@ class Captured:
     camera: Camera
     warnings: list[str] = field(default_factory=list)
     journal_holds_more: bool = False
+    unfinished: bool = False
 
     @property
     def seen(self) -> np.ndarray:
@@ -128,6 +129,9 @@ def capture(
                 readings.delete()  # nothing to go on from
             raise
         beyond = readings.beyond
+        unfinished = finish and not readings.complete
+        if footage.expected is not None:
+            unfinished = unfinished and len(readings) < footage.expected
         motion = motion_from_estimate(estimate, camera, footage.rate, solver, progress)
     motion.footage = os.fspath(footage.file.resolve())
     motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {solver_name(solver)}"
@@ -147,7 +151,7 @@ def capture(
         )
     if beyond:
         warnings.append(f"{journal} is kept: it holds {beyond} frames after frame {end}")
-    return Captured(motion, estimate, camera, warnings, bool(beyond))
+    return Captured(motion, estimate, camera, warnings, bool(beyond) or unfinished, unfinished)
 
 
 def _named(frames: np.ndarray, most: int = 10) -> str:

@@ -251,7 +251,7 @@ def _capture(options) -> None:
     check_output(journal, inputs=files)
     if options.focal is not None:
         checked_focal(options.focal)
-    told = options.quiet
+    told = options.quiet or options.finish
 
     def report(stage, done, total):
         nonlocal told
@@ -281,6 +281,9 @@ def _capture(options) -> None:
     if not options.quiet:
         for warning in captured.warnings:
             print(f"niki: {warning}", file=sys.stderr)
+        if captured.unfinished:
+            kept = f"{journal} is kept: without --finish the capture goes on from there"
+            print(f"niki: {kept}", file=sys.stderr)
         print(
             f"{options.output}: {len(captured.motion)} frames, a person in {captured.share_seen:.0%},"
             f" mean reprojection error {reprojection_error(captured.motion):.1f} px"

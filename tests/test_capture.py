@@ -176,6 +176,33 @@ def test_reading_goes_on_to_another_end_and_loses_nothing(tmp_path):
     assert any("18 frames after frame 5" in warning for warning in shorter.warnings)
 
 
+def stopped_after(count, footage, **options):
+    """Capture ``footage``, stopped when ``count`` frames are read."""
+
+    def stop(stage, done, expected):
+        if stage == "reading" and done == count:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        capture(footage, estimator=fast, progress=stop, **options)
+
+
+def test_finishing_tells_whether_there_is_more_to_read(tmp_path):
+    journal = tmp_path / "readings"
+    stopped_after(8, SAMPLE, end=11, journal=journal)
+    finished = capture(SAMPLE, end=11, estimator=fast, journal=journal, finish=True)
+    assert len(finished.motion) == 8
+    assert finished.unfinished
+    assert finished.journal_holds_more
+    whole = capture(SAMPLE, end=11, estimator=fast, journal=journal)
+    assert len(whole.motion) == 12
+    assert not whole.unfinished
+    assert not whole.journal_holds_more
+    again = capture(SAMPLE, end=11, estimator=fast, journal=journal, finish=True)
+    assert not again.unfinished
+    assert not again.journal_holds_more
+
+
 def test_readings_of_other_footage_or_another_start_are_refused(tmp_path):
     film, journal = tmp_path / "film.mp4", tmp_path / "readings"
     film.write_bytes(SAMPLE.read_bytes())

@@ -88,9 +88,12 @@ def test_a_capture_that_was_stopped_goes_on_or_is_made_do_with(tmp_path):
     process.wait()
     assert not motion.exists()
     kept = readings.read_bytes()
-    assert run(*capture, "-o", motion, "--finish").returncode == 0
+    result = run(*capture, "-o", motion, "--finish")
+    assert result.returncode == 0, result.stderr
     assert 0 < len(Motion.load(motion)) < 16
-    readings.write_bytes(kept)
+    assert "going on" not in result.stderr
+    assert "without --finish the capture goes on from there" in result.stderr
+    assert kept.startswith(readings.read_bytes())  # but for a record cut short
     result = run(*capture, "-o", motion)
     assert "going on where" in result.stderr
     np.testing.assert_array_equal(Motion.load(motion).poses, Motion.load(whole).poses)

@@ -230,6 +230,8 @@ def _numbered(container, stream, size: int) -> Iterator[tuple[int, float | None,
     for packet in _packets(container, stream, size):
         if packet is not None and not packet.is_discard:
             numbering.packet(packet.pts)
+        if packet is not None and not packet.size:
+            continue  # a frame without content; to the decoder it would mean the end
         try:
             frames = stream.decode(packet)
         except av.error.FFmpegError:
@@ -250,7 +252,8 @@ def _packets(container, stream, size: int):
     """The stream's packets as far as the file can be read; then None, for what the decoder holds back."""
     try:
         for packet in container.demux(stream):
-            if packet.size == 0 or (packet.pos or 0) >= size:
+            at_end = packet.size == 0 and packet.pts is None and packet.dts is None
+            if at_end or (packet.pos or 0) >= size:
                 break
             yield packet
     except av.error.FFmpegError:

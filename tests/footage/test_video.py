@@ -189,6 +189,42 @@ def test_after_damaged_packets_frames_go_on_under_their_own_numbers(tmp_path, su
     assert [f.rgb is None for f in from_there_on] == [f.rgb is None for f in frames[30:]]
 
 
+def empty_sample(path, chosen):
+    """Take the content of one sample out of an mp4 whose film is all there is in it."""
+    with av.open(str(path)) as container:
+        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    data, (start, size) = bytearray(path.read_bytes()), packets[chosen]
+    end = max(at + length for at, length in packets)
+    data[start:end] = data[start + size : end] + bytes(size)
+    sizes = data.index(b"stsz") + 16  # after the name: version and flags, size of all, count
+    assert struct.unpack_from(">I", data, sizes + 4 * chosen) == (size,)
+    struct.pack_into(">I", data, sizes + 4 * chosen, 0)
+    chunks = data.index(b"stco") + 8
+    (count,) = struct.unpack_from(">I", data, chunks)
+    for at in range(chunks + 4, chunks + 4 + 4 * count, 4):
+        (offset,) = struct.unpack_from(">I", data, at)
+        struct.pack_into(">I", data, at, offset - size if offset > start else offset)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pix_fmt"),
+    [("mp4", "mpeg4", "yuv420p"), ("mov", "mjpeg", "yuvj420p"), ("mov", "qtrle", "rgb24")],
+)
+@pytest.mark.parametrize("chosen", [10, 12, 29])
+def test_an_empty_packet_is_a_lost_frame_and_not_the_end(tmp_path, suffix, codec, pix_fmt, chosen):
+    path = tmp_path / f"clip.{suffix}"
+    write(path, striped_frames(30), codec, pix_fmt=pix_fmt)
+    empty_sample(path, chosen)
+    footage = Footage(path)
+    frames = list(footage)
+    assert [f.number for f in frames] == list(range(30))
+    np.testing.assert_allclose([f.time for f in frames], np.arange(30) / 24, atol=0.002)
+    assert [f.number for f in frames if f.rgb is None] == [chosen]
+    assert all(abs(number_of_striped(f.rgb) - f.number) <= 1 for f in frames if f.rgb is not None)
+    assert f"1 of 30 frames could not be decoded and are bridged ({chosen})" in footage.warnings[0]
+
+
 def test_where_there_are_no_time_stamps_failures_are_counted():
     numbering = Numbering()
     numbering.packet(None)
