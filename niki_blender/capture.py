@@ -40,7 +40,7 @@ def placement_of(scene: bpy.types.Scene) -> Placement:
         frame_start=settings.frame_start if shown_at is None else shown_at,
         scene=scene.name,
         scene_identity=identity_of(scene),
-        point=place_of(scene, settings.place_at),
+        **place_of(scene, settings.place_at),
         match_scene=settings.match_scene,
         camera=settings.camera,
         footage=settings.footage,

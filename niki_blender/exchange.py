@@ -47,7 +47,7 @@ class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
         placement = Placement(
             armature=rig.name if rig else "",
             frame_start=self.frame_start,
-            point=place_of(context.scene, self.place_at),
+            **place_of(context.scene, self.place_at),
             match_scene=self.match_scene,
             camera=self.camera,
             footage=self.camera,

@@ -38,8 +38,8 @@ class Placement:
         armature: name of one of ours to animate; "" makes a new one with a body.
         frame_start: scene frame of the motion's first frame.
         scene, scene_identity: name and :func:`identity_of` the scene it belongs to; "" is the current one.
-        point: where in the scene the person stands when first seen, (x, y, z) metres; None leaves them where
-            they are before the camera.
+        as_filmed: leave the person where they are before the camera; else they stand at ``x``, ``y``, ``z``,
+            metres in the scene, when first seen.
         match_scene: whether the scene takes the footage's frame rate, range, resolution and camera: ``ALWAYS``,
             ``NEVER``, or ``IF_EMPTY``. Else the motion is resampled to the scene's rate.
         camera, footage: make the camera that saw it; show the footage behind.
@@ -50,15 +50,23 @@ class Placement:
     frame_start: int = 1
     scene: str = ""
     scene_identity: str = ""
-    point: tuple[float, float, float] | None = None
+    as_filmed: bool = True
+    x: float = 0.0
+    y: float = 0.0
+    z: float = 0.0
     match_scene: str = NEVER
     camera: bool = True
     footage: bool = True
     active_camera: bool = False
 
     def as_dict(self) -> dict:
-        """For storing; ``Placement(**...)`` restores it."""
+        """For storing, numbers and texts alone; ``Placement(**...)`` restores it."""
         return asdict(self)
+
+    @property
+    def point(self) -> np.ndarray | None:
+        """(3,) where the person stands when first seen; None for as filmed."""
+        return None if self.as_filmed else np.array([self.x, self.y, self.z])
 
 
 def place_motion(
@@ -156,7 +164,7 @@ def _placed(motion: Motion, point, world: np.ndarray) -> tuple[Motion, Motion]:
     scale = np.abs(np.linalg.svd(world[:3, :3])[1]).mean()
     first = np.argmax(motion.seen) if motion.seen.any() else 0
     pelvis = to_blender(motion.trans + motion.body.pelvis)
-    moved = np.zeros(3) if point is None else np.array(point) - scale * pelvis[first] * (1, 1, 0)
+    moved = np.zeros(3) if point is None else point - scale * pelvis[first] * (1, 1, 0)
     inverse = np.linalg.inv(world)
     turned = rotations_to_library(rotation_of(inverse))
     poses = motion.poses.copy()

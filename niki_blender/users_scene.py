@@ -127,10 +127,10 @@ def strips_of(scene: bpy.types.Scene):
     return editor.strips if hasattr(editor, "strips") else editor.sequences  # the latter before Blender 4.4
 
 
-def place_of(scene: bpy.types.Scene, place_at: str) -> tuple[float, float, float] | None:
-    """The point that "ORIGIN" or "CURSOR" means now; None for "FILMED"."""
-    points = {"ORIGIN": (0.0, 0.0, 0.0), "CURSOR": tuple(scene.cursor.location)}
-    return points.get(place_at)
+def place_of(scene: bpy.types.Scene, place_at: str) -> dict:
+    """What "ORIGIN", "CURSOR" or "FILMED" means now, as fields of a Placement."""
+    at = tuple(scene.cursor.location) if place_at == "CURSOR" else (0.0, 0.0, 0.0)
+    return {"as_filmed": place_at == "FILMED"} | dict(zip("xyz", at, strict=True))
 
 
 def match_to_footage(scene: bpy.types.Scene, motion: Motion, frame_start: int) -> None:

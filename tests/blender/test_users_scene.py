@@ -1,5 +1,6 @@
 """What captures and imports do to a scene of the user's: they add what they promise, where they promise it."""
 
+import json
 import shutil
 
 import numpy as np
@@ -41,7 +42,9 @@ def filmed(tmp_path, frames=12, first=0, **changes):
     return motion
 
 
-def place(motion, name="take", **how):
+def place(motion, name="take", point=None, **how):
+    if point is not None:
+        how |= {"as_filmed": False} | dict(zip("xyz", map(float, point), strict=True))
     return placing.place_motion(motion, name, placing.Placement(**how))
 
 
@@ -263,6 +266,15 @@ def test_a_motion_that_is_longer_than_the_scene_is_told_of_and_the_range_left(tm
 
 
 # which scene it lands in
+
+
+def test_a_placement_survives_being_stored():
+    scene = bpy.context.scene
+    scene.niki.place_at, scene.cursor.location = "CURSOR", (1.5, 2, -3)
+    placement = capture.placement_of(scene)
+    scene.cursor.location = (9, 9, 9)  # meanwhile
+    assert placing.Placement(**json.loads(json.dumps(placement.as_dict()))) == placement
+    assert tuple(placement.point) == (1.5, 2, -3)
 
 
 def test_a_result_lands_in_the_scene_it_was_started_from(tmp_path):
