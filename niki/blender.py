@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import traceback
 import types
 from pathlib import Path
 
-from .errors import NikiError
+from .errors import NikiError, in_words
 from .files import writing
 from .motion import Motion
 
@@ -57,18 +58,34 @@ def run_job(job: str, time_limit: float = 1800, **arguments):
     with tempfile.TemporaryDirectory() as folder:
         task, answer = Path(folder, "task.json"), Path(folder, "answer.json")
         task.write_text(json.dumps({"job": job, "arguments": arguments, "answer": str(answer)}))
-        command = [sys.executable, "-c", _BOOTSTRAP, str(ROOT), str(task)]
+        # -P: nothing is imported from the folder that the user happens to be in.
+        command = [sys.executable, "-P", "-c", _BOOTSTRAP, str(ROOT), str(task)]
         try:
-            result = subprocess.run(command, capture_output=True, text=True, timeout=time_limit)
+            result = subprocess.run(
+                command, capture_output=True, encoding="utf-8", errors="replace", timeout=time_limit
+            )
         except subprocess.TimeoutExpired:
             raise NikiError(f"Blender did not finish within {time_limit:.0f} s") from None
+        except OSError as error:
+            raise NikiError(f"Blender could not be started: {in_words(error)}") from None
         if not answer.is_file():
-            lines = (result.stderr or result.stdout).strip().splitlines()
-            raise NikiError(f"Blender ended with status {result.returncode}: {(lines or ['no message'])[-1]}")
+            raise _why_it_ended(result)
         reply = json.loads(answer.read_text())
     if "error" in reply:
         raise NikiError(f"Blender's job failed: {reply['error']}")
     return reply["value"]
+
+
+def _why_it_ended(result: subprocess.CompletedProcess) -> NikiError:
+    """For the user: a Blender that gave no answer."""
+    if result.returncode == -getattr(signal, "SIGKILL", 9):
+        return NikiError(
+            "Blender was stopped by the system: out of memory?", "close other programs, try again"
+        )
+    if result.returncode < 0 or result.returncode >= 0xC0000000:  # a signal; Windows' exceptions
+        return NikiError("Blender crashed", "try again; if it happens again, please report it")
+    lines = (result.stderr or result.stdout).strip().splitlines()
+    return NikiError(f"Blender ended without an answer: {(lines or ['it said nothing'])[-1]}")
 
 
 def save_blend(motion_file: str, path: str, body: str = "mannequin") -> list[str]:
@@ -104,7 +121,8 @@ def _answer(task_file: str) -> None:
         reply = {"value": getattr(blender_module(module), function)(**task["arguments"])}
     except Exception as error:
         traceback.print_exc()
-        reply = {"error": str(error) or type(error).__name__}
+        said = in_words(error) if isinstance(error, OSError) else str(error)
+        reply = {"error": said or type(error).__name__}
     unfinished = Path(task["answer"] + ".part")
     unfinished.write_text(json.dumps(reply))
     unfinished.replace(task["answer"])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +16,8 @@ from . import __version__
 from .blender import save_blend
 from .bvh import save_bvh
 from .corrections import carried, posture_at
-from .errors import NikiError
-from .files import check_writable
+from .errors import NikiError, in_words
+from .files import check_output, check_replaceable, is_motion, is_network, writing
 from .motion import Motion
 from .posing import MODES, Poser, Target
 from .skeleton import JOINTS
@@ -23,21 +26,56 @@ from .solver import Solver
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors are one line on stderr unless ``--debug``."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a terminal may not know the letters of a file's name
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
-    except (NikiError, KeyboardInterrupt) as error:
-        if options.debug:
+    except (NikiError, KeyboardInterrupt, ImportError, OSError, MemoryError) as error:
+        if options.debug or (isinstance(error, ImportError) and (error.name or "niki").startswith("niki")):
             raise
-        print(f"niki: {error or 'stopped'}", file=sys.stderr)
-        return 1
-    except ImportError as error:
-        if options.debug or not error.name or error.name.startswith("niki"):
-            raise
-        extra = "train" if error.name == "torch" else "capture"
-        print(f'niki: {error.name} is not installed (run: pip install "niki[{extra}]")', file=sys.stderr)
+        print(f"niki: {_in_one_line(error, options.command)}", file=sys.stderr)
         return 1
     return 0
+
+
+EXTRAS = {
+    "capture": {"av", "cv2", "flatbuffers", "onnx", "onnxruntime", "scipy", "tflite", "tqdm"},
+    "evaluate": {"matplotlib", "scipy"}, "train": {"torch", "tqdm"}, "human": {"anny", "torch"},
+    "blender": {"bpy"},
+}  # fmt: skip
+"""What each extra installs, by the names that Python imports."""
+
+_ALSO_TRIED_FIRST = {
+    "train": "train", "export-weights": "train", "eval": "evaluate", "bench": "evaluate", "export": "human",
+}  # fmt: skip
+_OVERWRITE = "choose another name, or replace it with --overwrite"
+
+
+def _in_one_line(error: BaseException, command: str) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        module = error.name.partition(".")[0]
+        first = _ALSO_TRIED_FIRST.get(command, "capture")
+        extras = [extra for extra in (first, *EXTRAS) if module in EXTRAS[extra]]
+        install = f'"niki[{extras[0]}]"' if extras else module
+        return f"{module} is not installed (run: pip install {install})"
+    if isinstance(error, ImportError):
+        return f"{error.name} cannot be loaded: {error}"
+    if isinstance(error, OSError):
+        return in_words(error)
+    if isinstance(error, MemoryError):
+        return "There is not enough memory (close other programs, or take a shorter range)"
+    return str(error) or "stopped"
+
+
+def _check_output(options, path, suffixes, inputs=(), is_ours=lambda path: False) -> None:
+    """Before the work: the output is of its kind, no input, and ours to replace."""
+    check_output(path, suffixes, inputs)
+    if not options.overwrite:
+        check_replaceable(path, is_ours, _OVERWRITE)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,15 +84,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    def unit(c):
+        c.add_argument(
+            "--unit", choices=("m", "cm", "mm", "in", "ft", "cmu"),
+            help="of .bvh files; cmu: inches over 0.45 (default: the one in which legs are as long as people's)",
+        )  # fmt: skip
+
     def command(name, run, text):
         sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-        sub.set_defaults(run=run)
+        sub.set_defaults(run=run, command=name)
         return sub
+
+    def output(command, metavar, text=None, required=True):
+        command.add_argument("-o", "--output", required=required, metavar=metavar, help=text)
+        overwrite = "replace a file that is there, whatever it is"
+        command.add_argument("--overwrite", action="store_true", help=overwrite)
 
     c = command("capture", _capture, "solve a person's motion from footage")
     c.add_argument("footage", help="a video, a folder of numbered images, or one of them")
-    c.add_argument("-o", "--output", required=True, metavar="MOTION.npz")
+    output(c, "MOTION.npz")
     c.add_argument("--start", type=int, metavar="N", help="first frame, counted from 0")
     c.add_argument("--end", type=int, metavar="N", help="last frame, included")
     c.add_argument(
@@ -93,12 +142,12 @@ def _parser() -> argparse.ArgumentParser:
     c = command("preview", _preview, "draw a motion's skeleton on its footage")
     c.add_argument("motion", metavar="MOTION.npz")
     c.add_argument("footage")
-    c.add_argument("-o", "--output", required=True, metavar="OVERLAY.mp4")
+    output(c, "OVERLAY.mp4")
     c.add_argument("--quiet", action="store_true", help="no progress bar")
 
     c = command("export", _export, "write a motion as .bvh, .blend or .npz")
     c.add_argument("motion", metavar="MOTION.npz")
-    c.add_argument("-o", "--output", required=True, metavar="FILE.{bvh,npz,blend}")
+    output(c, "FILE.{bvh,npz,blend}")
     c.add_argument(
         "--body",
         default="mannequin",
@@ -120,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
         "--carry", type=int, nargs=2, default=(0, 0), metavar=("BEFORE", "AFTER"),
         help="frames over which the change fades away (default: this frame alone)",
     )  # fmt: skip
-    c.add_argument("-o", "--output", required=True, metavar="MOTION.npz")
+    output(c, "MOTION.npz")
 
     c = command("info", _info, "say what a motion file holds")
     c.add_argument("motion", metavar="MOTION.npz")
@@ -129,6 +178,7 @@ def _parser() -> argparse.ArgumentParser:
         "mocap", _mocap, "say what a folder of motion capture holds and how well it fits the skeleton"
     )
     c.add_argument("folder", help="with clips.csv and archives, or with .bvh files")
+    unit(c)
 
     c = command("eval", _eval, "measure the solvers")
     c.add_argument("what", choices=("ik",), help="ik: inverse kinematics on people never trained on")
@@ -139,25 +189,27 @@ def _parser() -> argparse.ArgumentParser:
         help="motion capture with clips.csv, of which the people never trained on are taken, or any folder"
         " of .bvh files (default: %(default)s)",
     )
+    unit(c)
     c.add_argument(
         "--trained", action="store_true", help="on the people trained on: how much better is it with them?"
     )
     c.add_argument("--weights", metavar="FILE.npz", help="instead of those that come with the program")
     c.add_argument("--runs", metavar="DIR", help="also measure every finished run in this folder")
     c.add_argument("--poses", type=int, default=2000, metavar="N", help="how many (default: %(default)s)")
-    c.add_argument("-o", "--output", metavar="REPORT.md", help="write the tables here too")
+    output(c, "REPORT.md", "write the tables here too", required=False)
     c.add_argument("--plot", metavar="FILE.png", help="draw error against noise, and the reliability")
 
     c = command("bench", _bench, "measure posing beside classical inverse kinematics")
     c.add_argument("what", choices=("posing",), help="posing: pulled joints, on people never trained on")
     c.add_argument("--data", default="../shared/data/mocap", metavar="DIR", help="as niki eval takes it")
+    unit(c)
     c.add_argument("--trained", action="store_true", help="on the people trained on")
     c.add_argument(
         "--run", dest="runs", action="append", default=[], metavar="FOLDER",
         help="also measure this finished run's network, such as the residual MLP; may be given several times",
     )  # fmt: skip
     c.add_argument("--poses", type=int, default=300, metavar="N", help="for each case (default: %(default)s)")
-    c.add_argument("-o", "--output", metavar="REPORT.md", help="write the tables here too")
+    output(c, "REPORT.md", "write the tables here too", required=False)
 
     c = command("train", _train, "train a network on motion capture (needs niki[train])")
     c.add_argument("--config", required=True, metavar="FILE.toml")
@@ -166,7 +218,7 @@ def _parser() -> argparse.ArgumentParser:
 
     c = command("export-weights", _export_weights, "write a run's network for use")
     c.add_argument("folder", help="of the run")
-    c.add_argument("-o", "--output", required=True, metavar="WEIGHTS.npz")
+    output(c, "WEIGHTS.npz")
 
     command("setup", _setup, "fetch and convert the BlazePose networks (once)")
     return parser
@@ -181,20 +233,34 @@ def _target(text: str) -> Target:
 
 
 def _point(text: str) -> tuple[float, float]:
-    x, y = (float(part) for part in text.split(","))
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected X,Y in pixels, not '{text}'") from None
     return x, y
 
 
 def _capture(options) -> None:
     from .capture import capture, reprojection_error
+    from .footage.camera import checked_focal
     from .footage.estimator import make_estimator
+    from .footage.video import footage_files
 
-    check_writable(options.output)
-    if options.focal is not None and not options.focal > 0:
-        raise NikiError(f"The focal length must be positive, not {options.focal}")
-    journal = Path(f"{options.output}.readings")
-    if journal.is_file() and not options.quiet:
-        print(f"niki: going on where {journal} ends; delete it to begin anew", file=sys.stderr)
+    files, journal = footage_files(options.footage), Path(f"{options.output}.readings")
+    _check_output(options, options.output, (".npz",), files, is_motion)
+    check_output(journal, inputs=files)
+    if options.focal is not None:
+        checked_focal(options.focal)
+    told = options.quiet
+
+    def report(stage, done, total):
+        nonlocal told
+        if done and not told:
+            print(f"niki: going on where {journal} ends; delete it to begin anew", file=sys.stderr)
+        told = True
+        if stage == "reading":
+            show(done, total)
+
     with progress_bar("capturing", options.quiet) as show:
         captured = capture(
             options.footage,
@@ -203,13 +269,15 @@ def _capture(options) -> None:
             options.fps,
             options.focal,
             lambda: make_estimator(options.estimator, options.quality, options.subject, options.device),
-            lambda stage, done, total: show(done, total) if stage == "reading" else None,
+            report,
             options.solver,
             journal,
             options.finish,
         )
+    _check_output(options, options.output, (".npz",), files, is_motion)  # it took long: look again
     captured.motion.save(options.output)
-    journal.unlink(missing_ok=True)
+    if not captured.journal_holds_more:
+        journal.unlink(missing_ok=True)
     if not options.quiet:
         for warning in captured.warnings:
             print(f"niki: {warning}", file=sys.stderr)
@@ -220,29 +288,41 @@ def _capture(options) -> None:
 
 
 def _preview(options) -> None:
+    from .footage.video import footage_files
     from .preview import save_overlay
 
+    inputs = [options.motion, *footage_files(options.footage)]
+    _check_output(options, options.output, (".mp4",), inputs)
     motion = Motion.load(options.motion)
     with progress_bar("drawing", options.quiet) as show:
-        save_overlay(motion, options.footage, options.output, show)
+        warnings = save_overlay(motion, options.footage, options.output, show)
+    if not options.quiet:
+        for warning in warnings:
+            print(f"niki: {warning}", file=sys.stderr)
+
+
+_EXPORTS = {".bvh": lambda path: False, ".npz": is_motion, ".blend": lambda path: False}
+"""What can be written, and whether a file that is there is one that we wrote."""
 
 
 def _export(options) -> None:
-    motion, kind = Motion.load(options.motion), Path(options.output).suffix.lower()
+    kind = Path(options.output).suffix.lower()
+    if kind not in _EXPORTS:
+        raise NikiError(f"Cannot export to '{kind or options.output}'", "choose .bvh, .npz or .blend")
+    _check_output(options, options.output, _EXPORTS, [options.motion], _EXPORTS[kind])
+    motion = Motion.load(options.motion)
     if kind == ".bvh":
         save_bvh(motion, options.output)
     elif kind == ".npz":
         motion.save(options.output)
-    elif kind == ".blend":
+    else:
         for warning in save_blend(options.motion, options.output, options.body):
             print(f"niki: {warning}", file=sys.stderr)
-    else:
-        raise NikiError(f"Cannot export to '{kind or options.output}'", "choose .bvh, .npz or .blend")
 
 
 def _pose(options) -> None:
+    _check_output(options, options.output, (".npz",), [options.motion], is_motion)
     motion = Motion.load(options.motion)
-    check_writable(options.output)
     start, poser = posture_at(motion, options.frame), Poser(motion.body, Solver())
     places = dict(zip(JOINTS, poser.joints(start), strict=True))
     pins = [Target(joint, places.get(joint), pinned=True) for joint in options.pin]
@@ -274,7 +354,7 @@ def _info(options) -> None:
 def _mocap(options) -> None:
     from .training.report import describe
 
-    print(describe(_poses(options.folder)), end="")
+    print(describe(_poses(options.folder, options.unit)), end="")
 
 
 def _eval(options) -> None:
@@ -282,22 +362,25 @@ def _eval(options) -> None:
     from .network import Network
     from .solver import WEIGHTS
 
-    for path in (options.output, options.plot):
+    runs = sorted(Path(options.runs).glob("*/network.npz")) if options.runs else []
+    if options.plot:
+        import_module("matplotlib")  # if it is missing, say so before the work
+    networks = [*([options.weights] if options.weights else []), *runs]
+    for path, suffix in ((options.output, ".md"), (options.plot, ".png")):
         if path:
-            check_writable(path)
-    poses = _poses(options.data)
+            _check_output(options, path, (suffix,), itertools.chain(networks, _data_in(options.data)))
+    poses = _poses(options.data, options.unit)
     if (Path(options.data) / "clips.csv").is_file():
         poses = poses.split()[0 if options.trained else 1]
-    runs = sorted(Path(options.runs).glob("*/network.npz")) if options.runs else []
     runs = [path for path in runs if path.parent.name != WEIGHTS.stem]  # measured as what ships
     solver = Solver.load(options.weights) if options.weights else Solver()
     report = evaluate(poses, solver, {path.parent.name: Network.load(path) for path in runs}, options.poses)
     text = as_markdown(report, "trained on" if options.trained else "never trained on")
     print(text, end="")
-    if options.output:
-        Path(options.output).write_text(text)
+    _write_report(text, options.output)
     if options.plot:
-        save_plot(report, options.plot)
+        with writing(options.plot) as temporary:
+            save_plot(report, temporary)
 
 
 def _bench(options) -> None:
@@ -305,25 +388,40 @@ def _bench(options) -> None:
     from .network import Network
 
     if options.output:
-        check_writable(options.output)
-    poses = _poses(options.data)
+        networks = [Path(folder) / "network.npz" for folder in options.runs]
+        inputs = itertools.chain(networks, _data_in(options.data))
+        _check_output(options, options.output, (".md",), inputs)
+    poses = _poses(options.data, options.unit)
     if (Path(options.data) / "clips.csv").is_file():
         poses = poses.split()[0 if options.trained else 1]
     runs = {Path(folder).name: Network.load(Path(folder) / "network.npz") for folder in options.runs}
     text = as_markdown(*evaluate(poses, options.poses, runs))
     print(text, end="")
-    if options.output:
-        Path(options.output).write_text(text)
+    _write_report(text, options.output)
 
 
-def _poses(folder: str):
+def _write_report(text: str, path: str | None) -> None:
+    if path:
+        with writing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def _data_in(folder: str) -> Iterator[Path]:
+    """Files with motion capture; reports and pictures may lie beside them."""
+    files = (path for path in Path(folder).rglob("*") if path.is_file())
+    return (path for path in files if path.suffix.lower() not in (".md", ".png"))
+
+
+def _poses(folder: str, unit: str | None):
     from .training.mocap import cached_archives, load_bvh_folder
+    from .training.refit import UNITS
 
     if not Path(folder).is_dir():
         raise NikiError(f"There is no folder {folder}", "give one with motion capture: --data DIR")
     if (Path(folder) / "clips.csv").is_file():
-        return cached_archives(folder, "build")
-    return load_bvh_folder(folder, lambda text: print(f"niki: {text}", file=sys.stderr))
+        return cached_archives(folder)
+    metres = UNITS[unit] if unit else None
+    return load_bvh_folder(folder, lambda text: print(f"niki: {text}", file=sys.stderr), metres)
 
 
 def _train(options) -> None:
@@ -334,9 +432,9 @@ def _train(options) -> None:
 
 
 def _export_weights(options) -> None:
+    _check_output(options, options.output, (".npz",), [Path(options.folder, "network.npz")], is_network)
     from .training.commands import export_weights
 
-    check_writable(options.output)
     export_weights(options.folder, options.output)
 
 

@@ -59,10 +59,15 @@ def layered(rotations, translation, was: Posture, now: Posture, weight):
     return rotations @ further, translation + weight[:, None] * (now.translation - was.translation)
 
 
-def held(motion: Motion, joint: str, first: int, last: int, blend: int = 5) -> Motion:
+def held(
+    motion: Motion, joint: str, first: int, last: int, blend: int = 5, free: np.ndarray | None = None
+) -> Motion:
     """The motion with a joint that stays from frame ``first`` to ``last`` where it is at ``first``; a
     foot, where ``joint`` is an ankle, keeps its direction too. The change fades in and out over ``blend``
     frames.
+
+    Args:
+        free: (25, 3, 3) what may move, as :class:`niki.posing.Poser` takes it; default all.
 
     Raises:
         NikiError: the frames are not in the motion, or there is no such joint.
@@ -72,7 +77,7 @@ def held(motion: Motion, joint: str, first: int, last: int, blend: int = 5) -> M
     if last < first:
         raise NikiError("The range is empty: its last frame is before its first")
     posture_at(motion, last)
-    start, poser = posture_at(motion, first), Poser(motion.body)
+    start, poser = posture_at(motion, first), Poser(motion.body, free=free)
     places, world = forward_kinematics(start.rotations, motion.body, start.translation)
     j = JOINTS.index(joint)
     foot = joint.endswith("ankle")

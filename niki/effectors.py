@@ -11,14 +11,16 @@ from __future__ import annotations
 import numpy as np
 
 from . import rotation as rot
+from .freedom import Freedom
 from .kinematics import above, forward_kinematics, jacobian, turned
-from .limits import excess
+from .limits import nearest
 from .skeleton import ANCESTRY, NUM_BONES, Body
 
 _PINNED, _EXACT, _WISHED = 5e-5, 3e-4, 0.02  # metres of standard error: pins, hard targets, soft ones
 _RADIANS = 3.0  # by metre: how much an orientation counts against a position
 _LIMIT = np.radians(0.5)
 _DAMPING, _PINNED_DAMPING = 0.1, 0.02  # standard error added, as a share of what a target is missed by
+_FAR = 2.3  # radians from which a rotation vector no longer changes nearly as its bone turns
 _FARTHEST_STEP = 0.35  # radians
 _FARTHEST_PULL = 0.25  # metres
 _STEPS, _SETTLING = 16, 12
@@ -35,10 +37,19 @@ class Effectors:
         ranges: (24, 3, 2) as :mod:`niki.limits` has them.
         stiffness: (25,) radians by which each bone is lightly turned, and metres by which the whole
             is moved; 0 holds it.
+        start: the pose that locked directions are kept of. freedom: what is locked; None: nothing.
     """
 
-    def __init__(self, targets, body: Body, ranges: np.ndarray, stiffness: np.ndarray):
-        self._body, self._ranges = body, ranges
+    def __init__(
+        self,
+        targets,
+        body: Body,
+        ranges: np.ndarray,
+        stiffness: np.ndarray,
+        start=None,
+        freedom: Freedom | None = None,
+    ):
+        self._body, self._ranges, self._start, self._freedom = body, ranges, start, freedom
         self._variance = np.repeat(stiffness**2, 3)
         self._limited = np.flatnonzero(stiffness[:NUM_BONES] > 0)
         placed = [t for t in targets if t.position is not None]
@@ -81,7 +92,7 @@ class Effectors:
         residual, rows, errors, left = self._rows(places, world, parents, rotations)
         if not len(residual) or (not pulled and left < _CLOSE):
             return (rotations, translation, moved), left
-        spread = rows * self._variance
+        spread = self._spread(rows, rotations, parents)
         system = spread @ rows.T
         system[np.diag_indices_from(system)] += errors**2
         if pulled:
@@ -89,8 +100,17 @@ class Effectors:
         step = spread.T @ np.linalg.solve(system, residual) - (moved if pulled else 0)
         turns = step[:-3].reshape(NUM_BONES, 3)
         step *= min(1.0, _FARTHEST_STEP / max(np.sqrt((turns**2).sum(-1).max()), 1e-12))
-        turns = rot.matrix_from_axis_angle(turns)
-        return (turned(rotations, parents, turns), translation + step[-3:], moved + step), left
+        rotations = turned(rotations, parents, rot.matrix_from_axis_angle(turns))
+        translation = translation + step[-3:]
+        if self._freedom is not None:
+            rotations, translation = self._freedom.kept(rotations, translation, self._start)
+        return (rotations, translation, moved + step), left
+
+    def _spread(self, rows, rotations, parents):
+        """Rows times the covariance of the step."""
+        if self._freedom is None:
+            return rows * self._variance
+        return self._freedom.spread(rows, self._variance, rotations, parents, self._start)
 
     def _yield(self, state):
         """Take where hard targets that are not pinned have come for what is wanted of them, more or less."""
@@ -150,14 +170,17 @@ class Effectors:
 
     def _limits(self, parents, rotations):
         """Rows that bring components of bones back into their range."""
-        over = excess(rotations[self._limited], self._ranges[self._limited])
+        vectors, over = nearest(rotations[self._limited], self._ranges[self._limited], fade=True)
         found = np.argwhere(over != 0)
         if not len(found):
             return []
         rows = np.zeros((len(found), NUM_BONES + 1, 3))
         for row, (k, component) in enumerate(found):
             bone = self._limited[k]
-            rows[row, bone] = parents[bone][:, component]
+            if vectors[k] @ vectors[k] > _FAR**2:
+                rows[row, bone] = parents[bone] @ rot.rotation_vector_jacobian(vectors[k])[component]
+            else:
+                rows[row, bone] = parents[bone][:, component]
         return [(-over[over != 0], rows.reshape(len(found), -1), np.full(len(found), _LIMIT))]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import rotation as rot
-from .layers import initial_plain_mlp, initial_residual_mlp, plain_mlp, residual_mlp
+from .layers import initial_plain_mlp, initial_residual_mlp, mlp_shapes, plain_mlp, residual_mlp
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,27 @@ class FlowSpec:
     def initial_weights(self, name: str, rng: np.random.Generator) -> dict:
         """Random weights; with them the flow is the identity."""
         weights = {}
+        for k, (inputs, hidden, blocks, outputs) in enumerate(self._sizes()):
+            if blocks:
+                weights |= initial_residual_mlp(f"{name}.{k}", inputs, hidden, blocks, outputs, rng)
+            else:
+                weights |= initial_plain_mlp(f"{name}.{k}", inputs, hidden, outputs, rng)
+        return weights
+
+    def weight_shapes(self, name: str) -> dict[str, tuple]:
+        """The shape of each weight."""
+        shapes = {}
+        for k, sizes in enumerate(self._sizes()):
+            shapes |= mlp_shapes(f"{name}.{k}", *sizes)
+        return shapes
+
+    def _sizes(self) -> list[tuple[int, int, int, int]]:
+        """Inputs, hidden width, residual blocks and outputs of each coupling's network."""
+        sizes = []
         for k, (hidden, blocks) in enumerate(self.subnets):
             changed = self.split if self.changes_a(k) else self.width - self.split
-            inputs = self.width - changed + self.condition
-            if blocks:
-                weights |= initial_residual_mlp(f"{name}.{k}", inputs, hidden, blocks, 2 * changed, rng)
-            else:
-                weights |= initial_plain_mlp(f"{name}.{k}", inputs, hidden, 2 * changed, rng)
-        return weights
+            sizes.append((self.width - changed + self.condition, hidden, blocks, 2 * changed))
+        return sizes
 
 
 class Flow:

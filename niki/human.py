@@ -12,7 +12,7 @@ import os
 import numpy as np
 
 from .errors import NikiError
-from .files import writing
+from .files import save_npz
 from .kinematics import forward_kinematics
 from .rotation import apply, swing_between
 from .skeleton import BONE_CHILD, BONES, JOINTS, NUM_BONES, PARENTS, TREE_ORDER, Body
@@ -48,16 +48,11 @@ def make_human(path: str | os.PathLike, body: Body | None = None) -> Body:
     target = body or Body(joints - [0, vertices[:, 1].min(), 0])
     regions = _regions(vertices, faces, weights, source)
     vertices = _stretched(vertices, weights, source, target)
-    with writing(path) as temporary, open(temporary, "wb") as stream:
-        np.savez_compressed(
-            stream,
-            vertices=vertices,
-            faces=faces,
-            weights=weights.astype(np.float32),
-            regions=regions,
-            region_names=np.array(REGIONS),
-            rest_joints=target.rest_joints,
-        )
+    values = {
+        "vertices": vertices, "faces": faces, "weights": weights.astype(np.float32), "regions": regions,
+        "region_names": np.array(REGIONS), "rest_joints": target.rest_joints,
+    }  # fmt: skip
+    save_npz(path, values)
     return target
 
 

@@ -158,8 +158,8 @@ def swing_and_twist(rotations, body: Body | Bodies):
 def compose(swing, twist, body: Body | Bodies):
     """Swing (..., 24, 3, 3) and twist (..., 23, 2) -> pose (..., 24, 3, 3)."""
     axes = rot.like(body.bone_axes, swing)
-    turned = rot.compose_swing_twist(swing[..., 1:, :, :], axes[..., 1:, :], twist)
-    return rot.namespace(swing).concatenate([swing[..., :1, :, :], turned], -3)
+    rotations = rot.compose_swing_twist(swing[..., 1:, :, :], axes[..., 1:, :], twist)
+    return rot.namespace(swing).concatenate([swing[..., :1, :, :], rotations], -3)
 
 
 def _usable(v):

@@ -68,6 +68,20 @@ def plain_mlp(weights: dict, name: str, x):
     return linear(weights, f"{name}.last", x)
 
 
+def mlp_shapes(name: str, inputs: int, hidden: int, blocks: int, outputs: int) -> dict[str, tuple]:
+    """Shapes of the weights of :func:`residual_mlp`, or without ``blocks`` of :func:`plain_mlp`."""
+    sizes = {"first": (hidden, inputs), "last": (outputs, hidden)}
+    if not blocks:
+        sizes["second"] = (hidden, hidden)
+    shapes = {}
+    for block in range(blocks):
+        sizes |= {f"{block}.{part}": (hidden, hidden) for part in ("up", "down")}
+        shapes |= {f"{name}.{block}.norm.{part}": (hidden,) for part in ("weight", "bias")}
+    for part, size in sizes.items():
+        shapes |= {f"{name}.{part}.weight": size, f"{name}.{part}.bias": size[:1]}
+    return shapes
+
+
 def initial_residual_mlp(name: str, inputs: int, hidden: int, blocks: int, outputs: int, rng) -> dict:
     """Weights for :func:`residual_mlp`; it gives zero, and its blocks change nothing, to begin with."""
     weights = _initial_linear(f"{name}.first", inputs, hidden, rng)

@@ -40,17 +40,54 @@ RANGES = _ranges()
 
 def excess(rotations, ranges=RANGES):
     """By how much each rotation-vector component is beyond its range: (..., 24, 3) radians, signed,
-    zero within. ``rotations`` (..., 24, 3, 3) are parent-relative."""
-    turned = rot.axis_angle_from_matrix(rotations)
-    return turned - np.clip(turned, ranges[..., 0], ranges[..., 1])
+    zero within. ``rotations`` (..., 24, 3, 3) are parent-relative.
+
+    It changes no faster than the rotation does, up to a small factor. As rotations close on themselves,
+    somewhere opposite a range both ways back are equally long. Where one way is less than twice as long
+    as the other the excess fades, to zero at that place, where no direction is right. It fades from 18
+    degrees beyond the shoulders' range, which is the widest, 37 beyond the elbows' and 55 beyond the hips'.
+    """
+    return nearest(rotations, ranges, fade=True)[1]
 
 
 def beyond(rotations, tolerance: float = np.radians(3)):
     """(...) bool: whether a pose has a joint more than ``tolerance`` radians beyond its range."""
-    return (np.abs(excess(rotations)) > tolerance).any((-1, -2))
+    return (np.abs(nearest(rotations, RANGES)[1]) > tolerance).any((-1, -2))
 
 
 def widened(rotations) -> np.ndarray:
     """Ranges (24, 3, 2) that also hold the pose given: what was recorded is not put right unasked."""
-    turned = rot.axis_angle_from_matrix(rotations)
+    turned = nearest(rotations, RANGES)[0]
     return np.stack([np.minimum(RANGES[..., 0], turned), np.maximum(RANGES[..., 1], turned)], -1)
+
+
+def nearest(rotations, ranges, fade: bool = False):
+    """Rotation vectors as near to their ranges as can be, and by how much they are beyond.
+
+    A rotation has two vectors: one up to 180 degrees long, and that of the rest of the full turn, the
+    other way round.
+
+    Args:
+        rotations: (..., n, 3, 3). ranges: (n, 3, 2) radians; each holds zero.
+        fade: as :func:`excess` does.
+
+    Returns:
+        (..., n, 3) vectors and (..., n, 3) excess, radians.
+    """
+    vectors = rot.axis_angle_from_matrix(rotations)
+    over = vectors - np.clip(vectors, ranges[..., 0], ranges[..., 1])
+    if not over.any():  # nearly always, and asked at every step of a drag
+        return vectors, over
+    flat, flat_over = vectors.reshape(-1, 3), over.reshape(-1, 3)
+    outside = np.flatnonzero(flat_over.any(-1))
+    vector, first, limits = flat[outside], flat_over[outside], ranges[outside % len(ranges)]
+    other = vector - vector * (2 * np.pi / rot.norm(vector))
+    second = other - np.clip(other, limits[..., 0], limits[..., 1])
+    size, other_size = rot.norm(first), rot.norm(second)
+    swap = other_size < size
+    flat[outside], nearest = np.where(swap, other, vector), np.where(swap, second, first)
+    if fade:
+        least = np.minimum(size, other_size)
+        nearest = nearest * np.clip(np.abs(size - other_size) / np.maximum(least, 1e-12), 0, 1)
+    flat_over[outside] = nearest
+    return flat.reshape(vectors.shape), flat_over.reshape(over.shape)

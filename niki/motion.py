@@ -8,15 +8,13 @@ at ``rest_joints[0] + trans``.
 from __future__ import annotations
 
 import os
-import zipfile
-from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
+from dataclasses import InitVar, dataclass, field, fields, replace
 
 import numpy as np
 
 from . import rotation as rot
 from .errors import NikiError
-from .files import writing
+from .files import MOST_BYTES, read_npz, save_npz
 from .kinematics import forward_kinematics
 from .skeleton import NUM_JOINTS, Body
 
@@ -38,11 +36,16 @@ _SHAPES = {  # T is the number of frames
     "footage": (),
     "source": (),
 }
+MOST_FRAMES = MOST_BYTES // 2016
+"""What is saved can be loaded: :func:`niki.files.read_npz` takes no more than this."""
 _TEXT = {"gender", "footage", "source"}
 _MAY_HOLD_NAN = {"joints", "keypoints"}
+_WHOLE = {"frames", "image_size"}
+_MOST = 1e12  # nothing in a motion is larger; the squares of what is would be lost to rounding
+_FASTEST = 100_000  # frames per second
 
 
-@dataclass
+@dataclass(eq=False)
 class Motion:
     """An animation of T frames. All arrays are checked on construction.
 
@@ -61,9 +64,10 @@ class Motion:
         image_size: (2,) width and height of the footage in pixels.
         betas, gender: SMPL's shape, zeros and "neutral" where unknown.
         footage: path of the footage. source: what made the file.
+        copy: whether arrays are copied; else they may be taken over as they are.
 
     Raises:
-        NikiError: names the field that is missing, misshapen or not finite.
+        NikiError: names the field that is missing, misshapen or makes no sense.
     """
 
     poses: np.ndarray
@@ -82,16 +86,28 @@ class Motion:
     gender: str = "neutral"
     footage: str = ""
     source: str = ""
+    copy: InitVar[bool] = True
 
-    def __post_init__(self):
+    def __post_init__(self, copy: bool):
         count = len(self.poses) if np.ndim(self.poses) else 0
-        rate = float(self.mocap_framerate)
-        if not (np.isfinite(rate) and rate > 0):
-            raise NikiError(f"mocap_framerate must be a positive number, not {rate}")
+        if count == 0:
+            raise NikiError("poses holds no frame")
+        if count > MOST_FRAMES:
+            raise NikiError(
+                f"A motion may have at most {MOST_FRAMES:,} frames, not {count:,}", "take it in parts"
+            )
+        rate = _checked("mocap_framerate", self.mocap_framerate, (), count, copy)
+        if not 1 / _FASTEST <= rate <= _FASTEST:
+            raise NikiError(
+                f"mocap_framerate must be a positive number of at most {_FASTEST} a second, not {rate:g}"
+            )
         if self.frames is None:
             self.frames = np.arange(count)
+        self.frames = _checked("frames", self.frames, _SHAPES["frames"], count, copy)
+        if (np.diff(self.frames) < 0).any():
+            raise NikiError("frames must not go back")
         if self.times is None:
-            self.times = np.asarray(self.frames) / rate
+            self.times = self.frames / rate
         if self.confidence is None:
             self.confidence = np.ones((count, NUM_JOINTS))
         if self.joints is None:
@@ -99,9 +115,17 @@ class Motion:
         if self.keypoints is None:
             self.keypoints = np.full((count, NUM_JOINTS, 2), np.nan)
         for name, shape in _SHAPES.items():
-            setattr(self, name, _checked(name, getattr(self, name), shape, count))
-        if count == 0:
-            raise NikiError("poses holds no frame")
+            setattr(self, name, _checked(name, getattr(self, name), shape, count, copy))
+        Body(self.rest_joints)
+        if not ((self.confidence > -1e-6) & (self.confidence < 1 + 1e-6)).all():
+            raise NikiError("confidence must be from 0 to 1")
+        if not (self.image_size >= 0).all():
+            raise NikiError("image_size must not be negative")
+        if not (self.camera[0, 0] > 0 and self.camera[1, 1] > 0):
+            raise NikiError("camera must have positive focal lengths")
+        turn = self.camera_pose[:3, :3]
+        if not np.abs(turn @ turn.T - np.eye(3)).max() < 1e-3:
+            raise NikiError("camera_pose must hold a rotation")
 
     def __len__(self) -> int:
         return len(self.poses)
@@ -167,8 +191,7 @@ class Motion:
             NikiError: the path cannot be written.
         """
         values = {name: getattr(self, name) for name in _SHAPES}
-        with writing(path) as temporary, open(temporary, "wb") as stream:
-            np.savez_compressed(stream, **values)
+        save_npz(path, values)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Motion:
@@ -177,41 +200,45 @@ class Motion:
         Raises:
             NikiError: not a motion file, or names the field that is wrong.
         """
-        path = Path(path)
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                values = {name: archive[name] for name in archive.files if name in _SHAPES}
-        except FileNotFoundError:
-            raise NikiError(f"There is no file {path}") from None
-        except OSError as error:
-            raise NikiError(f"{path} cannot be read: {error.strerror or error}") from None
-        except (ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError):
-            raise NikiError(
-                f"{path} is not a motion file", "expected the .npz that niki capture writes"
-            ) from None
+        values = read_npz(path, _SHAPES, "a motion file", "expected the .npz that niki capture writes")
         required = {f.name for f in fields(cls)} - {"betas", "gender", "footage", "source"}
         missing = sorted(required - values.keys())
         if missing:
             raise NikiError(f"{path} lacks the field '{missing[0]}'")
         try:
-            return cls(**values)
+            return cls(**values, copy=False)
         except NikiError as error:
             raise NikiError(f"{path}: {error.message}") from None
 
 
-def _checked(name: str, value, shape: tuple, count: int):
+def _checked(name: str, value, shape: tuple, count: int, copy: bool):
     """``value`` as the field's type, or NikiError naming the field."""
+    if name in _TEXT:
+        return _text(name, value)
     value = np.asarray(value)
     expected = tuple(count if n == "T" else n for n in shape)
-    if value.shape != expected:
-        raise NikiError(f"{name} must have shape {expected}, not {value.shape}")
-    if name in _TEXT:
-        return str(value)
     if value.dtype.kind not in "iufb":
         raise NikiError(f"{name} must hold numbers, not {value.dtype}")
-    if name in ("frames", "image_size"):
-        return value.astype(np.int64)
-    value = value.astype(np.float64)
+    if value.shape != expected:
+        raise NikiError(f"{name} must have shape {expected}, not {value.shape}")
+    with np.errstate(over="ignore"):
+        value = value.astype(np.float64, copy=copy)
     if name not in _MAY_HOLD_NAN and not np.isfinite(value).all():
         raise NikiError(f"{name} has a value that is not finite")
+    if (np.abs(value) > _MOST).any():
+        raise NikiError(f"{name} has a value out of all proportion")
+    if name in _WHOLE:
+        if (value != np.round(value)).any():
+            raise NikiError(f"{name} must hold whole numbers")
+        return value.astype(np.int64)
     return value if value.ndim else float(value)
+
+
+def _text(name: str, value) -> str:
+    """``value`` as text, also from an array of one, or of bytes as older numpy wrote them."""
+    value = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if not isinstance(value, str | os.PathLike):
+        raise NikiError(f"{name} must be text")
+    return str(value)

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from . import rotation as rot
 from .errors import NikiError
-from .files import writing
+from .files import read_npz, save_npz
 from .flow import Flow, FlowSpec
-from .layers import initial_plain_mlp, initial_residual_mlp, plain_mlp, residual_mlp
+from .layers import initial_plain_mlp, initial_residual_mlp, mlp_shapes, plain_mlp, residual_mlp
 from .skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS, Bodies, Body
 from .uncertainty import KNOWN_BELOW, metres_from_sigma
 
@@ -37,6 +36,7 @@ _RELATIVE_LENGTHS = np.array([[float(i in group) for group in _GROUPS] for i in 
 _RELATIVE_LENGTHS /= Body.default().bone_lengths @ _RELATIVE_LENGTHS  # (29, 12): lengths -> 1 where usual
 CONDITION = 2 * NUM_JOINTS + 3 + (NUM_BONES - 1) + len(_GROUPS)
 ERROR_INPUTS = CONDITION + 2 * POINTS
+_REGRESSED = POINTS + TWIST + CONDITION  # a regressor's inputs
 _JOINT_SCALE, _LENGTH_SCALE, _RESIDUAL_SCALE = 3.0, 5.0, 5.0  # bring inputs to about unit size
 _USUAL_LOG_ERROR = -3.5  # 3 cm
 
@@ -54,7 +54,7 @@ USUAL_PLACE = np.array([_USUAL[kind][:3] for kind in KINDS]) * _LEFT
 USUAL_SPREAD = np.array([_USUAL[kind][3] for kind in KINDS]) / np.sqrt(3)
 
 
-@dataclass
+@dataclass(eq=False)
 class Observation:
     """What is seen of a body, in the body's own frame.
 
@@ -140,7 +140,7 @@ def error_features(observation: Observation, solved):
     return xp.concatenate([condition_of(observation), *parts], -1)
 
 
-@dataclass
+@dataclass(eq=False)
 class Solution:
     """What a network makes of an observation, in the body's own frame.
 
@@ -153,6 +153,9 @@ class Solution:
     pose: np.ndarray
     swing: np.ndarray | None = None
     latents: np.ndarray | None = None
+
+
+_WIDEST, _DEEPEST = 16384, 64  # of any network that there will be
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,18 @@ class NetworkSpec:
 
     def __post_init__(self):
         for name in ("first", "second"):
-            object.__setattr__(self, name, tuple(tuple(subnet) for subnet in getattr(self, name)))
+            try:
+                object.__setattr__(self, name, tuple(tuple(subnet) for subnet in getattr(self, name)))
+            except TypeError:
+                raise NikiError(f"'{name}' lists subnets, each by its width and blocks") from None
+            for subnet in getattr(self, name):
+                whole = len(subnet) == 2 and all(type(n) is int for n in subnet)
+                if not whole or not (0 < subnet[0] <= _WIDEST and 0 <= subnet[1] <= _DEEPEST):
+                    raise NikiError(f"A subnet is given by its width and blocks, not {subnet!r}"[:120])
+        if self.kind not in ("flow", "regressor") or not 0 < len(self.first) + len(self.second) <= _DEEPEST:
+            raise NikiError("A network is a flow or a regressor of 1 to 64 subnets")
+        if not self.first or type(self.reference) is not bool or (self.reference and self.kind != "flow"):
+            raise NikiError("A network needs a subnet in its first stage; the published layout is a flow's")
 
     def as_dict(self) -> dict:
         """For storing; ``NetworkSpec(**...)`` restores it."""
@@ -210,9 +224,9 @@ class Network:
         for name, flow in zip(("first", "second"), _flow_specs(spec), strict=False):
             weights |= flow.initial_weights(name, rng)
         if spec.kind == "regressor":
-            (hidden, blocks), inputs = spec.first[0], POINTS + TWIST + CONDITION
+            hidden, blocks = spec.first[0]
             make = initial_residual_mlp if blocks else initial_plain_mlp
-            sizes = (inputs, hidden, blocks, POSE) if blocks else (inputs, hidden, POSE)
+            sizes = (_REGRESSED, hidden, blocks, POSE) if blocks else (_REGRESSED, hidden, POSE)
             weights |= make("regressor", *sizes, rng)
         return cls(spec, weights)
 
@@ -301,27 +315,32 @@ class Network:
             name: np.asarray(value, np.float32) for name, value in self.weights.items() if "mean_" in name
         }
         about = {"spec": self.spec.as_dict(), **remarks}
-        with writing(path) as temporary, open(temporary, "wb") as stream:
-            np.savez_compressed(stream, about=json.dumps(about), **values)
+        save_npz(path, {"about": json.dumps(about), **values})
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Network:
         """Read what :meth:`save` wrote; arithmetic is in float32.
 
         Raises:
-            NikiError: there is no such file, or it is none of ours.
+            NikiError: there is no such file, it is none of ours, or names the weight that is missing,
+                misshapen or not finite.
         """
+        hint = "expected what niki export-weights writes"
+        weights = read_npz(path, kind="a NIKI network", hint=hint)
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                about = json.loads(str(archive["about"]))
-                weights = {n: archive[n].astype(np.float32) for n in archive.files if n != "about"}
-            return cls(NetworkSpec(**about.pop("spec")), weights, about)
-        except FileNotFoundError:
-            raise NikiError(f"There is no file {path}") from None
-        except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile):
-            raise NikiError(
-                f"{path} holds no NIKI network", "expected what niki export-weights writes"
-            ) from None
+            about = json.loads(weights.pop("about").item())
+            spec = NetworkSpec(**about.pop("spec"))
+        except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
+            raise NikiError(f"{path} is not a NIKI network", hint) from None
+        except NikiError as error:
+            raise NikiError(f"{path}: {error.message}") from None
+        _check_weights(weights, spec, path)
+        for name, value in weights.items():
+            with np.errstate(over="ignore"):
+                weights[name] = value.astype(np.float32)
+            if not np.isfinite(weights[name]).all():
+                raise NikiError(f"{path}: the weight {name} has a value that is not finite")
+        return cls(spec, weights, about)
 
     def log_error(self, features):
         """Logarithm of the expected error in metres of each solved joint: (..., 29), from
@@ -384,3 +403,30 @@ def _flow_specs(spec: NetworkSpec) -> list[FlowSpec]:
     if not spec.second:
         return [first]
     return [first, replace(first, subnets=spec.second, first="B")]
+
+
+def _check_weights(weights: dict, spec: NetworkSpec, path) -> None:
+    """Raise NikiError unless every weight that ``spec`` needs is there in its shape, and no other."""
+    shapes = {"mean_pose": (POSE,), "mean_twist": (TWIST,), "mean_joints": (NUM_JOINTS, 3)}
+    flows = _flow_specs(spec)
+    if len(flows) > 1 or "mean_swing" in weights:
+        shapes["mean_swing"] = (POSE,)
+    for name, flow in zip(("first", "second"), flows, strict=False):
+        shapes |= flow.weight_shapes(name)
+    if spec.kind == "regressor":
+        shapes |= mlp_shapes("regressor", _REGRESSED, *spec.first[0], POSE)
+    if any(name.startswith("error.") for name in weights):
+        blocks = sum(name.startswith("error.") and name.endswith(".norm.weight") for name in weights)
+        hidden = len(np.atleast_1d(weights.get("error.first.bias", 0)))
+        shapes |= mlp_shapes("error", ERROR_INPUTS, hidden, max(blocks, 1), NUM_JOINTS)
+    for name in sorted(shapes.keys() | weights.keys()):
+        if name not in weights:
+            raise NikiError(f"{path} lacks the weight {name}")
+        if name not in shapes:
+            raise NikiError(f"{path} has a weight {name!r} that its network has no place for")
+        if weights[name].dtype.kind != "f":
+            raise NikiError(f"{path}: the weight {name} must hold decimal numbers")
+        if weights[name].shape != shapes[name]:
+            raise NikiError(
+                f"{path}: the weight {name} must have shape {shapes[name]}, not {weights[name].shape}"
+            )

@@ -16,6 +16,7 @@ import numpy as np
 from . import rotation as rot
 from .effectors import Effectors
 from .errors import NikiError
+from .freedom import Freedom
 from .kinematics import forward_kinematics
 from .limits import widened
 from .skeleton import ANCESTRY, JOINTS, KINDS, NUM_BONES, NUM_JOINTS, PARENTS, Body
@@ -28,9 +29,8 @@ MODES = ("full", "limb", "hips")
 ORIENTED = ("pelvis", "spine3", "head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")
 """Joints whose orientation can be asked for: pelvis, chest, head, hands and feet."""
 
-FORWARD = np.array([0.0, 0.0, 1.0])
-"""Where the head looks in the rest pose."""
-
+_DEMANDS = {"position": "position", "orientation": "orientation", "look_at": "place to look at"}
+_SAME = 1e-6  # metres, or parts of a matrix, by which two demands may differ and be one
 _FARTHEST = 1e4  # metres that a target may be away: beyond, even double precision grows coarse
 _BETWEEN = np.abs(ANCESTRY[:, None] - ANCESTRY)  # (29, 29, 29): the bones between two joints
 _TREE_DISTANCE = _BETWEEN.sum(-1)
@@ -56,7 +56,7 @@ _STIFF = np.radians([_STIFFNESS[kind] for kind in KINDS[:NUM_BONES]])
 _STIFF_PLACE = 0.03  # metres: the body as a whole
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Target:
     """What is wanted of a joint.
 
@@ -98,12 +98,17 @@ class Target:
         """Of the joint."""
         return JOINTS.index(self.joint)
 
+    @property
+    def hard(self) -> bool:
+        """Whether it is to be met exactly."""
+        return self.pinned or self.weight == 1
 
-@dataclass
+
+@dataclass(eq=False)
 class Posture:
     """One pose: rotations (24, 3, 3) parent-relative, translation (3,) metres as
-    :func:`~niki.kinematics.forward_kinematics` takes it. error: metres by which each target's position
-    is missed, by joint."""
+    :func:`~niki.kinematics.forward_kinematics` takes it. error: metres by which the position asked for is
+    missed, by joint; of several targets for one joint, by the one that is missed most."""
 
     rotations: np.ndarray
     translation: np.ndarray
@@ -115,10 +120,32 @@ class Poser:
 
     Args:
         body: the proportions. solver: the network; None: refinement alone.
+        free: (25, 3, 3) what may move: for each of the 24 bones, and last for the body as a whole, the
+            symmetric projection onto the directions that are free; default all. The identity is free,
+            zeros are locked, ``I - a aT`` locks turning about the unit axis ``a``, ``a aT`` leaves only that.
+
+            A bone's projection is in the axes that its parent-relative rotation R acts in: library axes at
+            rest, which turn with its parent. With R0 its rotation in the posture one starts from, the
+            rotation vector of ``R R0T`` stays within the free directions. The last one is in library
+            axes: the body's translation moves within it.
+
+            For a bone in Blender whose ``lock_rotation`` is (x, y, z):
+            ``free_directions(axes, lock_rotation)`` of :mod:`niki.freedom`, where the columns of ``axes``
+            are what the three channels turn the bone about, in library axes. In Euler modes these are
+            ``rest @ niki.rotation.euler_axes(rotation_euler, order)`` and for quaternions and axis-angles,
+            of which Blender locks the Euler angles, the same with those in the order XYZ; ``rest`` is the
+            bone's axes at rest (``bone.matrix_local``, its columns turned from Blender's axes to the
+            library's). With two of three locked the locked channels stay as they are; with one, nearly,
+            and the better the less the bone turns. With ``lock_rotations_4d`` and ``lock_rotation_w``:
+            zeros. The pelvis' ``lock_location``: ``free_directions(rest, lock_location)``, as the last.
+
+    Raises:
+        NikiError: ``free`` has a wrong shape or holds what is no projection.
     """
 
-    def __init__(self, body: Body, solver: Solver | None = None):
+    def __init__(self, body: Body, solver: Solver | None = None, free: np.ndarray | None = None):
         self.body, self._solver, self._start = body, solver, None
+        self._freedom = None if free is None else Freedom(free)
 
     def joints(self, posture: Posture) -> np.ndarray:
         """(29, 3) metres."""
@@ -142,19 +169,22 @@ class Poser:
             last: the solution so far in this drag, to go on from.
 
         Raises:
-            NikiError: names what is wrong with a target or the mode.
+            NikiError: names what is wrong with a target or the mode, or the joint of which two targets
+                that are no wishes ask different things.
         """
         if mode not in MODES:
             raise NikiError(f"There is no mode '{mode}'", f"choose from: {', '.join(MODES)}")
-        targets = list(targets)
+        targets = _without_repetition(targets)
         places, world, ranges = self._known_of(start)
         stiffness = self._stiffness(targets, mode)
         if plant_feet and mode != "limb":
             targets += planted_feet(targets, places, world)
-        targets = _within_reach(targets, places, self.body, stiffness)
-        prior = self._prior(start, places, targets, stiffness)
-        effectors = Effectors(targets, self.body, ranges, stiffness)
+        reachable = _within_reach(targets, places, self.body, stiffness)
+        prior = self._prior(start, places, reachable, stiffness)
+        effectors = Effectors(reachable, self.body, ranges, stiffness, start, self._freedom)
         rotations, translation = effectors.refine(prior, (last or prior))
+        if self._freedom is not None:
+            rotations, translation = self._freedom.kept(rotations, translation, start)
         return self._with_errors(Posture(rotations, translation), targets)
 
     def _known_of(self, start: Posture):
@@ -173,19 +203,24 @@ class Poser:
             pinned = {t.index for t in targets if t.pinned}
             moving = {b for t in targets if not t.pinned for b in _chain(t.index, pinned)}
             stiffness[[b for b in range(NUM_BONES + 1) if b not in moving]] = 0
+        if self._freedom is not None:
+            stiffness[self._freedom.locked] = 0
         return stiffness
 
     def _prior(self, start: Posture, places, targets, stiffness) -> Posture:
         """The network's pose, as far as something is pulled and bones may move."""
         positioned = [t for t in targets if t.position is not None]
-        pull = {t.index: float(np.linalg.norm(t.position - places[t.index])) for t in positioned}
+        pull = {}
+        for t in positioned:
+            distance = float(np.linalg.norm(t.position - places[t.index]))
+            pull[t.index] = max(distance, pull.get(t.index, 0.0))
         farthest = max(pull.values(), default=0.0)
         if self._solver is None or farthest < 1e-6:
             return start
         joints, certain = places.copy(), np.full(NUM_JOINTS, np.inf)
         error = np.max([d * FREEDOM * FADE ** _TREE_DISTANCE[k] for k, d in pull.items()], 0)
         for t in positioned:
-            if t.weight == 1:
+            if t.hard:
                 joints[t.index], certain[t.index] = t.position, 0.0
         sigma = sigma_from_metres(np.minimum(error, certain))
         rotations, translation = self._solver.guess(joints, np.repeat(sigma[:, None], 2, 1), self.body)
@@ -198,15 +233,16 @@ class Poser:
             translation = start.translation + share[0] * (translation - start.translation)
         else:
             translation = start.translation
+        if self._freedom is not None:
+            rotations, translation = self._freedom.kept(rotations, translation, start)
         return Posture(rotations, translation)
 
     def _with_errors(self, posture: Posture, targets: list[Target]) -> Posture:
-        places = self.joints(posture)
-        missed = {
-            t.joint: float(np.linalg.norm(places[t.index] - t.position))
-            for t in targets
-            if t.position is not None
-        }
+        places, missed = self.joints(posture), {}
+        for t in targets:
+            if t.position is not None:
+                distance = float(np.linalg.norm(places[t.index] - t.position))
+                missed[t.joint] = max(distance, missed.get(t.joint, 0.0))
         return replace(posture, error=missed)
 
 
@@ -223,6 +259,32 @@ def planted_feet(targets: Iterable[Target], places, world) -> list[Target]:
 def planted_foot(ankle: int, places, world) -> Target:
     """A pin that keeps the foot of one ankle where it is."""
     return Target(JOINTS[ankle], places[ankle], world[ankle], pinned=True)
+
+
+def _without_repetition(targets: Iterable[Target]) -> list[Target]:
+    """The targets, each hard demand made once, by the pinned one of two.
+
+    Raises:
+        NikiError: two hard targets ask different things of one joint.
+    """
+    targets, first = list(targets), {}
+    for k in sorted(range(len(targets)), key=lambda k: not targets[k].pinned):
+        for name in _DEMANDS if targets[k].hard else ():
+            value = getattr(targets[k], name)
+            if value is None:
+                continue
+            joint = targets[k].joint
+            made = getattr(targets[first.setdefault((joint, name), k)], name)
+            if np.abs(made - value).max() > _SAME:
+                raise NikiError(
+                    f"Two targets give {joint} a different {_DEMANDS[name]}", "make one of them a wish"
+                )
+    if ("head", "orientation") in first and ("head", "look_at") in first:
+        raise NikiError("The head is given an orientation and a place to look at", "leave one of them out")
+    for k, target in enumerate(targets):
+        again = {n: None for n in _DEMANDS if target.hard and first.get((target.joint, n), k) != k}
+        targets[k] = replace(target, **again) if again else target
+    return targets
 
 
 def _chain(joint: int, pinned: set[int]) -> list[int]:

@@ -11,13 +11,16 @@ import cv2
 import numpy as np
 
 from .blender import run_job
-from .files import writing
+from .errors import NikiError
+from .files import check_output, writing
+from .footage.sequence import encode_image, read_image
 from .footage.video import Footage, VideoWriter
 from .motion import Motion
 from .skeleton import JOINTS, PARENTS
 
 _LEFT, _RIGHT, _MIDDLE = (255, 138, 61), (64, 160, 255), (240, 240, 240)
 _GAP = (150, 150, 150)
+_NO_PICTURE = 40  # grey level where the footage lacks a frame
 _CELL_WIDTH, _CELL_HEIGHT = 360, 420  # of the contact sheet
 
 
@@ -42,12 +45,20 @@ def draw_skeleton(rgb: np.ndarray, pixels: np.ndarray, seen: bool = True) -> np.
 
 
 def overlay_frames(
-    motion: Motion, footage_path: str | os.PathLike, moments: Iterable[int] | None = None
+    motion: Motion,
+    footage_path: str | os.PathLike,
+    moments: Iterable[int] | None = None,
+    warnings: list[str] | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Each frame (H, W, 3) of the footage that the motion covers, as it is and with the skeleton.
+    """Each frame (H, W, 3) of the footage that the motion covers, as it is and with the skeleton; grey
+    where the frame is missing.
 
     Args:
         moments: indices into the motion; default all of it.
+        warnings: what the footage has to say is added here.
+
+    Raises:
+        NikiError: the footage cannot be read, or has none of these frames.
     """
     moments = range(len(motion)) if moments is None else moments
     index = {int(motion.frames[t]): t for t in moments}
@@ -55,8 +66,12 @@ def overlay_frames(
     pixels, seen = pixels_in(motion, footage.size), motion.seen
     for frame in footage:
         if frame.number in index:
-            t = index[frame.number]
-            yield frame.rgb, draw_skeleton(frame.rgb, pixels[t], seen[t])
+            t, rgb = index[frame.number], frame.rgb
+            if rgb is None:
+                rgb = np.full((footage.size[1], footage.size[0], 3), _NO_PICTURE, np.uint8)
+            yield rgb, draw_skeleton(rgb, pixels[t], seen[t])
+    if warnings is not None:
+        warnings += footage.warnings
 
 
 def pixels_in(motion: Motion, size: tuple[int, int]) -> np.ndarray:
@@ -69,20 +84,24 @@ def save_overlay(
     footage_path: str | os.PathLike,
     path: str | os.PathLike,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> None:
-    """Write the overlay as an H.264 mp4.
+) -> list[str]:
+    """Write the overlay as an H.264 mp4; returns warnings.
 
     Raises:
-        NikiError: the footage cannot be read or the path cannot be written.
+        NikiError: the footage cannot be read, or the path cannot be written.
     """
+    warnings: list[str] = []
     with writing(path) as temporary:
-        frames = (drawn for _, drawn in overlay_frames(motion, footage_path))
-        first = next(frames)
+        frames = (drawn for _, drawn in overlay_frames(motion, footage_path, None, warnings))
+        first = next(frames, None)
+        if first is None:
+            raise NikiError(f"{footage_path} has none of the motion's frames")
         with VideoWriter(temporary, motion.mocap_framerate, first.shape[1::-1]) as writer:
             writer.write(first)
             for done, rgb in enumerate(frames, start=2):
                 writer.write(rgb)
                 progress(done, len(motion))
+    return warnings
 
 
 def _colour(name: str) -> tuple[int, int, int]:
@@ -104,10 +123,13 @@ def save_contact_sheet(
     Raises:
         NikiError: as :func:`save_overlay`, or bpy is not installed.
     """
+    check_output(path, (".png", ".jpg"), motion_files.values())
     motions = {name: Motion.load(file) for name, file in motion_files.items()}
     first = next(iter(motions.values()))
     chosen = np.unique(np.linspace(0, len(first) - 1, moments + 2).round().astype(int)[1:-1])
     shown = [rgb for rgb, _ in overlay_frames(first, footage_path, chosen)]
+    if len(shown) < len(chosen):
+        raise NikiError(f"{footage_path} is shorter than the motion")
     size = shown[0].shape[1::-1]
     windows = _windows(pixels_in(first, size)[chosen], size)
     rows = [("footage", shown)]
@@ -116,8 +138,9 @@ def save_contact_sheet(
         width = round(_CELL_WIDTH * size[0] / (windows[0, 2] - windows[0, 0]))
         rows += [(name, drawn), (name, _rendered(motion_files[name], chosen, width))]
     sheet = np.vstack([_row(name, images, windows, size) for name, images in rows])
+    coded = encode_image(sheet, Path(path).suffix)
     with writing(path) as temporary:
-        cv2.imwrite(str(temporary), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+        temporary.write_bytes(coded)
 
 
 def _rendered(motion_file, moments: np.ndarray, width: int) -> list[np.ndarray]:
@@ -130,7 +153,7 @@ def _rendered(motion_file, moments: np.ndarray, width: int) -> list[np.ndarray]:
             folder=folder,
             width=width,
         )
-        return [cv2.cvtColor(cv2.imread(still), cv2.COLOR_BGR2RGB) for still in stills]
+        return [read_image(Path(still)) for still in stills]
 
 
 def _row(name: str, images: list[np.ndarray], windows: np.ndarray, size: tuple[int, int]) -> np.ndarray:

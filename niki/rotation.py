@@ -174,6 +174,17 @@ def axis_angle_from_matrix(m):
     return axis_angle_from_quaternion(quaternion_from_matrix(m))
 
 
+def rotation_vector_jacobian(v):
+    """How a rotation vector (..., 3) changes as its rotation is turned a little about the fixed axes:
+    (..., 3, 3), for vectors shorter than a full turn. numpy."""
+    half = norm(v)[..., None] / 2
+    small = half < 1e-3
+    safe = np.where(small, 1.0, half)
+    share = np.where(small, 1 / 12, (1 - safe / np.tan(safe)) / (4 * safe * safe))
+    K = _skew(v)
+    return np.eye(3) - K / 2 + share * (K @ K)
+
+
 def matrix_from_6d(x):
     """First two columns, (..., 6), made orthonormal -> matrix (..., 3, 3)."""
     xp = namespace(x)
@@ -198,6 +209,82 @@ def continuous_quaternions(q):
     flips = xp.where(agree < 0, -xp.ones_like(agree), xp.ones_like(agree))
     signs = xp.concatenate([xp.ones_like(q[:1, ..., :1]), xp.cumprod(flips, 0)], 0)
     return q * signs
+
+
+def matrix_from_euler(angles, order: str):
+    """Euler angles (..., 3) about x, y and z, in that order whatever ``order`` is -> matrix (..., 3, 3). As
+    in Blender, "XYZ" turns about x first, then y, then z, all fixed axes. numpy."""
+    turns = [
+        matrix_from_axis_angle(angles[..., "XYZ".index(a), None] * np.eye(3)["XYZ".index(a)]) for a in order
+    ]
+    return turns[2] @ turns[1] @ turns[0]
+
+
+def euler_axes(angles, order: str):
+    """What each of a rotation's Euler angles turns it about, outside all its turns: angles (..., 3) ->
+    (..., 3, 3), the columns for x, y and z. numpy."""
+    i, j, k = ("XYZ".index(axis) for axis in order)
+    last = matrix_from_axis_angle(angles[..., k, None] * np.eye(3)[k])
+    middle = last @ matrix_from_axis_angle(angles[..., j, None] * np.eye(3)[j])
+    axes = np.zeros((*angles.shape[:-1], 3, 3))
+    axes[..., i], axes[..., j], axes[..., k] = middle[..., i], last[..., j], np.eye(3)[k]
+    return axes
+
+
+def continuous_eulers(m, order: str):
+    """Euler angles that lie as near to those of the frame before as can be, as Blender's ``to_euler(order,
+    compatible)`` picks them: (T, ..., 3, 3) -> (T, ..., 3), as :func:`matrix_from_euler` takes them. Where
+    the first and last axis coincide the last angle stays. numpy.
+
+    Every rotation has two triples of angles, and each angle may have full turns added.
+    """
+    i, j, k = ("XYZ".index(axis) for axis in order)
+    sign = 1.0 if (j - i) % 3 == 1 else -1.0
+    sine, cosine = -m[..., k, i], np.hypot(m[..., i, i], m[..., j, i])
+    first = (
+        np.arctan2(m[..., k, j], m[..., k, k]),
+        np.arctan2(sine, cosine),
+        np.arctan2(m[..., j, i], m[..., i, i]),
+    )
+    first = sign * np.stack(first, -1)
+    second = np.stack([first[..., 0] + np.pi, np.pi - first[..., 1], first[..., 2] + np.pi], -1)
+    locked = cosine < 1e-7
+    only = sign * np.arctan2(
+        -m[..., j, k], m[..., j, j]
+    )  # of the first axis, were there no turn about the last
+    result = np.empty_like(first)
+    last = np.zeros_like(first[0])
+    for t in range(len(m)):
+        a, b = (two[t] + _full_turns(last - two[t]) for two in (first, second))
+        a = np.where((np.abs(b - last).sum(-1) < np.abs(a - last).sum(-1))[..., None], b, a)
+        if locked[t].any():
+            held = np.stack([only[t] + np.sign(sine[t]) * last[..., 2], first[t, ..., 1], last[..., 2]], -1)
+            a = np.where(locked[t, ..., None], held + _full_turns(last - held), a)
+        result[t] = last = a
+    result[..., [i, j, k]] = result.copy()
+    return result
+
+
+def _full_turns(angle):
+    """``angle`` rounded to full turns."""
+    return 2 * np.pi * np.round(angle / (2 * np.pi))
+
+
+def continuous_axis_angles(q):
+    """Angle and unit axis whose axis does not turn over and whose angle does not jump from one frame to the
+    next: unit quaternions (T, ..., 4) -> (T, ..., 4). Frames that turn by nothing take the axis of the
+    frame before, or of the first that has one. numpy."""
+    vectors = axis_angle_from_quaternion(q)
+    angle = norm(vectors)[..., 0]
+    known = angle > 1e-7
+    frames = np.arange(len(q)).reshape(-1, *[1] * (known.ndim - 1))
+    source = np.maximum.accumulate(np.where(known, frames, -1), 0)
+    source = np.where(source < 0, known.argmax(0), source)  # before the first
+    axes = normalize(vectors, fallback=[0.0, 1.0, 0.0])
+    axes = np.take_along_axis(axes, np.broadcast_to(source[..., None], axes.shape), 0)
+    upright = continuous_quaternions(axes)
+    angle = np.where(dot(axes, upright)[..., 0] < 0, -angle, angle)
+    return np.concatenate([np.unwrap(angle, axis=0)[..., None], upright], -1)
 
 
 def slerp(q0, q1, t):

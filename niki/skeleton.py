@@ -74,7 +74,7 @@ def _default_rest_joints() -> np.ndarray:
     return joints
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Body:
     """One person's proportions: where the 29 joints are in the rest pose.
 
@@ -145,7 +145,7 @@ class Body:
         return _unchanging(self.offsets[list(BONE_CHILD)] / self.bone_lengths[list(BONE_CHILD), None])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bodies:
     """Many people's proportions at once, for batches; unchecked.
 

@@ -34,7 +34,7 @@ STIFFNESS = np.full(NUM_BONES, np.radians(4))
 """How far refinement lightly turns each bone."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Pose:
     """A solved pose, batched like the joints that it was solved from.
 
@@ -106,7 +106,7 @@ class Solver:
         Raises:
             NikiError: names the argument with a wrong shape or a value that is not finite.
         """
-        body = body or Body.default()
+        body = Body.default() if body is None else body
         joints, sigma, view = _checked(joints, sigma, view)
         twist, known = _checked_twist(twist, joints.shape[:-2])
         middle = np.median(joints, axis=-2)  # far from the origin single precision would be coarse
@@ -151,8 +151,8 @@ class Solver:
         return np.exp(np.clip(logarithm, *np.log(ERROR_RANGE)))
 
     def forward(self, pose: Pose, body: Body | Bodies | None = None) -> np.ndarray:
-        """Pose -> joints (..., 29, 3), by kinematics."""
-        return forward_kinematics(pose.rotations, body or Body.default(), pose.translation)[0]
+        """Pose -> joints (..., 29, 3) metres, by kinematics; of the pose's own body, or of another ``body``."""
+        return forward_kinematics(pose.rotations, pose.body if body is None else body, pose.translation)[0]
 
 
 def result_features(observation: Observation, rotations, body: Body | Bodies):

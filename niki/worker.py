@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from . import __version__, wire
-from .errors import NikiError
+from .errors import NikiError, in_words
 from .wire import WireError
 
 _REPORT_EVERY = 0.1  # seconds
@@ -155,9 +155,10 @@ class Worker:
 
     def _cancel(self, identity, params) -> None:
         _Params(params).end()
-        if self._capture is not None:
-            self._capture.cancelled.set()
-        self._send(wire.result(identity, {"cancelling": self._capture is not None}))
+        capture = self._capture  # its thread may take it away
+        if capture is not None:
+            capture.cancelled.set()
+        self._send(wire.result(identity, {"cancelling": capture is not None}))
 
     def _shut_down(self, identity, params) -> None:
         _Params(params).end()
@@ -232,18 +233,22 @@ def _task(given: _Params) -> dict:
 
 
 def _people(footage: str, frame: int, folder: Path) -> list[dict]:
-    """Who is in a frame, each with a picture in ``folder``."""
-    import cv2
-
-    from .files import writing
+    """Who is in a frame, each with a picture in ``folder``, and nowhere else."""
+    from .files import check_output, writing
     from .footage.people import people_at
+    from .footage.sequence import encode_image
+    from .footage.video import footage_files
 
-    told = []
+    files, told = footage_files(footage), []
+    if not folder.is_dir():
+        raise NikiError(f"There is no folder {folder}")
     for k, person in enumerate(people_at(footage, frame)):
         picture = folder / f"person{k}.png"
-        coded = cv2.imencode(".png", person.picture[..., ::-1])[1]
+        if picture.is_symlink():
+            raise NikiError(f"{picture} is a link to another file", "remove it, or give another folder")
+        check_output(picture, (".png",), files)
         with writing(picture) as temporary:
-            temporary.write_bytes(coded.tobytes())
+            temporary.write_bytes(encode_image(person.picture, ".png"))
         told.append({"x": person.x, "y": person.y, "side": person.side, "picture": str(picture)})
     return told
 
@@ -251,19 +256,30 @@ def _people(footage: str, frame: int, folder: Path) -> list[dict]:
 def _captured(task: dict, report) -> dict:
     """Do a capture; the answer to its request."""
     from .capture import capture, reprojection_error
-    from .files import check_writable
+    from .files import check_output, check_replaceable, is_motion, same_file
     from .footage.estimator import make_estimator
+    from .footage.video import footage_files
 
-    check_writable(task["output"])
+    output, journal, files = Path(task["output"]), Path(task["journal"]), footage_files(task["footage"])
+
+    def check() -> None:
+        check_output(output, (".npz",), files)
+        check_replaceable(output, is_motion)
+
+    check()
+    check_output(journal, inputs=files)
+    if os.path.realpath(journal) == os.path.realpath(output) or same_file(journal, output):
+        raise NikiError(f"{journal} is to be the motion: it cannot keep the readings as well")
     report("loading", 0, None)
     captured = capture(
         task["footage"], task["start"], task["end"], task["fps"], task["focal"],
         lambda: make_estimator(task["estimator"], task["quality"], task["subject"], task["device"]),
         report, task["solver"], task["journal"], task["finish"],
     )  # fmt: skip
-    captured.motion.save(task["output"])
+    check()  # it took long: look again
+    captured.motion.save(output)
     return {
-        "motion": str(Path(task["output"]).resolve()), "frames": len(captured.motion),
+        "motion": str(output.resolve()), "frames": len(captured.motion),
         "seen": captured.share_seen, "reprojection": reprojection_error(captured.motion),
         "warnings": captured.warnings,
     }  # fmt: skip
@@ -302,6 +318,12 @@ def _as_wire_error(problem: BaseException) -> WireError:
     if isinstance(problem, ImportError):
         return WireError(wire.FAILED, f"{problem.name or 'a package'} cannot be loaded: {problem}")
     traceback.print_exception(problem)
+    if isinstance(problem, OSError):
+        return WireError(wire.FAILED, in_words(problem))
+    if isinstance(problem, MemoryError):
+        return WireError(
+            wire.FAILED, "There is not enough memory", "close other programs, or take fewer frames"
+        )
     reason = f"{type(problem).__name__}: {problem}"
     return WireError(wire.INTERNAL_ERROR, f"the program failed: {reason}", "the log shows where")
 

@@ -1,25 +1,70 @@
-"""Keyframes in bulk; the one place that knows Blender's action APIs (legacy, 4.4's slots, 5.0's)."""
+"""Actions and their keyframes, in bulk; the one place that knows Blender's action APIs (legacy, 4.4's
+slots, 5.0's)."""
+
+from __future__ import annotations
 
 import bpy
 import numpy as np
 
+from ..niki.errors import NikiError
+from .curve_keys import CurveKeys
+
 _SLOTTED = hasattr(bpy.types, "ActionSlot")  # Blender 4.4 and later
-_LINEAR = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value
 
 
 def new_action(rig: bpy.types.Object, name: str):
-    """A fresh action assigned to ``rig``, and what holds its f-curves and groups."""
-    data = rig.animation_data_create()
-    if data.action:
-        data.action.use_fake_user = True
+    """A fresh action assigned to ``rig``, and what holds its f-curves and groups. The action it had is
+    kept, also if nothing else uses it.
+
+    Raises:
+        NikiError: the rig's action cannot be changed at present.
+    """
+    data = _changeable(rig)
+    was = data.action
     action = bpy.data.actions.new(name)
     data.action = action
+    _keep(was)
     if not _SLOTTED:
         return action, action
     slot = action.slots.new(id_type=rig.id_type, name=rig.name)
     data.action_slot = slot
     strip = action.layers.new("Layer").strips.new(type="KEYFRAME")
     return action, strip.channelbag(slot, ensure=True)
+
+
+def copy_action(rig: bpy.types.Object, name: str) -> bpy.types.Action:
+    """Give ``rig`` a copy of its action, to be changed in its place: every channel is in it. The original
+    is kept as it is, for whoever else uses it.
+
+    Raises:
+        NikiError: the rig's action cannot be changed at present.
+    """
+    data = _changeable(rig)
+    was, handle = data.action, data.action_slot.handle if _SLOTTED else None
+    copy = was.copy()
+    copy.name = name
+    data.action = copy
+    if _SLOTTED:
+        data.action_slot = next(slot for slot in copy.slots if slot.handle == handle)
+        for slot in [slot for slot in copy.slots if slot.handle != handle]:
+            copy.slots.remove(slot)  # others' channels stay in the original
+    _keep(was)
+    return copy
+
+
+def _changeable(rig: bpy.types.Object) -> bpy.types.AnimData:
+    data = rig.animation_data_create()
+    if data is None:
+        raise NikiError(f"{rig.name} is linked from another file", "make a library override first")
+    if data.use_tweak_mode:
+        raise NikiError(f"{rig.name} is in the NLA's tweak mode", "leave it first (Tab in the NLA editor)")
+    return data
+
+
+def _keep(action: bpy.types.Action | None) -> None:
+    """Keep an action that nobody uses any more from being lost when the file is saved."""
+    if action is not None and action.users == 0:
+        action.use_fake_user = True
 
 
 def current_owner(rig: bpy.types.Object):
@@ -41,40 +86,29 @@ def fcurves_of(rig: bpy.types.Object):
     return [] if owner is None else owner.fcurves
 
 
+def action_range(rig: bpy.types.Object) -> tuple[int, int]:
+    """First and last frame of what animates the rig, other users of its action aside."""
+    ranges = np.array([curve.range() for curve in fcurves_of(rig) if len(curve.keyframe_points)])
+    return int(np.floor(ranges[:, 0].min())), int(np.ceil(ranges[:, 1].max()))
+
+
 def write_curves(owner, path: str, group: str, frames: np.ndarray, values: np.ndarray) -> None:
-    """One f-curve for each column of ``values`` (T, n), keys linear and at ``frames`` (T,), ascending.
-    Keys that a curve has there or between are replaced, others stay.
+    """Key one f-curve for each column of ``values`` (T, n) at ``frames`` (T,), ascending, linear between.
+
+    Keys that a curve has there or between are replaced. Others stay as they are, and the curve keeps its
+    shape up to a frame before the first and from a frame after the last.
 
     ``owner`` is what :func:`new_action` returns: a legacy action or a slot's channel bag.
     """
     for index in range(values.shape[1]):
-        keys = np.column_stack([frames, values[:, index]]).astype(np.float32)
-        kinds = np.full(len(keys), _LINEAR, np.int32)
+        keys = CurveKeys.linear(frames, values[:, index])
         curve = owner.fcurves.find(path, index=index)
         if curve is None:
             curve = owner.fcurves.new(path, index=index)
             curve.group = owner.groups.get(group) or owner.groups.new(group)
-        else:
-            keys, kinds = _with_others(curve, keys, kinds)
-        curve.keyframe_points.add(len(keys))
-        curve.keyframe_points.foreach_set("co", keys.ravel())
-        curve.keyframe_points.foreach_set("interpolation", kinds)
-        curve.update()
-
-
-def _with_others(curve: bpy.types.FCurve, keys: np.ndarray, kinds: np.ndarray):
-    """``keys`` (T, 2) and their interpolation with the curve's own before and after; the curve is emptied."""
-    there = np.empty(2 * len(curve.keyframe_points), np.float32)
-    interpolation = np.empty(len(curve.keyframe_points), np.int32)
-    curve.keyframe_points.foreach_get("co", there)
-    curve.keyframe_points.foreach_get("interpolation", interpolation)
-    there = there.reshape(-1, 2)
-    before, after = there[:, 0] < keys[0, 0], there[:, 0] > keys[-1, 0]
-    curve.keyframe_points.clear()
-    return (
-        np.concatenate([there[before], keys, there[after]]),
-        np.concatenate([interpolation[before], kinds, interpolation[after]]),
-    )
+        elif len(curve.keyframe_points):
+            keys = CurveKeys.of(curve).with_stretch(keys, curve.evaluate)
+        keys.put_into(curve)
 
 
 def bone_path(bone: str, channel: str) -> str:

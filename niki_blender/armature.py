@@ -85,12 +85,19 @@ def is_our_armature(rig: bpy.types.Object | None) -> bool:
 
 
 class OnArmature:
-    """Shared by operators on the active armature, which must be one of ours."""
+    """Shared by operators on the active armature, which must be one of ours; those that change it refuse
+    a linked one."""
+
+    changes = True
 
     @classmethod
     def poll(cls, context):
-        if not is_our_armature(context.object):
+        rig = context.object
+        if not is_our_armature(rig):
             cls.poll_message_set("Select an armature with SMPL's bones, such as a captured one")
+            return False
+        if cls.changes and rig.library is not None:
+            cls.poll_message_set("The armature is linked from another file: make a library override first")
             return False
         return True
 

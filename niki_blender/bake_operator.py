@@ -8,14 +8,15 @@ import bpy
 import numpy as np
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
-from ..niki.keys import deviation, reduced_keys
+from ..niki.errors import NikiError
 from ..niki.motion import Motion
 from ..niki.skeleton import BONES
-from .animation import current_owner
+from .animation import action_range, copy_action, current_owner
 from .armature import OnArmature
-from .baking import bake_motion
-from .correcting import action_range
+from .baking import bake_motion, keyed_motion
+from .channels import Channels
 from .sampling import sampled
+from .selection import is_selected
 
 _SLICE = 0.05  # seconds of sampling between two looks at the keyboard
 
@@ -39,7 +40,10 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
     last: IntProperty(name="Last", default=250)
     step: IntProperty(name="Every", default=1, min=1, description="Key every so many frames")
     only_selected: BoolProperty(name="Selected Bones", description="Key only the bones that are selected")
-    reduce: BoolProperty(name="Reduce Keys", description="Leave keys out, as far as the bound below allows")
+    reduce: BoolProperty(
+        name="Reduce Keys",
+        description="Leave out keys, of those at every so many frames, as far as the bound below allows",
+    )
     bound: FloatProperty(
         name="Within",
         default=5.0,
@@ -49,6 +53,8 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
     new_action: BoolProperty(
         name="New Action", default=True, description="Keep the present action as it is; else keys go into it"
     )
+
+    _sampling = None
 
     def invoke(self, context, event):
         return context.window_manager.invoke_props_dialog(self)
@@ -99,8 +105,11 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         return self._finish(motion)
 
     def cancel(self, context):
-        """Stop sampling; the scene is at the frame it was at."""
+        """Stop sampling; the scene is at the frame it was at. Also when the dialog is left."""
+        if self._sampling is None:
+            return
         self._sampling.close()
+        self._sampling = None
         context.window_manager.event_timer_remove(self._timer)
         context.window_manager.progress_end()
         context.workspace.status_text_set(None)
@@ -133,27 +142,34 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         return None
 
     def _selected(self) -> tuple[str, ...]:
-        return tuple(name for name in BONES if _is_selected(self._rig.pose.bones[name]))
+        return tuple(name for name in BONES if is_selected(self._rig.pose.bones[name]))
 
     def _finish(self, motion: Motion):
-        frames = np.arange(len(motion))
-        keys = np.union1d(frames[:: self.step], [len(motion) - 1])
+        keyed, last = keyed_motion(self._rig, motion), len(motion) - 1
+        keys = np.union1d(np.arange(0, last + 1, self.step), [last])
         if self.reduce:
-            keys = reduced_keys(motion, self.bound / 1000)
+            keys = keyed.reduced(self.bound / 1000, keys)
         bones = self._selected() if self.only_selected else BONES
-        self._rig.niki.follow_targets = False
+        rig, scene = self._rig, bpy.context.scene
+        try:
+            if self.new_action and current_owner(rig) is not None:
+                copy_action(rig, f"{rig.name} baked")  # with all that is not baked
+        except NikiError as problem:
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
+        rig.niki.follow_targets = False
         action = bake_motion(
-            self._rig, motion, self._range[0], f"{self._rig.name} baked", keys, bones, self.new_action
+            rig, motion, self._range[0], f"{rig.name} baked", keys, bones, new=False, keyed=keyed
         )
-        bpy.context.scene.frame_set(bpy.context.scene.frame_current)
-        off = 1000 * deviation(motion, keys).max()
-        self.report({"INFO"}, f"{action.name}: {len(keys)} of {len(motion)} frames keyed, no joint off by more than "
-                    f"{off:.1f} mm")  # fmt: skip
+        posed = Channels.of(rig)
+        scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+        posed.restore(rig, posed.changed_since(Channels.of(rig)))
+        off = 1000 * keyed.deviation(keys).max()
+        told = f"{action.name}: {len(keys)} of {len(motion)} frames keyed, no joint off by more than {off:.1f} mm"
+        if self.reduce and off > self.bound:
+            told += f"; a key every {self.step} frames is too few for {self.bound:g} mm"
+        self.report({"WARNING" if self.reduce and off > self.bound else "INFO"}, told)
         return {"FINISHED"}
-
-
-def _is_selected(bone: bpy.types.PoseBone) -> bool:
-    return bone.select if hasattr(bone, "select") else bone.bone.select  # the latter before Blender 5.0
 
 
 CLASSES = (NIKI_OT_bake,)

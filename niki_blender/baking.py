@@ -2,15 +2,14 @@
 
 import bpy
 import numpy as np
-from mathutils import Quaternion
 
+from ..niki.keys import KeyedMotion
 from ..niki.motion import Motion
-from ..niki.rotation import continuous_quaternions, quaternion_from_axis_angle
 from ..niki.skeleton import BONES
 from .animation import bone_path, current_owner, new_action, write_curves
 from .armature import rest_orientations
+from .channels import rotation_property
 from .confidence import key_confidence
-from .posture import rotation_property
 from .space import LIBRARY_TO_BLENDER, to_blender
 
 
@@ -22,25 +21,22 @@ def bake_motion(
     keys: np.ndarray | None = None,
     bones: tuple[str, ...] = BONES,
     new: bool = True,
+    keyed: KeyedMotion | None = None,
 ) -> bpy.types.Action:
-    """Key bones on frames of ``motion``, linear between them, confidence too where all bones are keyed.
+    """Key bones on frames of ``motion``, linear between them; in a new action confidence too.
 
     Frame ``i`` of the motion becomes scene frame ``frame_start + i``.
 
     Args:
         keys: indices of the frames to key, ascending; default all.
         bones: which.
-        new: into a new action, the rig's old one left as it is; else into the rig's own, where keys
-            before and after stay.
+        new: into a new action of these channels alone, the rig's old one left as it is; else into the
+            rig's own, where keys before and after stay.
+        keyed: of :func:`keyed_motion`, where it is made already.
     """
     axes = rest_orientations(rig)
     keys = np.arange(len(motion)) if keys is None else keys
-    quaternions = quaternion_from_axis_angle(motion.poses[keys].reshape(-1, len(BONES), 3))
-    # In a bone's own axes the same turn has its axis there: no matrices, of which there would be many.
-    quaternions[..., 1:] = np.einsum(
-        "bji,jk,tbk->tbi", axes, LIBRARY_TO_BLENDER, quaternions[..., 1:], optimize=True
-    )
-    quaternions = continuous_quaternions(quaternions)
+    keyed = keyed or keyed_motion(rig, motion)
     owner = None if new else current_owner(rig)
     if owner is None:
         _, owner = new_action(rig, name or rig.name)
@@ -50,24 +46,14 @@ def bake_motion(
         write_curves(owner, bone_path(BONES[0], "location"), BONES[0], frames, location)
     for i, bone in enumerate(BONES):
         if bone in bones:
-            channel = rotation_property(rig.pose.bones[bone])
-            values = _in_mode(rig.pose.bones[bone], quaternions[:, i])
-            write_curves(owner, bone_path(bone, channel), bone, frames, values)
-    if len(bones) == len(BONES):
+            path = bone_path(bone, rotation_property(rig.pose.bones[bone]))
+            write_curves(owner, path, bone, frames, keyed.values[i][keys])
+    if new:
         key_confidence(rig, owner, frames, motion.confidence[keys])
     return rig.animation_data.action
 
 
-def _in_mode(bone: bpy.types.PoseBone, quaternions: np.ndarray) -> np.ndarray:
-    """Rotations (T, 4) as the bone's rotation mode has them."""
-    if bone.rotation_mode == "QUATERNION":
-        return quaternions
-    turns, last = [], None
-    for quaternion in map(Quaternion, quaternions):
-        if bone.rotation_mode == "AXIS_ANGLE":
-            axis, angle = quaternion.to_axis_angle()
-            turns.append((angle, *axis))
-        else:
-            last = quaternion.to_euler(bone.rotation_mode, *([last] if last else []))
-            turns.append(tuple(last))
-    return np.array(turns)
+def keyed_motion(rig: bpy.types.Object, motion: Motion) -> KeyedMotion:
+    """A motion as the channels of the rig's bones, each in its rotation mode."""
+    modes = [rig.pose.bones[name].rotation_mode for name in BONES]
+    return KeyedMotion(motion, modes, LIBRARY_TO_BLENDER.T @ rest_orientations(rig))

@@ -1,15 +1,16 @@
 """Operators of the capture: start, cancel, continue, import, discard."""
 
-from pathlib import Path
+import contextlib
+import itertools
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..niki.errors import NikiError
-from . import background
-from .jobs import DONE, Job
+from . import background, setting_up, words
+from .job import CANCELLED, FAILED, Job
 from .placing import Placement
-from .preferences import chosen_device
+from .preferences import chosen_device, look_whether_ready
 from .sources import OnFootage, chosen_source, offered_source, readable_source
 from .users_scene import identity_of, place_of
 
@@ -40,7 +41,7 @@ def placement_of(scene: bpy.types.Scene) -> Placement:
         frame_start=settings.frame_start if shown_at is None else shown_at,
         scene=scene.name,
         scene_identity=identity_of(scene),
-        **place_of(scene, settings.place_at),
+        point=place_of(scene, settings.place_at),
         match_scene=settings.match_scene,
         camera=settings.camera,
         footage=settings.footage,
@@ -49,34 +50,41 @@ def placement_of(scene: bpy.types.Scene) -> Placement:
 
 
 class NIKI_OT_capture(OnFootage, bpy.types.Operator):
-    """Find the person in the footage and make an armature move as they do, in the background"""
+    """Queues a capture of the scene's footage."""
 
     bl_idname = "niki.capture"
     bl_label = "Capture Motion"
+    bl_description = "Find the person in the footage and make an armature move as they do, in the background"
     bl_options = {"REGISTER"}
 
     def execute(self, context):
+        if problem := look_whether_ready():
+            self.report({"ERROR"}, problem)
+            return {"CANCELLED"}
         try:
             request, title = request_of(context.scene)
             background.start(request, title, placement_of(context.scene))
         except (NikiError, OSError) as problem:
-            self.report({"ERROR"}, str(problem))
+            self.report({"ERROR"}, words.of_error(problem))
             return {"CANCELLED"}
         return {"FINISHED"}
 
 
 class NIKI_OT_use_active_footage(bpy.types.Operator):
-    """Take the footage that is active in Blender: the clip that is shown, or the sequencer's active strip"""
+    """Makes the active clip or strip the scene's footage."""
 
     bl_idname = "niki.use_active_footage"
     bl_label = "Use Active Footage"
+    bl_description = (
+        "Take the footage that is active: the clip that is shown, or the sequencer's active strip"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def description(cls, context, properties):
         offer = offered_source(context)
         if offer is None:
-            return cls.__doc__
+            return cls.bl_description
         return f"Take the {offer.source.lower()} '{offer.name}', which is active"
 
     @classmethod
@@ -101,19 +109,23 @@ class _OfJob:
     bl_options = {"REGISTER", "INTERNAL"}
 
     def find(self) -> Job | None:
-        queue = background.captures()
-        for job in [*queue.jobs, *queue.unfinished()]:
+        for job in itertools.chain(*background.listed()):
             if job.folder.name == self.job:
                 return job
         self.report({"WARNING"}, "That capture is not on the list any more")
         return None
 
+    def refuse(self, problem: Exception) -> set[str]:
+        self.report({"ERROR"}, words.of_error(problem))
+        return {"CANCELLED"}
+
 
 class NIKI_OT_cancel_capture(_OfJob, bpy.types.Operator):
-    """Stop this capture; what it has read is kept"""
+    """Stops one that waits or runs."""
 
     bl_idname = "niki.cancel_capture"
     bl_label = "Cancel Capture"
+    bl_description = "Stop this capture; what it has read is kept"
 
     def execute(self, context):
         job = self.find()
@@ -125,69 +137,119 @@ class NIKI_OT_cancel_capture(_OfJob, bpy.types.Operator):
 
 
 class NIKI_OT_continue_capture(_OfJob, bpy.types.Operator):
-    """Go on with this capture where it was stopped"""
+    """Takes one up again that was stopped."""
 
     bl_idname = "niki.continue_capture"
     bl_label = "Continue Capture"
-    finish: bpy.props.BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
+    bl_description = "Go on with this capture where it was stopped, for the file that is open"
+    finish: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     @classmethod
     def description(cls, context, properties):
         if properties.finish:
             return "Read no more frames: import the motion of those that were read"
-        return cls.__doc__
+        return cls.bl_description
 
     def execute(self, context):
         job = self.find()
-        if job is None or not job.over or job.state == DONE:
+        if job is None or job.state not in (FAILED, CANCELLED) or not job.request:
             return {"CANCELLED"}
-        background.captures().take_up(job, self.finish)
-        background.wake()
+        try:
+            background.take_up(job, self.finish)
+        except NikiError as problem:
+            return self.refuse(problem)
         return {"FINISHED"}
 
 
 class NIKI_OT_import_capture(_OfJob, bpy.types.Operator):
-    """Put this finished capture into the scene now"""
+    """Imports one that is done."""
 
     bl_idname = "niki.import_capture"
     bl_label = "Import Capture"
+    bl_description = "Put this finished capture into the scene now"
 
     def execute(self, context):
         job = self.find()
-        if job is None or job.state != DONE:
+        if job is None or not (job.over and job.has_motion):
             return {"CANCELLED"}
+        try:
+            background.captures().list_finished(job)
+        except NikiError as problem:
+            return self.refuse(problem)
         if context.mode != "OBJECT":
             bpy.ops.object.mode_set(mode="OBJECT")
-        return {"FINISHED"} if background.import_result(job) else {"CANCELLED"}
+        return {"FINISHED"} if background.import_result(job, asked=True) else {"CANCELLED"}
 
 
 class NIKI_OT_dismiss_capture(_OfJob, bpy.types.Operator):
-    """Take this capture off the list"""
+    """Takes one that is over off the list; or deletes it, when that is asked for and confirmed."""
 
     bl_idname = "niki.dismiss_capture"
     bl_label = "Dismiss"
-    discard: bpy.props.BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
+    bl_description = "Take this capture off the list"
+    discard: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     @classmethod
     def description(cls, context, properties):
-        return "Delete what this capture has read" if properties.discard else cls.__doc__
+        return "Delete this capture, with what it has read" if properties.discard else cls.bl_description
+
+    def invoke(self, context, event):
+        if not self.discard:
+            return self.execute(context)
+        return context.window_manager.invoke_confirm(self, event, message="What was read is deleted for good")
 
     def execute(self, context):
-        job, queue = self.find(), background.captures()
+        job = self.find()
         if job is None or not job.over:
             return {"CANCELLED"}
-        if job in queue.jobs:
-            queue.forget(job)
-        if self.discard:
-            job.discard()
+        queue = background.captures()
+        try:
+            queue.discard(job) if self.discard else queue.forget(job)
+        except NikiError as problem:
+            return self.refuse(problem)
+        return {"FINISHED"}
+
+
+class NIKI_OT_show_other_captures(bpy.types.Operator):
+    """Folds the list of other projects' captures, or unfolds it."""
+
+    bl_idname = "niki.show_other_captures"
+    bl_label = "Captures of Other Projects"
+    bl_description = "Show captures that were left unfinished in other projects, or hide them"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, context):
+        background.session.others_shown = not background.session.others_shown
+        return {"FINISHED"}
+
+
+class NIKI_OT_clear_other_captures(bpy.types.Operator):
+    """Deletes other projects' unfinished captures, those that no other Blender is at."""
+
+    bl_idname = "niki.clear_other_captures"
+    bl_label = "Delete Captures of Other Projects"
+    bl_description = "Delete all captures that were left unfinished in other projects"
+    bl_options = {"REGISTER", "INTERNAL"}
+
+    def invoke(self, context, event):
+        count = len(background.listed()[2])
+        return context.window_manager.invoke_confirm(
+            self, event, message=f"What was read for {count} of other projects is deleted for good"
+        )
+
+    def execute(self, context):
+        for job in background.listed()[2]:
+            with contextlib.suppress(NikiError):  # another Blender has taken it up meanwhile
+                background.captures().discard(job)
         return {"FINISHED"}
 
 
 class NIKI_OT_dismiss_outcome(bpy.types.Operator):
-    """Read and understood"""
+    """Ends the message about the last result."""
 
     bl_idname = "niki.dismiss_outcome"
     bl_label = "Dismiss"
+    bl_description = "Hide this message"
     bl_options = {"INTERNAL"}
 
     def execute(self, context):
@@ -196,27 +258,37 @@ class NIKI_OT_dismiss_outcome(bpy.types.Operator):
 
 
 class NIKI_OT_open_log(bpy.types.Operator):
-    """Show what was printed"""
+    """Opens a log in the system's viewer."""
 
     bl_idname = "niki.open_log"
     bl_label = "Open Log"
+    bl_description = "Show what was printed"
     bl_options = {"INTERNAL"}
 
-    path: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    log: EnumProperty(
+        items=[("CAPTURES", "Captures", "Of the worker"), ("ENVIRONMENT", "Environment", "Of making it")],
+        options={"HIDDEN", "SKIP_SAVE"},
+    )
 
     def execute(self, context):
-        if not Path(self.path).is_file():
-            self.report({"WARNING"}, f"There is no log yet: {self.path}")
+        try:
+            log = background.captures().log if self.log == "CAPTURES" else setting_up.environment_log()
+        except NikiError as problem:
+            self.report({"ERROR"}, str(problem))
             return {"CANCELLED"}
-        bpy.ops.wm.path_open(filepath=self.path)
+        if not log.is_file():
+            self.report({"WARNING"}, f"There is no log yet: {log}")
+            return {"CANCELLED"}
+        bpy.ops.wm.path_open(filepath=str(log))
         return {"FINISHED"}
 
 
 class NIKI_OT_report(bpy.types.Operator):
-    """Say something in the status bar"""
+    """Says something in the status bar, for those who are no operator."""
 
     bl_idname = "niki.report"
     bl_label = "Report"
+    bl_description = "Say something in the status bar"
     bl_options = {"INTERNAL"}
 
     level: EnumProperty(items=[(name, name, "") for name in ("INFO", "WARNING", "ERROR")])
@@ -229,5 +301,5 @@ class NIKI_OT_report(bpy.types.Operator):
 
 CLASSES = (
     NIKI_OT_capture, NIKI_OT_use_active_footage, NIKI_OT_cancel_capture, NIKI_OT_continue_capture,
-    NIKI_OT_import_capture, NIKI_OT_dismiss_capture, NIKI_OT_dismiss_outcome, NIKI_OT_open_log, NIKI_OT_report,
+    NIKI_OT_import_capture, NIKI_OT_dismiss_capture, NIKI_OT_show_other_captures, NIKI_OT_clear_other_captures, NIKI_OT_dismiss_outcome, NIKI_OT_open_log, NIKI_OT_report,
 )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import bpy
 import numpy as np
 
@@ -9,6 +11,7 @@ from ..niki.skeleton import BONES
 from .animation import fcurves_of, write_curves
 
 PROPERTY = "confidence"
+_SHADES = ("normal", "select", "active")
 _SURE, _HALF, _UNSURE = np.array([[0.20, 0.62, 0.28], [0.92, 0.72, 0.15], [0.85, 0.16, 0.12]])
 
 
@@ -24,6 +27,12 @@ def key_confidence(rig: bpy.types.Object, owner, frames: np.ndarray, confidence:
             description="How sure the capture is of this joint: 1 certain, 0 unknown",
         )
         write_curves(owner, _path(name), name, frames, confidence[:, i : i + 1])
+
+
+def confidence_of(bone: bpy.types.PoseBone) -> float:
+    """A bone's confidence; 1 where it has none."""
+    value = bone.get(PROPERTY, 1.0)
+    return float(value) if isinstance(value, (int, float)) else 1.0
 
 
 def has_confidence(rig: bpy.types.Object | None) -> bool:
@@ -64,11 +73,33 @@ def colour_bones(rig: bpy.types.Object, frame: float) -> None:
         colour.custom.active = 0.3 + 0.7 * np.array(colour.custom.normal)
 
 
+def keep_colours(rig: bpy.types.Object) -> None:
+    """Remember the bones' own colours before they are given others."""
+    if rig.niki.own_colours:  # they are coloured already
+        return
+    rig.niki.own_colours = json.dumps({bone.name: _colours(bone) for bone in _coloured(rig)})
+
+
 def uncolour_bones(rig: bpy.types.Object) -> None:
     """Give bones their own colours back."""
-    for name in BONES:
-        if name in rig.pose.bones:
-            rig.pose.bones[name].color.palette = "DEFAULT"
+    try:
+        kept = json.loads(rig.niki.own_colours)
+    except ValueError:
+        kept = {}
+    for bone in _coloured(rig):
+        palette, *colours = kept.get(bone.name, ("DEFAULT",))
+        for name, values in zip(_SHADES, colours, strict=False):
+            setattr(bone.color.custom, name, values)
+        bone.color.palette = palette
+    rig.niki.own_colours = ""
+
+
+def _coloured(rig: bpy.types.Object) -> list[bpy.types.PoseBone]:
+    return [rig.pose.bones[name] for name in BONES if name in rig.pose.bones]
+
+
+def _colours(bone: bpy.types.PoseBone) -> tuple:
+    return (bone.color.palette, *(tuple(getattr(bone.color.custom, name)) for name in _SHADES))
 
 
 @bpy.app.handlers.persistent

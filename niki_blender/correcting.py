@@ -1,43 +1,102 @@
-"""Operators that correct a motion over time: a pulled pose carried over its neighbours, joints held."""
+"""Operators that correct a motion over time: a pulled pose carried over its neighbours, joints held.
+
+They change a copy of the action, and in it the channels of the bones that are corrected, at the frames that
+are corrected. What bones turn further is added to their own channels, so that constraints stay what they are.
+"""
 
 from __future__ import annotations
 
 import bpy
 import numpy as np
 from bpy.props import IntProperty
+from mathutils import Quaternion
 
-from ..niki.corrections import carried, held
+from ..niki import rotation as rot
+from ..niki.corrections import falloff, held
 from ..niki.errors import NikiError
 from ..niki.motion import Motion
-from ..niki.skeleton import JOINTS
-from .animation import fcurves_of
-from .armature import OnArmature
-from .baking import bake_motion
-from .posture import body_of, read_posture
+from ..niki.skeleton import BONES, JOINTS
+from .animation import action_range, bone_path, copy_action, current_owner, fcurves_of, write_curves
+from .armature import OnArmature, rest_orientations
+from .channels import Channels, as_quaternion, in_mode, rotation_locks, rotation_property
+from .locks import free_of
+from .posture import quaternions_in_bones
 from .sampling import sample_motion
+from .space import to_blender
 
 _CORRECTS = "niki_corrects"
 """On an action that corrections made: the name of the one they were made of."""
+_TURNED, _MOVED = 1e-6, 1e-7  # radians and metres below which nothing has changed
 
 
-def action_range(rig: bpy.types.Object) -> tuple[int, int]:
-    """First and last frame of the rig's action."""
-    first, last = rig.animation_data.action.frame_range
-    return int(np.floor(first)), int(np.ceil(last))
+class Correction:
+    """What bones turn and move further, about and along their own axes, frame by frame.
 
+    Args:
+        frames: (T,) scene frames, consecutive.
+    """
 
-def replace_motion(rig: bpy.types.Object, motion: Motion, first: int) -> bpy.types.Action:
-    """Give the rig ``motion`` as a corrected action. What was captured is kept: the first correction makes
-    a copy, further ones change that."""
-    was = rig.animation_data.action
-    origin = was.get(_CORRECTS, "")
-    if origin:
-        was.name += ".old"
-    action = bake_motion(rig, motion, first, f"{origin or was.name} corrected")
-    action[_CORRECTS] = origin or was.name
-    if origin:
-        bpy.data.actions.remove(was)
-    return action
+    def __init__(self, frames: np.ndarray):
+        self._frames = frames
+        self._turns: dict[str, list[Quaternion]] = {}
+        self._moves: dict[str, np.ndarray] = {}
+
+    def turn(self, bone: str, further: list[Quaternion]) -> None:
+        """Turn a bone by T quaternions, the short way."""
+        further = [-quaternion if quaternion.w < 0 else quaternion for quaternion in further]
+        if any(quaternion.angle > _TURNED for quaternion in further):
+            self._turns[bone] = further
+
+    def move(self, bone: str, further: np.ndarray) -> None:
+        """Move a bone by (T, 3)."""
+        if np.abs(further).max() > _MOVED:
+            self._moves[bone] = further
+
+    def __bool__(self) -> bool:
+        return bool(self._turns or self._moves)
+
+    def apply(self, rig: bpy.types.Object) -> bpy.types.Action:
+        """Into the rig's action, or into a copy of it if the action is not a correction's already or
+        others use it.
+
+        Raises:
+            NikiError: the rig's action cannot be changed at present.
+        """
+        was = rig.animation_data.action
+        mine = was.get(_CORRECTS) and was.users - was.use_fake_user == 1 and was.library is None
+        if not mine:
+            origin = was.get(_CORRECTS) or was.name
+            copy_action(rig, f"{origin} corrected")[_CORRECTS] = origin
+        owner = current_owner(rig)
+        for name, further in self._turns.items():
+            bone = rig.pose.bones[name]
+            channel, locks = rotation_property(bone), rotation_locks(bone)
+            was_turned = self._values(owner, bone, channel)
+            turned = [
+                in_mode(as_quaternion(bone.rotation_mode, a) @ b, bone.rotation_mode, a)
+                for a, b in zip(was_turned, further, strict=True)
+            ]
+            touched = np.array([quaternion.angle > _TURNED for quaternion in further])
+            self._write(owner, bone, channel, np.array(turned), was_turned, touched, locks)
+        for name, further in self._moves.items():
+            bone = rig.pose.bones[name]
+            was_at = self._values(owner, bone, "location")
+            touched = (np.abs(further) > _MOVED).any(1)
+            self._write(owner, bone, "location", was_at + further, was_at, touched, bone.lock_location)
+        return rig.animation_data.action
+
+    def _values(self, owner, bone: bpy.types.PoseBone, channel: str) -> np.ndarray:
+        """(T, n) of a channel as its f-curves have it; where it has none, as it stands."""
+        columns = []
+        for index, still in enumerate(getattr(bone, channel)):
+            curve = owner.fcurves.find(bone_path(bone.name, channel), index=index)
+            columns.append([curve.evaluate(frame) if curve else still for frame in self._frames])
+        return np.array(columns).T
+
+    def _write(self, owner, bone, channel: str, values, was, touched, locks) -> None:
+        stretch = slice(np.flatnonzero(touched)[0], np.flatnonzero(touched)[-1] + 1)
+        values = np.where(locks, was, values)[stretch]
+        write_curves(owner, bone_path(bone.name, channel), bone.name, self._frames[stretch], values)
 
 
 class _OnMotion(OnArmature):
@@ -49,7 +108,7 @@ class _OnMotion(OnArmature):
     def poll(cls, context):
         if not super().poll(context):
             return False
-        if not any(True for _ in fcurves_of(context.object)):
+        if not any(len(curve.keyframe_points) for curve in fcurves_of(context.object)):
             cls.poll_message_set("The armature has no action to correct")
             return False
         return True
@@ -68,18 +127,39 @@ class NIKI_OT_carry(_OnMotion, bpy.types.Operator):
         if not first <= now <= last:
             self.report({"ERROR"}, f"The action has frames {first} to {last}; go to one of them")
             return {"CANCELLED"}
-        posture = read_posture(rig, body_of(rig))
-        motion = sample_motion(rig, first, last, own_space=True)
-        settings = rig.niki
-        corrected = carried(motion, now - first, posture, settings.carry_before, settings.carry_after)
-        if np.abs(corrected.poses - motion.poses).max() + np.abs(corrected.trans - motion.trans).max() < 1e-6:
-            self.report({"WARNING"}, "Nothing is pulled at this frame: pull a joint first, and do not key it")
-            return {"CANCELLED"}
-        action = replace_motion(rig, corrected, first)
+        posed = Channels.of(rig)
         scene.frame_set(now)
-        self.report({"INFO"}, f"{action.name}: changed from frame {max(first, now - settings.carry_before)} to "
-                    f"{min(last, now + settings.carry_after)}")  # fmt: skip
+        animated = Channels.of(rig)
+        try:
+            correction, span = self._correction(rig, posed, animated, now, (first, last))
+            if not correction:
+                self.report(
+                    {"WARNING"}, "Nothing is pulled at this frame: pull a joint first, and do not key it"
+                )
+                posed.restore(rig)
+                return {"CANCELLED"}
+            action = correction.apply(rig)
+        except NikiError as problem:
+            posed.restore(rig)
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
+        scene.frame_set(now)
+        self.report({"INFO"}, f"{action.name}: changed from frame {span[0]} to {span[-1]}")
         return {"FINISHED"}
+
+    def _correction(self, rig, posed: Channels, animated: Channels, now: int, limits: tuple[int, int]):
+        """What differs from the animation now, faded over the frames around; and those frames."""
+        before, after = rig.niki.carry_before, rig.niki.carry_after
+        frames = np.arange(max(limits[0], now - before), min(limits[1], now + after) + 1)
+        weights = falloff(len(frames), now - frames[0], before, after)
+        correction = Correction(frames)
+        for name in posed.changed_since(animated):
+            further = animated.quaternion(name).inverted() @ posed.quaternion(name)
+            further = -further if further.w < 0 else further
+            correction.turn(name, [Quaternion().slerp(further, weight) for weight in weights])
+            moved = np.array(posed.locations[name]) - animated.locations[name]
+            correction.move(name, weights[:, None] * moved)
+        return correction, frames
 
 
 class NIKI_OT_hold(_OnMotion, bpy.types.Operator):
@@ -109,19 +189,53 @@ class NIKI_OT_hold(_OnMotion, bpy.types.Operator):
     def execute(self, context):
         rig, scene = context.object, context.scene
         start, end = action_range(rig)
-        motion = sample_motion(rig, start, end, own_space=True)
-        chosen = [JOINTS[j] for j, pulled in enumerate(rig.niki.pulled) if pulled]
-        try:
-            for joint in chosen:
-                motion = held(motion, joint, self.first - start, self.last - start, self.blend)
-        except NikiError as problem:
-            self.report({"ERROR"}, f"{problem.message} (the action has frames {start} to {end})")
+        if self.last < self.first:
+            self.report({"ERROR"}, "The range is empty: its last frame is before its first")
             return {"CANCELLED"}
+        if not start <= self.first <= self.last <= end:
+            self.report({"ERROR"}, f"The action has no frames outside {start} to {end}")
+            return {"CANCELLED"}
+        frames = np.arange(max(start, self.first - self.blend), min(end, self.last + self.blend) + 1)
+        posed = Channels.of(rig)
+        motion = sample_motion(rig, int(frames[0]), int(frames[-1]), own_space=True)
+        chosen = [JOINTS[j] for j, pulled in enumerate(rig.niki.pulled) if pulled]
+        corrected, free = motion, free_of(rig)
+        for joint in chosen:
+            corrected = held(
+                corrected, joint, self.first - frames[0], self.last - frames[0], self.blend, free
+            )
         now = scene.frame_current
-        action = replace_motion(rig, motion, start)
         scene.frame_set(now)
+        unkeyed = posed.changed_since(Channels.of(rig))
+        correction = correction_between(rig, motion, corrected, frames)
+        if not correction:
+            posed.restore(rig)
+            self.report({"INFO"}, f"{', '.join(chosen)}: already still from {self.first} to {self.last}")
+            return {"CANCELLED"}
+        try:
+            action = correction.apply(rig)
+        except NikiError as problem:
+            posed.restore(rig)
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
+        scene.frame_set(now)
+        posed.restore(rig, unkeyed)
         self.report({"INFO"}, f"{action.name}: {', '.join(chosen)} held from {self.first} to {self.last}")
         return {"FINISHED"}
+
+
+def correction_between(
+    rig: bpy.types.Object, before: Motion, after: Motion, frames: np.ndarray
+) -> Correction:
+    """What turns one motion of the rig, in its own space, into another."""
+    axes = rest_orientations(rig)
+    turns = rot.transpose(before.rotations) @ after.rotations
+    in_bones = [quaternions_in_bones(frame, axes) for frame in turns]
+    correction = Correction(frames)
+    for i, name in enumerate(BONES):
+        correction.turn(name, [frame[i] for frame in in_bones])
+    correction.move(BONES[0], to_blender(after.trans - before.trans) @ axes[0])
+    return correction
 
 
 CLASSES = (NIKI_OT_carry, NIKI_OT_hold)

@@ -9,17 +9,20 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from .runtime import Question, Runtime, described
+from ..niki.errors import NikiError
+from . import words
+from .runtime import Question, Runtime, clean_environment, described
 
-PACKAGES = ("numpy", "scipy", "av", "opencv-python-headless", "platformdirs")
-"""What capture needs beside ONNX Runtime."""
+DEVICES = ("cuda", "directml", "cpu")
+"""What an environment can be for; ``environments`` holds the pins of each, by scripts/pin_environment."""
 
-ONNX_RUNTIMES = {
-    "cuda": "onnxruntime-gpu[cuda,cudnn]",
-    "directml": "onnxruntime-directml",
-    "cpu": "onnxruntime",
-}
-"""The package for each device."""
+PYTHONS = ((3, 11), (3, 13))
+"""The Pythons that there are pinned packages for."""
+
+
+def requirements_of(device: str) -> Path:
+    """The file that pins all that is installed for a device, with hashes."""
+    return Path(__file__).resolve().parent / "environments" / f"{device}.txt"
 
 
 def python_of(folder: Path) -> Path:
@@ -29,19 +32,23 @@ def python_of(folder: Path) -> Path:
 
 @dataclass
 class Step:
-    """A part of the work: what to tell the user, and the command that does it."""
+    """A part of the work: what to tell the user, the command that does it, how many packages it gets."""
 
     title: str
     command: list[str]
+    packages: int = 0
 
 
-def steps_of(folder: Path, base_python: str, packages: list[str], wheels: str = "") -> list[Step]:
-    """How an environment is made: from the package index, or offline from a folder of wheels."""
-    pip = [str(python_of(folder)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+def steps_of(folder: Path, base_python: str, requirements: Path, wheels: str = "") -> list[Step]:
+    """How an environment is made: from the package index, or offline from a folder of wheels. Only what
+    ``requirements`` pins by hash is installed, all of it at once."""
+    pip = [str(python_of(folder)), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    pip += ["--progress-bar", "off", "--only-binary=:all:", "--require-hashes", "-r", str(requirements)]
     source = ["--no-index", "--find-links", wheels] if wheels else []
-    made = [Step("Making the environment", [base_python, "-I", "-m", "venv", "--clear", str(folder)])]
-    return made + [
-        Step(f"Installing {package.split('[')[0]}", [*pip, *source, package]) for package in packages
+    count = sum("==" in line for line in requirements.read_text(encoding="utf-8").splitlines())
+    return [
+        Step("Making the environment", [base_python, "-I", "-m", "venv", "--clear", str(folder)]),
+        Step("Installing packages", [*pip, *source], count),
     ]
 
 
@@ -61,6 +68,7 @@ class Setup:
     def __init__(self, folder: Path, steps: list[Step], log: Path):
         self._folder, self._steps, self._log = folder, steps, log
         self._at, self._process, self._question = -1, None, None
+        self._got = 0
         self.title, self.problem, self.answer = "", "", None
         log.write_bytes(b"")
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +76,9 @@ class Setup:
 
     @property
     def share(self) -> float:
-        return min(1.0, self._at / (len(self._steps) + 1))
+        step = self._steps[min(self._at, len(self._steps) - 1)]
+        done = self._at + (0.9 * min(self._got / step.packages, 1.0) if step.packages else 0.0)
+        return min(1.0, done / (len(self._steps) + 1))
 
     @property
     def over(self) -> bool:
@@ -85,9 +95,17 @@ class Setup:
                 self._stop(described(self.answer))
         elif (code := self._process.poll()) is not None:
             if code:
-                self._stop(f"{self.title} failed: {self._last_line()}")
+                self._stop(f"{self._steps[self._at].title} failed: {self._last_line()}")
             else:
                 self._next()
+        elif packages := self._steps[self._at].packages:
+            self._got = min(self._printed().count("Collecting "), packages)
+            self.title = f"{self._steps[self._at].title}, {self._got} of {packages}"
+
+    def give_up(self, problem: str) -> None:
+        """Stop for a reason that the user is told."""
+        self.cancel()
+        self.problem = problem
 
     def cancel(self) -> None:
         """Stop; what is half made is repaired by making it again."""
@@ -99,34 +117,49 @@ class Setup:
         self._stop("cancelled")
 
     def _next(self):
-        self._at += 1
+        self._at, self._got = self._at + 1, 0
         if self._at == len(self._steps):
             self.title = "Checking"
             self._question = Question(Runtime(str(python_of(self._folder))), self._log, "describe")
             return
         step = self._steps[self._at]
         self.title = step.title
-        environment = {n: v for n, v in os.environ.items() if n not in ("PYTHONHOME", "PYTHONPATH")}
         hidden = {"creationflags": subprocess.CREATE_NO_WINDOW} if os.name == "nt" else {}
         try:
             with open(self._log, "ab") as log:
                 self._process = subprocess.Popen(
-                    step.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, **hidden
-                )
+                    step.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_environment(),
+                    cwd=str(self._log.parent), **hidden,
+                )  # fmt: skip
         except OSError as problem:
-            self._stop(f"{step.title} failed: {problem.strerror or problem}")
+            self._stop(f"{step.title} failed: {words.of_error(problem)}")
 
     def _stop(self, problem: str):
         self.answer, self.problem = None, self.problem or problem
 
     def _last_line(self) -> str:
+        lines = self._printed().strip().splitlines()
+        errors = [line for line in lines if "error" in line.lower()]
+        return (errors or lines or ["no message"])[-1].strip()[:200]
+
+    def _printed(self) -> str:
         with contextlib.suppress(OSError):
-            lines = self._log.read_text(errors="replace").strip().splitlines()
-            errors = [line for line in lines if "error" in line.lower()]
-            return (errors or lines or ["no message"])[-1].strip()[:200]
-        return "no message"
+            return self._log.read_text(encoding="utf-8", errors="replace")
+        return ""
 
 
 def remove(folder: Path) -> None:
-    """Delete an environment."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Delete an environment.
+
+    Raises:
+        NikiError: not all of it could be removed.
+    """
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass
+    except OSError as problem:
+        raise NikiError(
+            f"The environment is not wholly removed: {words.of_error(problem)}",
+            "close other Blenders that use it, then remove it again",
+        ) from problem

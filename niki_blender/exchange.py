@@ -47,21 +47,23 @@ class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
         placement = Placement(
             armature=rig.name if rig else "",
             frame_start=self.frame_start,
-            **place_of(context.scene, self.place_at),
+            point=place_of(context.scene, self.place_at),
             match_scene=self.match_scene,
             camera=self.camera,
             footage=self.camera,
             active_camera=self.active_camera,
         )
+        notes = []
         try:
-            motion = load_amass(self.filepath) if is_amass(self.filepath) else Motion.load(self.filepath)
+            foreign = is_amass(self.filepath)
+            motion = load_amass(self.filepath, notes.append) if foreign else Motion.load(self.filepath)
             if context.mode not in ("OBJECT", "POSE"):  # Edit Mode's undo steps know nothing of new objects
                 bpy.ops.object.mode_set(mode="OBJECT")
             made, warnings = place_motion(motion, Path(self.filepath).stem, placement)
         except NikiError as problem:
             self.report({"ERROR"}, str(problem))
             return {"CANCELLED"}
-        for warning in warnings:
+        for warning in [*notes, *warnings]:
             self.report({"WARNING"}, warning)
         self.report({"INFO"}, f"{made.name}: {len(motion)} frames")
         return {"FINISHED"}
@@ -76,6 +78,7 @@ class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
 class NIKI_OT_export_motion(OnArmature, bpy.types.Operator, ExportHelper):
     """Save what the active armature does, as a motion of NIKI's or with AMASS's fields"""
 
+    changes = False
     bl_idname = "niki.export_motion"
     bl_label = "Export Motion"
 
@@ -85,7 +88,7 @@ class NIKI_OT_export_motion(OnArmature, bpy.types.Operator, ExportHelper):
         name="Layout",
         items=(
             ("NIKI", "NIKI", "Y up, with the skeleton and confidence"),
-            ("AMASS", "AMASS", "SMPL's 24 joints, Z up, without a skeleton"),
+            ("AMASS", "AMASS", "SMPL's 24 joints, Z up"),
         ),
     )
 

@@ -67,8 +67,9 @@ def _draw():
         outside = _PINNED if pinned and selected else _EDGE
         for radius, colour in ((size + 1.8 * scale, outside), (size, inside)):
             points = np.vstack([[0, 0], shape]) * radius + np.array(place)
+            slices = [(0, k, k + 1) for k in range(1, len(shape))]
             shader.uniform_float("color", colour)
-            batch_for_shader(shader, "TRI_FAN", {"pos": points.tolist()}).draw(shader)
+            batch_for_shader(shader, "TRIS", {"pos": points.tolist()}, indices=slices).draw(shader)
     gpu.state.blend_set("NONE")
 
 
@@ -82,14 +83,27 @@ def _draw_path(context, shader, path: np.ndarray):
     batch_for_shader(shader, "POINTS", {"pos": points}).draw(shader)
 
 
+@bpy.app.handlers.persistent
+def _forget_paths(*_) -> None:
+    """Handler: what was drawn belongs to a pose that may not be there any more."""
+    paths.clear()
+
+
+_FORGET_AFTER = (bpy.app.handlers.load_post, bpy.app.handlers.undo_post, bpy.app.handlers.redo_post)
+
+
 def register():
     global _drawn
+    for handlers in _FORGET_AFTER:
+        handlers.append(_forget_paths)
     if not bpy.app.background:
         _drawn = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_PIXEL")
 
 
 def unregister():
     global _drawn
+    for handlers in _FORGET_AFTER:
+        handlers.remove(_forget_paths)
     if _drawn is not None:
         bpy.types.SpaceView3D.draw_handler_remove(_drawn, "WINDOW")
         _drawn = None

@@ -1,95 +1,51 @@
 """Captures in their order: waiting, running, over; each in a folder of its own that outlives Blender.
 
-No bpy. A timer calls :meth:`Captures.tick`; whoever imports finished motions asks for them.
+Each Blender holds the locks of the captures on its list, so that no two do the same one; the system lets
+go of them when a Blender is gone. No bpy. A timer calls :meth:`Captures.tick`; whoever imports finished
+motions asks for them.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import shutil
+import re
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..niki import wire
-from ..niki.files import writing
+from ..niki.errors import NikiError
+from ..niki.locks import is_locked
+from . import words
+from .job import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    JOB,
+    LOCK,
+    MOTION,
+    READINGS,
+    RUNNING,
+    UNREADABLE,
+    WAITING,
+    Job,
+    checked_result,
+    read_job,
+)
 from .worker import WorkerProcess
 
-JOB, READINGS, MOTION, ALIVE = "job.json", "readings", "motion.npz", "alive"
 LOG = "worker.log"
-_HEARTBEAT = 2.0  # seconds; a folder whose Blender has been silent for five of them is nobody's
 _CANCEL_GRACE = 0.6  # seconds that a worker has to answer a cancel; it is killed then
 _BUDGET = 0.004  # seconds that one tick may spend on messages
-WAITING, RUNNING, DONE, FAILED, CANCELLED = "WAITING", "RUNNING", "DONE", "FAILED", "CANCELLED"
-
-
-@dataclass(eq=False)
-class Job:
-    """One capture.
-
-    Attributes:
-        folder: holds its request, readings and, once done, its motion.
-        request: parameters of the worker's ``capture``, but for the files in the folder.
-        title: what to call it. scene: what to do with the motion, for who imports it.
-        state, stage: how far it is. frames, total, fps: read, to read, and how fast. message, hint: why it failed.
-        result: the worker's answer, once done.
-    """
-
-    folder: Path
-    request: dict
-    title: str
-    scene: dict = field(default_factory=dict)
-    state: str = WAITING
-    stage: str = ""
-    frames: int = 0
-    total: int | None = None
-    fps: float = 0.0
-    message: str = ""
-    hint: str = ""
-    result: dict = field(default_factory=dict)
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing will happen to it any more."""
-        return self.state in (DONE, FAILED, CANCELLED)
-
-    @property
-    def share(self) -> float:
-        """How much of the frames is read, in [0, 1]; 0 where the footage does not say how many there are."""
-        return min(self.frames / self.total, 1.0) if self.total else 0.0
-
-    @property
-    def seconds_left(self) -> float | None:
-        """At the present speed; None while that is unknown."""
-        if not self.total or self.fps <= 0 or self.stage != "reading":
-            return None
-        return max(self.total - self.frames, 0) / self.fps
-
-    @property
-    def has_readings(self) -> bool:
-        """Whether frames were read that a motion can be made of, or that it can go on from."""
-        return (self.folder / READINGS).is_file() and not (self.folder / MOTION).is_file()
-
-    def save(self) -> None:
-        """Write what is needed to take it up in another session."""
-        about = {"request": self.request, "title": self.title, "scene": self.scene}
-        with writing(self.folder / JOB) as temporary:
-            temporary.write_text(json.dumps(about))
-
-    def let_go(self) -> None:
-        """No Blender has it on its list any more."""
-        with contextlib.suppress(OSError):
-            (self.folder / ALIVE).unlink(missing_ok=True)
-
-    def discard(self) -> None:
-        """Remove its folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+_NOTE_EVERY = 5.0  # seconds between notes of how much is read
+_REPORT = "please report it with the log"
+_FOLDER = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+_OLD = 3600.0  # seconds; a folder with nothing in it that has not changed for so long is nobody's
 
 
 class Captures:
@@ -109,8 +65,8 @@ class Captures:
         self._starting: Future | None = None
         self._identity = 0
         self._cancelled_at: float | None = None
-        self._beat = 0.0
-        self._looked, self._found = -_HEARTBEAT * 2, []
+        self._noted = 0.0
+        self._found: list[Job] = []
 
     @property
     def log(self) -> Path:
@@ -127,26 +83,53 @@ class Captures:
         """Whether there is something to tick for."""
         return any(not job.over for job in self.jobs)
 
-    def add(self, request: dict, title: str, scene: dict) -> Job:
-        """Queue a capture.
+    def add(self, request: dict, title: str, scene: dict, **about) -> Job:
+        """Queue a capture; ``about`` are further attributes of its :class:`Job`.
 
         Raises:
             NikiError: its folder cannot be written.
         """
         folder = self.folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
-        folder.mkdir(parents=True)
-        job = Job(folder, request, title, scene)
-        job.save()
-        return self._queue(job)
+        job = Job(folder, request, title, scene, **about)
+        try:
+            folder.mkdir(parents=True)
+            if not job.lock.acquire():
+                raise NikiError("another Blender holds its folder", "try again")
+            job.save()
+        except (OSError, NikiError) as problem:
+            job.discard()
+            raise NikiError(f"The capture cannot be stored: {words.of_error(problem)}") from problem
+        self.jobs.append(job)
+        return job
 
-    def take_up(self, job: Job, finish: bool = False) -> Job:
-        """Queue a capture again that was stopped: to go on, or to make do with what it has read."""
-        if job in self.jobs:
-            self.jobs.remove(job)
+    def take_up(self, job: Job, finish: bool = False, **about) -> Job:
+        """Queue a capture again that was stopped: to go on, or to make do with what it has read.
+
+        Raises:
+            NikiError: another Blender has it, or it is gone; nothing is done then.
+        """
+        self._hold(job)
         request = {name: value for name, value in job.request.items() if name != "finish"}
-        return self._queue(
-            Job(job.folder, request | {"finish": True} if finish else request, job.title, job.scene)
-        )
+        again = Job(
+            job.folder, request | {"finish": True} if finish else request, job.title, job.scene, job.file,
+            job.project, frames=job.frames, total=job.total, has_readings=job.has_readings,
+        )  # fmt: skip
+        again.lock = job.lock
+        for name, value in about.items():
+            setattr(again, name, value)
+        self._replace(job, again)
+        return again
+
+    def list_finished(self, job: Job) -> Job:
+        """Put a finished capture on this Blender's list, for its motion to be imported.
+
+        Raises:
+            NikiError: another Blender has it, or it is gone.
+        """
+        if job not in self.jobs:
+            self._hold(job)
+            self._replace(job, job)
+        return job
 
     def cancel(self, job: Job) -> None:
         """Stop a capture; what it has read stays. The worker is killed if it does not listen."""
@@ -159,34 +142,108 @@ class Captures:
 
     def forget(self, job: Job) -> None:
         """Take a capture that is over off the list; its folder stays only where it can be taken up."""
-        self.jobs.remove(job)
-        job.let_go()
-        self._looked = -2 * _HEARTBEAT
-        if not (job.state in (FAILED, CANCELLED) and job.has_readings):
+        if job in self.jobs:
+            self.jobs.remove(job)
+        job.look()
+        if job.has_readings or job.has_motion:
+            job.lock.release()
+        else:
             job.discard()
+        self.look()
+
+    def discard(self, job: Job) -> None:
+        """Delete a capture that is over, with what it has read.
+
+        Raises:
+            NikiError: another Blender has it.
+        """
+        if job not in self.jobs:
+            self._hold(job, must_exist=False)
+        else:
+            self.jobs.remove(job)
+        job.discard()
+        self.look()
 
     def unfinished(self) -> list[Job]:
-        """Captures with readings that no running Blender has on its list, newest first. Looked for
-        every two seconds at most: panels ask often."""
-        if time.monotonic() - self._looked > _HEARTBEAT:
-            self._looked, self._found = time.monotonic(), self._look()
+        """Captures to be taken up or imported that no running Blender has on its list, newest first; as of
+        the last :meth:`look`."""
         mine = {job.folder for job in self.jobs}
-        return [job for job in self._found if job.folder not in mine and job.has_readings]
+        return [job for job in self._found if job.folder not in mine]
 
-    def _look(self) -> list[Job]:
-        found = []
-        for file in sorted(self.folder.glob(f"*/{JOB}"), reverse=True):
-            folder = file.parent
-            if time.time() - _changed(folder / ALIVE) < 5 * _HEARTBEAT:
+    def look(self) -> None:
+        """See what other Blenders have left, and remove what is of no use to anyone."""
+        mine = {job.folder for job in self.jobs}
+        self._found = []
+        for folder in self._folders():
+            if folder in mine or is_locked(folder / LOCK):
                 continue
-            with contextlib.suppress(OSError, ValueError, TypeError):
-                found.append(Job(folder, state=CANCELLED, **json.loads(file.read_text())))
-        return found
+            job = read_job(folder)
+            if job is not None and (job.has_readings or job.has_motion or job.state == UNREADABLE):
+                self._found.append(job)
+            elif _FOLDER.fullmatch(folder.name) and _is_old(folder):
+                nobodys = job or Job(folder, {}, folder.name)
+                with contextlib.suppress(OSError):
+                    if nobodys.lock.acquire():
+                        nobodys.discard()
+
+    def _folders(self) -> list[Path]:
+        try:
+            with os.scandir(self.folder) as entries:
+                names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            return []
+        return [self.folder / name for name in sorted(names, reverse=True)]
 
     def tick(self) -> list[Job]:
-        """Hear the worker, start what waits; the captures that have ended since the last tick."""
+        """Hear the worker, start what waits; the captures that have ended since the last tick. What goes
+        wrong in here fails the capture that it went wrong with, and no other."""
         before = [job for job in self.jobs if not job.over]
-        self._keep_alive()
+        try:
+            self._advance()
+        except Exception as problem:
+            self._fail(problem)
+        return [job for job in before if job.over]
+
+    def shut_down(self) -> None:
+        """End the worker; captures that are not over can be taken up later."""
+        if self._starting is not None:
+            with contextlib.suppress(Exception):
+                self._worker = self._starting.result()
+        if self._worker is not None:
+            self._worker.end(wait=True)
+        for job in self.jobs:
+            job.look()
+            if job.has_readings or job.has_motion:
+                job.save_progress()
+                job.lock.release()
+            else:
+                job.discard()
+        self._worker = self._running = self._cancelled_at = self._starting = None
+        self.jobs.clear()
+
+    def _hold(self, job: Job, must_exist: bool = True):
+        """Lock a capture that is to be on the list; NikiError where that cannot be."""
+        if job.lock.held:
+            return
+        try:
+            held = job.lock.acquire()
+        except OSError as problem:
+            self.look()
+            raise NikiError(f"{job.title} cannot be taken up: {words.of_error(problem)}") from problem
+        if not held:
+            self.look()
+            raise NikiError(f"Another Blender is at {job.title}", "leave it to that one, or close it first")
+        if must_exist and not (job.folder / JOB).is_file():
+            job.discard()
+            self.look()
+            raise NikiError(f"{job.title} is not there any more")
+
+    def _replace(self, old: Job, new: Job):
+        if old in self.jobs:
+            self.jobs.remove(old)
+        self.jobs.append(new)
+
+    def _advance(self):
         self._take_worker()
         if self._worker is not None:
             for kind, message in self._worker.heard(_BUDGET):
@@ -198,29 +255,26 @@ class Captures:
         if self._running is None:
             self._start_next()
         if self._worker is not None and not self.busy:
-            self._worker.end()
-            self._worker = None
-        return [job for job in before if job.over]
+            worker, self._worker = self._worker, None
+            worker.end()
 
-    def shut_down(self) -> None:
-        """End the worker; captures that are not over can be taken up later."""
-        if self._starting is not None:
+    def _fail(self, problem: Exception):
+        """Give up the capture that something went wrong with, and the worker with it."""
+        trace = "".join(traceback.format_exception(problem))
+        with contextlib.suppress(OSError), open(self.log, "a", encoding="utf-8") as log:
+            log.write(f"blender: {trace}\n")
+        worker, starting, self._worker, self._starting = self._worker, self._starting, None, None
+        if worker is not None:
             with contextlib.suppress(Exception):
-                self._worker = self._starting.result()
-        if self._worker is not None:
-            self._worker.end(wait=True)
-        for job in self.jobs:
-            job.let_go()
-            if job.state == WAITING and not job.has_readings:
-                job.discard()
-        self._worker = self._running = self._cancelled_at = self._starting = None
-        self.jobs.clear()
-
-    def _queue(self, job: Job) -> Job:
-        self.jobs.append(job)
-        self._beat = 0.0
-        self._keep_alive()
-        return job
+                worker.end()
+        if starting is not None:
+            starting.add_done_callback(lambda begun: begun.exception() or begun.result().end())
+        job = self._running or next((job for job in self.jobs if job.state == WAITING), None)
+        if job is not None:
+            job.state, job.message, job.hint = FAILED, words.of_error(problem), _REPORT
+            self._running = self._cancelled_at = None
+            with contextlib.suppress(OSError):
+                job.look()
 
     def _start_next(self):
         job = next((job for job in self.jobs if job.state == WAITING), None)
@@ -241,7 +295,7 @@ class Captures:
         try:
             self._worker = starting.result()
         except Exception as problem:  # whatever it is, the user is told
-            self._end(self._running, FAILED, f"The worker cannot be started: {problem}")
+            self._end(self._running, FAILED, f"The worker cannot be started: {words.of_error(problem)}")
             return
         if self._cancelled_at is not None:
             self._end(self._running, CANCELLED, "cancelled")
@@ -262,7 +316,7 @@ class Captures:
         elif message.get("id") != self._identity:
             return
         elif kind == "result":
-            job.result = message["result"] if isinstance(message["result"], dict) else {}
+            job.result = checked_result(message["result"])
             if (job.folder / MOTION).is_file():
                 self._end(job, DONE)
             else:
@@ -281,6 +335,9 @@ class Captures:
             job.stage = str(told.get("stage"))
             if job.stage == "reading":
                 job.frames, job.total, job.fps = int(numbers[0]), int(numbers[1]) or None, float(numbers[2])
+            if time.monotonic() - self._noted > _NOTE_EVERY:
+                self._noted = time.monotonic()
+                job.save_progress()
 
     def _worker_died(self):
         reason, self._worker = self._worker.why_it_ended(), None
@@ -295,14 +352,8 @@ class Captures:
         job.state, job.message, job.hint = state, message, hint
         if job is self._running:
             self._running = self._cancelled_at = None
-
-    def _keep_alive(self):
-        if time.monotonic() - self._beat < _HEARTBEAT:
-            return
-        self._beat = time.monotonic()
-        for job in self.jobs:
-            with contextlib.suppress(OSError):
-                (job.folder / ALIVE).touch()
+        job.look()
+        job.save_progress()
 
 
 def _in_thread(act: Callable) -> Future:
@@ -319,8 +370,9 @@ def _in_thread(act: Callable) -> Future:
     return future
 
 
-def _changed(path: Path) -> float:
+def _is_old(folder: Path) -> bool:
+    """Whether nothing has been done in it for long: it may be another Blender's that has only begun."""
     try:
-        return os.stat(path).st_mtime
+        return time.time() - os.stat(folder).st_mtime > _OLD
     except OSError:
-        return 0.0
+        return False

@@ -20,7 +20,7 @@ _MELT_SHARE = 0.5  # ... and at most this share of its own radius, or fingers wo
 _SMOOTHING_PASSES = 8
 
 
-@dataclass
+@dataclass(eq=False)
 class Skin:
     """A closed surface in library space: vertices (V, 3), triangles or quads, weights (V, 24)."""
 
@@ -29,7 +29,7 @@ class Skin:
     weights: np.ndarray
 
 
-@dataclass
+@dataclass(eq=False)
 class _Form:
     """A rounded cone from ``a`` (radius ``ra``) to ``b`` (``rb``), stretched along ``scale``'s
     axes, that moves with ``bone``."""

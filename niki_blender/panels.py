@@ -8,7 +8,7 @@ from ..niki.posing import ORIENTED
 from . import background, people, setting_up
 from .armature import is_our_armature
 from .confidence import has_confidence
-from .jobs import CANCELLED, DONE, FAILED, RUNNING, WAITING, Job
+from .job import CANCELLED, DONE, FAILED, RUNNING, UNREADABLE, WAITING, Job
 from .preferences import EXTENSION, preferences, why_not_ready
 from .sources import chosen_source, known, offered_source
 
@@ -149,6 +149,11 @@ class NIKI_PT_targets(_Panel, bpy.types.Panel):
         layout, settings = self.columns(), context.object.niki
         layout.operator("niki.make_targets", icon="EMPTY_AXIS")
         layout.prop(settings, "follow_targets")
+        if settings.follow_targets and settings.target_problem:
+            draw_text(layout, settings.target_problem, "ERROR")
+        if settings.follow_targets and not context.scene.render.use_lock_interface:
+            draw_text(layout, "Rendering needs Lock Interface while the body follows targets", "ERROR")
+            layout.prop(context.scene.render, "use_lock_interface")
         layout.operator("niki.bake", text="Bake", icon="KEYTYPE_KEYFRAME_VEC")
 
 
@@ -265,28 +270,40 @@ def draw_runtime(layout, chosen):
     if setup is not None and setup.problem:
         draw_text(box, setup.problem, "ERROR")
     row = box.row()
-    there = setting_up.environment_folder().exists()
-    row.operator("niki.make_environment", text="Repair" if there else "Make Environment")
+    row.operator("niki.make_environment", text="Repair" if state.there else "Make Environment")
     row.operator("niki.remove_environment", text="Remove")
-    row.operator("niki.open_log").path = str(setting_up.environment_log())
+    row.operator("niki.open_log").log = "ENVIRONMENT"
 
 
 def draw_jobs(layout):
-    """The captures of this Blender, what became of the last, then those that others left unfinished."""
-    queue = background.captures()
-    for job in queue.jobs:
+    """The captures of this Blender, what became of the last, then those that were left unfinished."""
+    queued, ours, others = background.listed()
+    for job in queued:
         _draw_job(layout.box(), job)
-    if background.outcome is not None:
+    outcome = background.session.outcome
+    if outcome is not None and outcome.scene == bpy.context.scene.name:
         box = layout.box()
         row = box.row()
-        draw_text(row.column(), background.outcome.title, "CHECKMARK")
+        draw_text(row.column(), outcome.title, "CHECKMARK")
         row.operator("niki.dismiss_outcome", text="", icon="X", emboss=False)
-        for warning in background.outcome.warnings:
-            draw_text(box, warning, "INFO")
-    for job in queue.unfinished():
-        box = layout.box()
-        draw_text(box, f"{job.title}: unfinished", "RECOVER_LAST")
-        _draw_take_up(box, job)
+        quiet = box.column()
+        quiet.active = False
+        for warning in outcome.warnings:
+            draw_text(quiet, warning, "BLANK1")
+    for job in ours:
+        _draw_left(layout.box(), job)
+    if others:
+        shown = background.session.others_shown
+        row = layout.row()
+        row.alignment = "LEFT"
+        row.operator(
+            "niki.show_other_captures", text=f"{len(others)} of other projects", emboss=False,
+            icon="DISCLOSURE_TRI_DOWN" if shown else "DISCLOSURE_TRI_RIGHT",
+        )  # fmt: skip
+        if shown:
+            for job in others:
+                _draw_left(layout.box(), job)
+            layout.operator("niki.clear_other_captures", text="Delete All of These", icon="TRASH")
 
 
 def _draw_job(box, job: Job):
@@ -294,31 +311,66 @@ def _draw_job(box, job: Job):
     row.label(text=job.title, icon=_ICONS[job.state])
     if not job.over:
         row.operator("niki.cancel_capture", text="", icon="CANCEL", emboss=False).job = job.folder.name
-    else:
+    elif not (job.has_readings or job.has_motion):
         row.operator("niki.dismiss_capture", text="", icon="X", emboss=False).job = job.folder.name
+    ours = background.is_ours(job)
     if job.state == RUNNING:
         box.progress(factor=job.share, type="BAR", text=progress_text(job))
-    elif job.state == DONE:
-        box.operator("niki.import_capture", icon="IMPORT").job = job.folder.name
-    elif job.state in (FAILED, CANCELLED):
+    if not ours and not job.over:
+        draw_text(box, f"for {background.project_name(job)}")
+    if job.state in (FAILED, CANCELLED) or job.message:
         said = box.column()
         said.alert = job.state == FAILED
-        draw_text(said, job.message if job.state == FAILED else "Cancelled")
+        draw_text(said, "Cancelled" if job.state == CANCELLED else job.message)
         if job.hint:
             draw_text(box, job.hint, "INFO")
-        if job.has_readings:
-            _draw_take_up(box, job)
-        if job.state == FAILED:
-            box.operator("niki.open_log", icon="TEXT").path = str(background.captures().log)
+    elif job.state == DONE:
+        draw_text(box, waiting_text(job))
+    _draw_ways_on(box, job)
+    if job.state == FAILED:
+        box.operator("niki.open_log", icon="TEXT").log = "CAPTURES"
 
 
-def _draw_take_up(box, job: Job):
+def _draw_left(box, job: Job):
+    """One that no Blender has on its list."""
+    draw_text(box, job.title, "ERROR" if job.state == UNREADABLE else "RECOVER_LAST")
+    draw_text(box, left_text(job))
+    _draw_ways_on(box, job)
+
+
+def _draw_ways_on(box, job: Job):
+    """Continue, import, delete: as far as a capture that is over allows."""
+    if not job.over or not (job.has_readings or job.has_motion or job.state == UNREADABLE):
+        return
     row = box.row(align=True)
-    row.operator("niki.continue_capture", text="Continue", icon="PLAY").job = job.folder.name
-    operator = row.operator("niki.continue_capture", text="Import", icon="IMPORT")
-    operator.job, operator.finish = job.folder.name, True
+    if job.has_motion:
+        text = "Import Capture" if background.fits(job) else "Import Here"
+        row.operator("niki.import_capture", text=text, icon="IMPORT").job = job.folder.name
+    elif job.has_readings:
+        row.operator("niki.continue_capture", text="Continue", icon="PLAY").job = job.folder.name
+        operator = row.operator("niki.continue_capture", text="Import", icon="IMPORT")
+        operator.job, operator.finish = job.folder.name, True
     operator = row.operator("niki.dismiss_capture", text="", icon="TRASH")
     operator.job, operator.discard = job.folder.name, True
+
+
+def waiting_text(job: Job) -> str:
+    """Why a finished capture is not in the scene yet."""
+    if background.fits(job):
+        return f"Captured; {background.why_it_waits() or 'comes in now'}"
+    whose = background.whose(job)
+    return whose[0].upper() + whose[1:]
+
+
+def left_text(job: Job) -> str:
+    """Of which project a capture is, of when, and how far it came, in a line."""
+    if job.state == UNREADABLE:
+        return job.message
+    if job.has_motion:
+        far = "captured"
+    else:
+        far = f"{job.frames} of {job.total} frames" if job.total and job.frames else "unfinished"
+    return ", ".join(part for part in (background.project_name(job), job.when, far) if part)
 
 
 def progress_text(job: Job) -> str:

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import threading
 from dataclasses import dataclass
 
 import bpy
@@ -9,7 +10,7 @@ import bpy.utils.previews
 from bpy.props import FloatVectorProperty
 
 from ..niki.errors import NikiError
-from . import timers
+from . import timers, words
 from .preferences import chosen_runtime, data_folder
 from .runtime import Question
 from .sources import OnFootage, readable_source
@@ -24,7 +25,7 @@ class Found:
 
 
 class Search:
-    """The search under way, or what the last one found."""
+    """The search under way, or what the last one found, in footage of the file that is open."""
 
     def __init__(self):
         self.question: Question | None = None
@@ -34,7 +35,11 @@ class Search:
         self._folder = ""
 
     def begin(self, path: str, frame: int) -> None:
-        """Ask who is in a frame of the footage."""
+        """Ask who is in a frame of the footage.
+
+        Raises:
+            NikiError, OSError: there is no folder for the pictures.
+        """
         self.end()
         self._folder = tempfile.mkdtemp(prefix="niki-people-")
         log = data_folder("captures") / "people.log"
@@ -53,19 +58,41 @@ class Search:
         if not self.problem and not self.people:
             self.problem = "Nobody was found in the first frame"
 
-    def end(self) -> None:
-        """Forget it all."""
-        if self.question is not None:
-            self.question.end(wait=True)
+    def give_up(self, problem: str) -> None:
+        """Stop, and tell the user why."""
+        self.end()
+        self.problem = problem
+
+    def end(self, wait: bool = False) -> None:
+        """Forget it all; the worker ends in its own time unless told to ``wait``."""
         if self._icons is not None:
             bpy.utils.previews.remove(self._icons)
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self.__init__()
+        ending = threading.Thread(target=_clear_away, args=(self.question, self._folder), daemon=True)
+        ending.start()
+        if wait:
+            ending.join()
+        self.question, self.people, self.problem, self._icons, self._folder = None, [], "", None, ""
+
+
+def _clear_away(question: Question | None, folder: str):
+    """Remove the pictures once nobody adds to them any more."""
+    if question is not None:
+        question.end(wait=True)
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 search = Search()
 
 
+def forget_choice(scene: bpy.types.Scene) -> None:
+    """The scene's footage is another one: whoever was found or chosen was in the old one."""
+    search.end()
+    if scene.niki.use_subject:
+        scene.niki.use_subject = False
+
+
+@timers.lasting(lambda problem: search.give_up(words.of_error(problem)))
 def _poll() -> float | None:
     if search.question is None:
         return None
@@ -77,26 +104,28 @@ def _poll() -> float | None:
 
 
 class NIKI_OT_find_people(OnFootage, bpy.types.Operator):
-    """Look who is in the first frame of the footage, to choose whom to follow"""
+    """Begins the search."""
 
     bl_idname = "niki.find_people"
     bl_label = "Find People"
+    bl_description = "Look who is in the first frame of the footage, to choose whom to follow"
 
     def execute(self, context):
         try:
             source = readable_source(context.scene)
-        except NikiError as problem:
-            self.report({"ERROR"}, str(problem))
+            search.begin(source.path, source.first or 0)
+        except (NikiError, OSError) as problem:
+            self.report({"ERROR"}, words.of_error(problem))
             return {"CANCELLED"}
-        search.begin(source.path, source.first or 0)
         return {"FINISHED"}
 
 
 class NIKI_OT_follow_person(bpy.types.Operator):
-    """Follow this person"""
+    """Makes one of those found the scene's choice."""
 
     bl_idname = "niki.follow_person"
     bl_label = "Follow"
+    bl_description = "Follow this person"
     bl_options = {"REGISTER", "UNDO", "INTERNAL"}
 
     place: FloatVectorProperty(size=2, options={"HIDDEN", "SKIP_SAVE"})
@@ -108,16 +137,20 @@ class NIKI_OT_follow_person(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def forget_choice(scene: bpy.types.Scene) -> None:
-    """Nobody is chosen in the scene any more: its footage is another."""
-    search.end()
-    scene.niki.use_subject = False
-
-
 CLASSES = (NIKI_OT_find_people, NIKI_OT_follow_person)
 
 
-def forget() -> None:
-    """Stop what is under way: the extension is being disabled."""
+@bpy.app.handlers.persistent
+def _file_opened(*_):
+    """Handler: the footage that was searched belongs to the file that was open before."""
     search.end()
+
+
+def register():
+    bpy.app.handlers.load_post.append(_file_opened)
+
+
+def unregister():
+    bpy.app.handlers.load_post.remove(_file_opened)
+    search.end(wait=True)
     timers.end(_poll)

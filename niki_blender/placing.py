@@ -3,7 +3,7 @@ they asked for."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 import bpy
 import numpy as np
@@ -38,8 +38,8 @@ class Placement:
         armature: name of one of ours to animate; "" makes a new one with a body.
         frame_start: scene frame of the motion's first frame.
         scene, scene_identity: name and :func:`identity_of` the scene it belongs to; "" is the current one.
-        as_filmed: leave the person where they are before the camera; else they stand at ``x``, ``y``, ``z``,
-            metres in the scene, when first seen.
+        point: where in the scene the person stands when first seen, (x, y, z) metres; None leaves them where
+            they are before the camera.
         match_scene: whether the scene takes the footage's frame rate, range, resolution and camera: ``ALWAYS``,
             ``NEVER``, or ``IF_EMPTY``. Else the motion is resampled to the scene's rate.
         camera, footage: make the camera that saw it; show the footage behind.
@@ -50,23 +50,34 @@ class Placement:
     frame_start: int = 1
     scene: str = ""
     scene_identity: str = ""
-    as_filmed: bool = True
-    x: float = 0.0
-    y: float = 0.0
-    z: float = 0.0
+    point: tuple[float, float, float] | None = None
     match_scene: str = NEVER
     camera: bool = True
     footage: bool = True
     active_camera: bool = False
 
     def as_dict(self) -> dict:
-        """For storing, numbers and texts alone; ``Placement(**...)`` restores it."""
+        """For storing; :meth:`from_dict` restores it."""
         return asdict(self)
 
-    @property
-    def point(self) -> np.ndarray | None:
-        """(3,) where the person stands when first seen; None for as filmed."""
-        return None if self.as_filmed else np.array([self.x, self.y, self.z])
+    @classmethod
+    def from_dict(cls, told: dict) -> Placement:
+        """A placement as it was stored; what is unknown or makes no sense is left at its default."""
+        known = {}
+        for one in fields(cls):
+            value = told.get(one.name)
+            if one.name == "point":
+                known["point"] = tuple(map(float, value)) if _is_point(value) else None
+            elif type(value) is type(one.default):
+                known[one.name] = value
+        return cls(**known)
+
+
+def _is_point(value) -> bool:
+    if not isinstance(value, (list, tuple)) or len(value) != 3:
+        return False
+    numbers = all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in value)
+    return numbers and bool(np.isfinite(value).all())
 
 
 def place_motion(
@@ -164,7 +175,7 @@ def _placed(motion: Motion, point, world: np.ndarray) -> tuple[Motion, Motion]:
     scale = np.abs(np.linalg.svd(world[:3, :3])[1]).mean()
     first = np.argmax(motion.seen) if motion.seen.any() else 0
     pelvis = to_blender(motion.trans + motion.body.pelvis)
-    moved = np.zeros(3) if point is None else point - scale * pelvis[first] * (1, 1, 0)
+    moved = np.zeros(3) if point is None else np.array(point) - scale * pelvis[first] * (1, 1, 0)
     inverse = np.linalg.inv(world)
     turned = rotations_to_library(rotation_of(inverse))
     poses = motion.poses.copy()

@@ -10,6 +10,7 @@ from ..niki import rotation as rot
 from ..niki.posing import Posture
 from ..niki.skeleton import BONE_CHILD, BONES, NUM_BONES, NUM_JOINTS, PARENTS, Body
 from .armature import TAIL_TIP, rest_orientations
+from .channels import in_mode, rotation_property
 from .space import rotation_of, rotations_to_blender, rotations_to_library, to_blender, to_library
 
 _PARENTS = list(PARENTS[1:NUM_BONES])
@@ -26,9 +27,13 @@ def body_of(rig: bpy.types.Object) -> Body:
     return Body(joints)
 
 
-def read_posture(rig: bpy.types.Object, body: Body) -> Posture:
-    """The evaluated pose: constraints, drivers and layers count, scaled bones do not."""
-    posed = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
+def read_posture(rig: bpy.types.Object, body: Body, depsgraph: bpy.types.Depsgraph | None = None) -> Posture:
+    """The evaluated pose: constraints, drivers and layers count, scaled bones do not.
+
+    Args:
+        depsgraph: in a handler, the one that it is given; default the current context's.
+    """
+    posed = rig.evaluated_get(depsgraph or bpy.context.evaluated_depsgraph_get())
     bones = np.array([posed.pose.bones[name].matrix for name in BONES], float)  # mathutils' own is single
     turned = bones[:, :3, :3] @ rot.transpose(rest_orientations(rig))
     world = rotations_to_library(rotation_of(turned))
@@ -38,28 +43,16 @@ def read_posture(rig: bpy.types.Object, body: Body) -> Posture:
 
 
 def write_posture(rig: bpy.types.Object, posture: Posture) -> None:
-    """Pose the bones, in whatever rotation mode each has; nothing is keyed."""
+    """Pose the bones of a fresh armature, in whatever rotation mode each has; nothing is keyed."""
     axes = rest_orientations(rig)
-    local = rot.transpose(axes) @ rotations_to_blender(posture.rotations) @ axes
-    for name, quaternion in zip(BONES, rot.quaternion_from_matrix(local), strict=True):
-        _turn(rig.pose.bones[name], Quaternion(quaternion))
+    for name, quaternion in zip(BONES, quaternions_in_bones(posture.rotations, axes), strict=True):
+        bone = rig.pose.bones[name]
+        channel = rotation_property(bone)
+        setattr(bone, channel, in_mode(quaternion, bone.rotation_mode, getattr(bone, channel)))
     rig.pose.bones[BONES[0]].location = to_blender(posture.translation) @ axes[0]
 
 
-def rotation_property(bone: bpy.types.PoseBone) -> str:
-    """Which of its properties turns the bone."""
-    modes = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
-    return modes.get(bone.rotation_mode, "rotation_euler")
-
-
-def _turn(bone: bpy.types.PoseBone, quaternion: Quaternion):
-    """In the bone's rotation mode, near its present values: curves between keys take the short way."""
-    if bone.rotation_mode == "QUATERNION":
-        if quaternion.dot(bone.rotation_quaternion) < 0:
-            quaternion.negate()
-        bone.rotation_quaternion = quaternion
-    elif bone.rotation_mode == "AXIS_ANGLE":
-        axis, angle = quaternion.to_axis_angle()
-        bone.rotation_axis_angle = (angle, *axis)
-    else:
-        bone.rotation_euler = quaternion.to_euler(bone.rotation_mode, bone.rotation_euler)
+def quaternions_in_bones(rotations: np.ndarray, axes: np.ndarray) -> list[Quaternion]:
+    """Parent-relative rotations (24, 3, 3) as turns about bones' own axes, ``axes`` (24, 3, 3) at rest."""
+    local = rot.transpose(axes) @ rotations_to_blender(rotations) @ axes
+    return [Quaternion(quaternion) for quaternion in rot.quaternion_from_matrix(local)]

@@ -1,12 +1,16 @@
 """The extension's preferences: what the worker runs in."""
 
+import atexit
+import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from . import runtime
+from ..niki.errors import NikiError
+from . import runtime, words
 
 EXTENSION = __package__.rpartition(".")[0]
 """The name that Blender gives the extension."""
@@ -19,12 +23,18 @@ class NIKI_AP_preferences(bpy.types.AddonPreferences):
 
     runtime: EnumProperty(
         name="Run In",
+        update=lambda chosen, context: look_whether_ready(),
         items=(
             ("OWN", "Blender's Python", "The packages that come with the extension, on the CPU"),
             ("ENVIRONMENT", "Environment", "Another Python with niki's packages, such as one for a GPU"),
         ),
     )
-    python: StringProperty(name="Python", subtype="FILE_PATH", description="The environment's Python program")
+    python: StringProperty(
+        name="Python",
+        subtype="FILE_PATH",
+        description="The environment's Python program",
+        update=lambda chosen, context: look_whether_ready(),
+    )
     device: EnumProperty(
         name="Device",
         items=(
@@ -86,21 +96,47 @@ def chosen_device() -> str:
     return chosen.device if chosen and chosen.runtime == "ENVIRONMENT" else "cpu"
 
 
+_not_ready = ""
+
+
 def why_not_ready() -> str:
-    """What stands in the way of captures, for the user; "" where nothing is known to."""
+    """What stands in the way of captures, for the user; "" where nothing is known to. As of the last
+    :func:`look_whether_ready`: panels and greyed buttons ask often."""
+    return _not_ready
+
+
+def look_whether_ready(*_) -> str:
+    """See what stands in the way of captures; "" where nothing is known to."""
+    global _not_ready
     chosen = preferences()
     if chosen and chosen.runtime == "ENVIRONMENT":
         python = Path(bpy.path.abspath(chosen.python))
-        return "" if python.is_file() else "Choose the environment's Python in the preferences"
-    missing = runtime.missing_packages()
-    return f"{', '.join(missing)} is missing: install the zip for this system" if missing else ""
+        _not_ready = "" if python.is_file() else "Choose the environment's Python in the preferences"
+    else:
+        missing = runtime.missing_packages()
+        _not_ready = f"{', '.join(missing)} is missing: install the zip for this system" if missing else ""
+    return _not_ready
 
 
 def data_folder(name: str) -> Path:
-    """A folder of the extension's own for the user's files."""
+    """A folder of the extension's own for the user's files.
+
+    Raises:
+        NikiError: it cannot be made.
+    """
     try:
         return Path(bpy.utils.extension_path_user(EXTENSION, path=name, create=True))
     except ValueError:  # not run as an extension
-        folder = Path(tempfile.gettempdir(), "niki-blender", name)
+        folder = _folder_of_this_session() / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+    except OSError as problem:
+        raise NikiError(f"The extension's folder cannot be written: {words.of_error(problem)}") from problem
+
+
+@cache
+def _folder_of_this_session() -> Path:
+    """A folder that nobody else can have laid out, removed at exit."""
+    folder = Path(tempfile.mkdtemp(prefix="niki-blender-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

@@ -144,6 +144,7 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
 def _show_confidence_changed(armature, context):
     rig = armature.id_data
     if armature.show_confidence:
+        confidence.keep_colours(rig)
         confidence.colour_bones(rig, context.scene.frame_current_final)
     else:
         confidence.uncolour_bones(rig)
@@ -158,7 +159,7 @@ class NIKI_PG_armature(bpy.types.PropertyGroup):
     """On an armature, and on the empties that draw it."""
 
     show_confidence: BoolProperty(
-        name="Colour Bones",
+        name="Color Bones",
         update=_show_confidence_changed,
         description="Green where the capture is sure of a joint, red where it is not, frame by frame",
     )
@@ -187,6 +188,9 @@ class NIKI_PG_armature(bpy.types.PropertyGroup):
         update=_follow_targets_changed,
         description="Pose the body for its targets whenever they move; switched off, the pose stays",
     )
+    own_colours: StringProperty(options={"HIDDEN"}, description="The bones' own colors, for later")
+    target_problem: StringProperty(options={"HIDDEN"}, description="Why the body does not follow its targets")
+    base: StringProperty(options={"HIDDEN"}, description="The pose that targets change")
     target_of: PointerProperty(type=bpy.types.Object, description="The armature that this empty draws")
     target_joint: StringProperty(name="Joint")
     target_turns: BoolProperty(

@@ -70,8 +70,8 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         elif event.type == "LEFTMOUSE" and event.value == "RELEASE":
             if self._pull is None:
                 self._select(self._extend)
-            elif context.scene.tool_settings.use_keyframe_insert_auto:
-                self._pull.key(context.scene.frame_current_final)
+            else:
+                self._pull.key(context, context.scene.frame_current_final)
             return self._end(context, "FINISHED")
         return {"RUNNING_MODAL"}
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import dataclass
 
 import bpy
 import numpy as np
 
+from ..niki import rotation as rot
 from ..niki.errors import NikiError
 from ..niki.kinematics import forward_kinematics
 from ..niki.posing import Poser, Posture, Target
 from ..niki.skeleton import BONES, JOINTS
 from ..niki.solver import Solver
-from .posture import body_of, read_posture, rotation_property, write_posture
+from .armature import rest_orientations
+from .auto_keying import auto_key
+from .channels import Channels, rotation_property
+from .locks import free_of
+from .posture import body_of, quaternions_in_bones, read_posture
 from .space import (
     rotation_of,
     rotations_to_blender,
@@ -26,25 +32,44 @@ from .space import (
 tick_times: deque[float] = deque(maxlen=1000)
 """Seconds that the latest solutions took, pose written and evaluated."""
 
+_TURNED, _MOVED = 1e-6, 1e-7  # radians and metres below which a bone has not moved
+
+
+@dataclass(eq=False)
+class Start:
+    """What a pull begins with: the pose as it is seen, and the channels that make it."""
+
+    posture: Posture
+    channels: Channels
+
+    @classmethod
+    def of(cls, rig: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None) -> Start:
+        """The pose of ``rig`` as it stands."""
+        return cls(read_posture(rig, body_of(rig), depsgraph), Channels.of(rig))
+
 
 class Pull:
-    """One pull, from its beginning to its end.
+    """One pull, from its beginning to its end. Only bones that it moves are written, and only what of them
+    is not locked; constraints and drivers go on as they were.
 
     Args:
         rig: the armature; may be moved, turned and scaled in any way.
         start: the pose before; default as it stands.
+        world: (4, 4) where its object is in the scene; default as it stands.
 
     Raises:
         NikiError: its object is scaled to nothing.
     """
 
-    def __init__(self, rig: bpy.types.Object, start: Posture | None = None):
-        self._rig, self._body = rig, body_of(rig)
-        self._world = np.array(rig.matrix_world)
+    def __init__(self, rig: bpy.types.Object, start: Start | None = None, world: np.ndarray | None = None):
+        self._rig, self._body, self._axes = rig, body_of(rig), rest_orientations(rig)
+        self._world = np.array(rig.matrix_world) if world is None else world
         if abs(np.linalg.det(self._world[:3, :3])) < 1e-12:
             raise NikiError(f"{rig.name} is scaled to nothing", "give its object a scale")
-        self.start = start or read_posture(rig, self._body)
-        self._poser, self._last = Poser(self._body, Solver()), None
+        start = start or Start.of(rig)
+        self.start, self._channels = start.posture, start.channels
+        self._poser, self._last = Poser(self._body, Solver(), free_of(rig)), None
+        self._changed: dict[str, list[str]] = {}
         settings = rig.niki
         self._mode, self._plant = settings.pull_mode.lower(), settings.plant_feet
         places = self._poser.joints(self.start)
@@ -58,7 +83,11 @@ class Pull:
 
     def to(self, places: dict[str, np.ndarray]) -> Posture:
         """Pose the armature so that joints are at ``places``, by name, in the scene."""
-        return self.solve([Target(name, self._to_armature(place)) for name, place in places.items()])
+        started = time.perf_counter()
+        posture = self.solve([Target(name, self._to_armature(place)) for name, place in places.items()])
+        bpy.context.view_layer.update()
+        tick_times.append(time.perf_counter() - started)
+        return posture
 
     def target(
         self, joint: str, matrix: np.ndarray, weight: float = 1.0, turns: bool = False, looks: bool = False
@@ -74,30 +103,37 @@ class Pull:
 
     def solve(self, targets: list[Target]) -> Posture:
         """Pose the armature for ``targets``, given in its own space; pinned joints stay."""
-        started = time.perf_counter()
         asked = {target.joint for target in targets}
         pins = [pin for pin in self._pins if pin.joint not in asked]
         posture = self._poser.solve(self.start, [*pins, *targets], self._mode, self._plant, self._last)
         self._last = posture
-        write_posture(self._rig, posture)
-        bpy.context.view_layer.update()
-        tick_times.append(time.perf_counter() - started)
+        self._write(posture)
         return posture
 
     def restore(self) -> None:
         """As it was."""
-        write_posture(self._rig, self.start)
+        self._channels.restore(self._rig, self._changed)
+        self._changed = {}
 
-    def key(self, frame: float) -> int:
-        """Key the bones that the pull has changed; how many."""
-        now = self._last or self.start
-        changed = np.abs(now.rotations - self.start.rotations).max((1, 2)) > 1e-5
-        for name in np.array(BONES)[changed]:
-            bone = self._rig.pose.bones[name]
-            bone.keyframe_insert(rotation_property(bone), frame=frame, group=str(name))
-        if np.abs(now.translation - self.start.translation).max() > 1e-5:
-            self._rig.pose.bones[BONES[0]].keyframe_insert("location", frame=frame, group=BONES[0])
-        return int(changed.sum())
+    def key(self, context, frame: float) -> int:
+        """Key what the pull has changed, as Blender's auto-keying would; how many bones were keyed."""
+        return auto_key(context, self._rig, self._changed, frame)
+
+    def _write(self, posture: Posture) -> None:
+        turns = rot.transpose(self.start.rotations) @ posture.rotations
+        angles = rot.angle_between(np.eye(3), turns)
+        moved = posture.translation - self.start.translation
+        before, self._changed = self._changed, {}
+        bones = self._rig.pose.bones
+        turned = quaternions_in_bones(turns, self._axes)
+        for name, angle, further in zip(BONES, angles, turned, strict=True):
+            if angle > _TURNED:
+                self._channels.turn(bones[name], further)
+                self._changed[name] = [rotation_property(bones[name])]
+        if np.abs(moved).max() > _MOVED or "location" in before.get(BONES[0], ()):
+            self._channels.move(bones[BONES[0]], to_blender(moved) @ self._axes[0])
+            self._changed.setdefault(BONES[0], []).append("location")
+        self._channels.restore(self._rig, before.keys() - self._changed.keys())
 
     def _to_armature(self, point):
         return to_library(np.linalg.solve(self._world[:3, :3], np.asarray(point, float) - self._world[:3, 3]))

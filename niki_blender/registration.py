@@ -27,7 +27,7 @@ _CLASSES = (
     *pull_tool.CLASSES, *correcting.CLASSES, *bake_operator.CLASSES, *targets.CLASSES,
     *new_body.CLASSES,     *panels.CLASSES,
 )  # fmt: skip
-_MODULES = (properties, background, exchange, handles, pull_tool, targets, new_body)
+_MODULES = (properties, setting_up, background, people, exchange, handles, pull_tool, targets, new_body)
 
 
 def register():
@@ -40,8 +40,6 @@ def register():
 
 def unregister():
     bpy.app.handlers.frame_change_post.remove(confidence.follow_frame)
-    people.forget()
-    setting_up.forget()
     for module in reversed(_MODULES):
         module.unregister()
     for cls in reversed(_CLASSES):

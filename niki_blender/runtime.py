@@ -12,12 +12,13 @@ from functools import cache
 from pathlib import Path
 
 from ..niki import wire
+from . import words
 from .worker import WorkerProcess
 
 ROOT = Path(__file__).resolve().parent.parent
 """The extension: holds ``niki``, and ``models`` where it was built with them."""
 
-_NOT_PASSED_ON = {"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "LD_PRELOAD"}
+_NOT_PASSED_ON = ("PYTHON", "VIRTUAL_ENV", "LD_PRELOAD")  # beginnings of names
 _PACKAGES = {"onnxruntime": "ONNX Runtime", "cv2": "OpenCV", "av": "PyAV", "scipy": "SciPy"}
 _PATIENCE = 60.0  # seconds
 
@@ -38,11 +39,12 @@ class Runtime:
         return WorkerProcess([self.python, "-m", "niki.worker"], self.environment(), log)
 
     def environment(self) -> dict[str, str]:
-        """The worker's environment variables."""
-        kept = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
-        paths = os.pathsep.join([str(ROOT), *self.paths])
+        """The worker's environment variables. It finds modules in ``paths`` and in its own folders only,
+        never in the folder that it works in."""
+        kept = clean_environment()
         kept |= {
-            "PYTHONPATH": paths,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *self.paths]),
+            "PYTHONSAFEPATH": "1",
             "PYTHONUNBUFFERED": "1",
             "PYTHONIOENCODING": "utf-8",
             "PYTHONNOUSERSITE": "1",
@@ -50,6 +52,11 @@ class Runtime:
         if (ROOT / "models").is_dir():
             kept["NIKI_MODELS"] = str(ROOT / "models")
         return kept
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment variables without those that lead another Python astray."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED_ON)}
 
 
 def own_runtime() -> Runtime:
@@ -93,7 +100,7 @@ class Question:
             self._worker = runtime.start(log)
             self._worker.say(wire.request(1, method, **params))
         except OSError as problem:
-            self._refuse(f"{runtime.python} cannot be started: {problem.strerror or problem}")
+            self._refuse(f"{runtime.python} cannot be started: {problem.strerror or words.of_error(problem)}")
 
     def poll(self) -> dict | None:
         """The worker's answer, ``{"problem": ...}`` where there is none for the reason given; None as

@@ -10,6 +10,8 @@ import numpy as np
 from ..niki.motion import Motion
 from ..niki.rotation import axis_angle_from_matrix
 from ..niki.skeleton import BONES, NUM_BONES, NUM_JOINTS, Body
+from .channels import Channels
+from .confidence import confidence_of
 from .posture import body_of, read_posture
 from .space import rotation_of, rotations_to_library, to_blender, to_library, transformed
 
@@ -17,8 +19,8 @@ from .space import rotation_of, rotations_to_library, to_blender, to_library, tr
 def sample_motion(rig: bpy.types.Object, first: int, last: int, own_space: bool = False) -> Motion:
     """What an armature of ours does from scene frame ``first`` to ``last``, both included.
 
-    Read from the evaluated pose: constraints, drivers and layers count. The scene's current frame
-    is left as it was.
+    Read from the evaluated pose: constraints, drivers and layers count. The scene's current frame is
+    left as it was, and so is a pose of the armature that is not keyed.
 
     Args:
         own_space: in the armature's own space; else in the scene, where its object stands.
@@ -35,21 +37,22 @@ def sampled(rig: bpy.types.Object, first: int, last: int, own_space: bool) -> Ge
     """As :func:`sample_motion`, frame by frame: gives how many are done; closed early, it puts the scene's
     frame back."""
     scene, body = bpy.context.scene, body_of(rig)
-    before = scene.frame_current, scene.frame_subframe
+    before, posed = (scene.frame_current, scene.frame_subframe), Channels.of(rig)
     poses, places, sure = [], [], []
     try:
         for frame in range(first, last + 1):
             scene.frame_set(frame)
-            posed = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
+            evaluated = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
             posture = read_posture(rig, body)
-            world = np.eye(4) if own_space else np.array(posed.matrix_world)
+            world = np.eye(4) if own_space else np.array(evaluated.matrix_world)
             posture.rotations[0] = rotations_to_library(rotation_of(world)) @ posture.rotations[0]
             poses.append(posture.rotations)
             places.append(transformed(world, to_blender(body.pelvis + posture.translation)))
-            sure.append([posed.pose.bones[name].get("confidence", 1.0) for name in BONES])
+            sure.append([confidence_of(evaluated.pose.bones[name]) for name in BONES])
             yield len(poses)
     finally:
         scene.frame_set(before[0], subframe=before[1])
+        posed.restore(rig, posed.changed_since(Channels.of(rig)))
     if not own_space:
         body = Body(body.rest_joints * np.abs(np.array(rig.matrix_world.to_scale())).mean())
     confidence = np.ones((len(sure), NUM_JOINTS))

@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 
 from ..niki.errors import NikiError
+from ..niki.files import read_npz
 from ..niki.motion import Motion
 from ..niki.skeleton import Body
 from .body import add_mannequin, add_skin, make_material
@@ -51,9 +52,9 @@ def build_scene(motion: Motion, footage: str = "", skin_file: str = ""):
 
 def add_human(rig: bpy.types.Object, _body: Body, skin_file: str) -> bpy.types.Object:
     """A realistic body with plain clothes from a ``niki.human`` file."""
-    with np.load(skin_file, allow_pickle=False) as data:
-        mesh = add_skin(rig, Skin(data["vertices"], data["faces"], data["weights"]))
-        regions, names = data["regions"], [str(n) for n in data["region_names"]]
+    data = read_npz(skin_file, kind="a body that niki.human writes")
+    mesh = add_skin(rig, Skin(data["vertices"], data["faces"], data["weights"]))
+    regions, names = data["regions"], [str(n) for n in data["region_names"]]
     for name in names:
         mesh.data.materials.append(make_material(f"NIKI {name.title()}", _REGION_COLOURS[name], 0.7))
     mesh.data.polygons.foreach_set("material_index", regions.astype(np.int32))

@@ -52,12 +52,19 @@ def find_scene(name: str, identity: str = "") -> bpy.types.Scene:
     return scene
 
 
+def has_scene(name: str, identity: str = "") -> bool:
+    """Whether :func:`find_scene` would find one."""
+    return not name or _named(name, identity) is not None
+
+
 def _named(name: str, identity: str) -> bpy.types.Scene | None:
     scene = bpy.data.scenes.get(name)
     if not identity or (scene is not None and scene.niki.identity == identity):
         return scene
-    renamed = (s for s in bpy.data.scenes if s.niki.identity == identity)
-    return next(renamed, None)
+    renamed = next((s for s in bpy.data.scenes if s.niki.identity == identity), None)
+    if renamed is None and scene is not None and not scene.niki.identity:
+        return scene  # undo has taken the key away
+    return renamed
 
 
 def view_layer_of(scene: bpy.types.Scene) -> bpy.types.ViewLayer:
@@ -127,10 +134,10 @@ def strips_of(scene: bpy.types.Scene):
     return editor.strips if hasattr(editor, "strips") else editor.sequences  # the latter before Blender 4.4
 
 
-def place_of(scene: bpy.types.Scene, place_at: str) -> dict:
-    """What "ORIGIN", "CURSOR" or "FILMED" means now, as fields of a Placement."""
-    at = tuple(scene.cursor.location) if place_at == "CURSOR" else (0.0, 0.0, 0.0)
-    return {"as_filmed": place_at == "FILMED"} | dict(zip("xyz", at, strict=True))
+def place_of(scene: bpy.types.Scene, place_at: str) -> tuple[float, float, float] | None:
+    """The point that "ORIGIN" or "CURSOR" means now; None for "FILMED"."""
+    points = {"ORIGIN": (0.0, 0.0, 0.0), "CURSOR": tuple(scene.cursor.location)}
+    return points.get(place_at)
 
 
 def match_to_footage(scene: bpy.types.Scene, motion: Motion, frame_start: int) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..niki import wire
 from ..niki.wire import WireError
+from . import words
 
 _GRACE = 0.5  # seconds that a worker has to end by itself, and again when it is told to
 _LOG_TAIL = 12  # lines
@@ -25,7 +26,7 @@ class WorkerProcess:
 
     Args:
         command: what to start. environment: its variables. log: file that its standard error is
-            added to.
+            added to; it works in that file's folder, which should be the extension's own.
 
     Raises:
         OSError: it cannot be started.
@@ -34,9 +35,8 @@ class WorkerProcess:
     def __init__(self, command: list[str], environment: dict[str, str], log: Path):
         self._log = log
         self._heard: queue.SimpleQueue[tuple[str, dict]] = queue.SimpleQueue()
-        if log.is_file() and log.stat().st_size > _LONGEST_LOG:
-            log.unlink()
-        with open(log, "ab") as errors:
+        self._log_start = _shorten(log)
+        with _appending(log) as errors:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -71,18 +71,17 @@ class WorkerProcess:
                 return
 
     def why_it_ended(self) -> str:
-        """For the user: how the process ended, with the end of its log."""
-        code = self._process.poll()
-        how = (
-            f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
-        )
+        """For the user: how the process ended, with the end of what it printed."""
         tail = " / ".join(line.strip() for line in self.log_tail() if line.strip())
-        return f"The worker {how}" + (f": {tail[-400:]}" if tail else "")
+        return f"The worker {words.of_exit(self._process.poll())}" + (f": {tail[-400:]}" if tail else "")
 
     def log_tail(self) -> list[str]:
-        """The last lines of its log."""
+        """The last lines that it printed."""
         try:
-            return self._log.read_bytes()[-8000:].decode(errors="replace").splitlines()[-_LOG_TAIL:]
+            with open(self._log, "rb") as log:
+                size = log.seek(0, os.SEEK_END)
+                log.seek(max(self._log_start if self._log_start <= size else 0, size - 8000))
+                return log.read().decode(errors="replace").splitlines()[-_LOG_TAIL:]
         except OSError:
             return []
 
@@ -125,6 +124,26 @@ class WorkerProcess:
     def _note(self, text: str):
         with contextlib.suppress(OSError), open(self._log, "a", encoding="utf-8") as log:
             log.write(f"blender: {text}\n")
+
+
+def _shorten(log: Path) -> int:
+    """Begin a log anew that has grown too long; how long it is now, in bytes. One that another Blender
+    holds stays: Windows does not let go of it."""
+    with contextlib.suppress(OSError):
+        size = log.stat().st_size
+        if size <= _LONGEST_LOG:
+            return size
+        log.unlink()
+        return 0
+    return log.stat().st_size if log.is_file() else 0
+
+
+def _appending(log: Path):
+    """The log to write to, or nowhere: a capture does not fail for it."""
+    try:
+        return open(log, "ab")
+    except OSError:
+        return open(os.devnull, "wb")
 
 
 def _apart() -> dict:

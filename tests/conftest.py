@@ -6,6 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+try:
+    import hypothesis
+except ImportError:  # not all environments have it
+    pass
+else:
+    hypothesis.settings.register_profile("niki", deadline=None)  # the machine may be busy
+    hypothesis.settings.load_profile("niki")
+
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
@@ -47,3 +55,26 @@ def some_motion(frames=12, seed=3, **changes):
         "source": "test",
     }
     return Motion(**(values | changes))
+
+
+_obsolete = {}
+
+
+def pytest_warning_recorded(warning_message, nodeid):
+    """What Blender is going to remove may not be used. Blender itself drops such warnings when they are errors."""
+    file, text = Path(warning_message.filename), str(warning_message.message)
+    ours = file.is_relative_to(ROOT) and ".venv" not in file.parts
+    if ours and "expected to be removed in Blender" in text:
+        _obsolete.setdefault(f"{file.relative_to(ROOT)}:{warning_message.lineno}: {text}", nodeid)
+
+
+def pytest_sessionfinish(session):
+    if _obsolete:
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    if _obsolete:
+        terminalreporter.section("names that Blender will remove", red=True, bold=True)
+        for use, test in sorted(_obsolete.items()):
+            terminalreporter.write_line(f"{use} ({test})")

@@ -50,6 +50,42 @@ def test_what_is_written_is_read_again(tmp_path):
     assert back.mocap_framerate == motion.mocap_framerate
 
 
+def test_our_own_proportions_come_back(tmp_path):
+    motion, said = some_motion(), []
+    save_amass(motion, tmp_path / "a.npz")
+    back = load_amass(tmp_path / "a.npz", said.append)
+    np.testing.assert_array_equal(back.rest_joints, motion.rest_joints)
+    np.testing.assert_allclose(back.solved_joints(), motion.solved_joints(), atol=1e-9)
+    assert not said
+
+
+def test_one_is_told_that_another_bodys_proportions_are_not_known(tmp_path):
+    said = []
+    np.savez(tmp_path / "a.npz", **standing(5, 72, betas=np.ones(10)))
+    load_amass(tmp_path / "a.npz", said.append)
+    assert len(said) == 1
+    assert "proportions are not known" in said[0]
+    np.savez(tmp_path / "a.npz", **standing(5, 72, betas=np.zeros(10)))
+    load_amass(tmp_path / "a.npz", said.append)
+    assert len(said) == 1
+
+
+def test_a_file_of_amass_smplx_as_it_is_published(tmp_path):
+    """Stage II: a dictionary among its fields, pickled, that is of no use here."""
+    full = standing(5, 165, betas=np.zeros(16)) | {
+        "gender": np.array(b"female"), "surface_model_type": "smplx", "mocap_frame_rate": np.array([120.0]),
+        "mocap_time_length": 1.0, "markers_latent": np.zeros((3, 3)), "latent_labels": np.array(["a", "b", "c"]),
+        "markers_latent_vids": np.array({"a": 1}, dtype=object), "num_betas": 16,
+        "root_orient": np.zeros((5, 3)), "pose_body": np.zeros((5, 63)), "pose_hand": np.zeros((5, 90)),
+        "pose_jaw": np.zeros((5, 3)), "pose_eye": np.zeros((5, 6)),
+    }  # fmt: skip
+    del full["mocap_framerate"]
+    np.savez(tmp_path / "Jog_1_stageii.npz", **full)
+    assert is_amass(tmp_path / "Jog_1_stageii.npz")
+    motion = load_amass(tmp_path / "Jog_1_stageii.npz")
+    assert (len(motion), motion.mocap_framerate, motion.gender) == (5, 120, "female")
+
+
 def test_our_own_files_are_told_apart(tmp_path):
     some_motion().save(tmp_path / "m.npz")
     assert not is_amass(tmp_path / "m.npz")
@@ -65,6 +101,13 @@ def test_our_own_files_are_told_apart(tmp_path):
         ({"poses": np.full((5, 72), np.nan)}, "finite numbers"),
         ({"poses": np.zeros((0, 72))}, "poses must be"),
         ({"trans": np.zeros((4, 3))}, "trans must have shape"),
+        ({"trans": np.array([["a"] * 3] * 5)}, "trans must hold numbers"),
+        ({"trans": np.full((5, 3), np.inf)}, "trans must hold finite numbers"),
+        ({"poses": np.array([["a"] * 72] * 5)}, "poses must hold numbers"),
+        ({"poses": np.full((5, 72), 1e300)}, "poses must hold finite numbers"),
+        ({"betas": np.array(["a"])}, "betas must hold numbers"),
+        ({"mocap_framerate": np.array("fast")}, "mocap_framerate must hold numbers"),
+        ({"niki_rest_joints": np.zeros((29, 3))}, "rest_joints has a bone of zero length"),
     ],
 )
 def test_a_wrong_field_is_named(tmp_path, change, message):
@@ -76,7 +119,7 @@ def test_a_wrong_field_is_named(tmp_path, change, message):
 
 def test_a_file_that_is_none_is_refused(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"nothing of the kind")
-    with pytest.raises(NikiError, match=r"no \.npz of motions"):
+    with pytest.raises(NikiError, match=r"not an \.npz of motions"):
         load_amass(tmp_path / "a.npz")
     with pytest.raises(NikiError, match="There is no file"):
         load_amass(tmp_path / "b.npz")

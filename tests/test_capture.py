@@ -1,5 +1,7 @@
 """Solving on estimates made here, and the whole pipeline on the sample clip with known truth."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from conftest import ROOT, random_rotations, some_motion
@@ -9,8 +11,8 @@ pytest.importorskip("av", reason="niki[capture] is not installed here")
 from niki import rotation as rot
 from niki.capture import (
     SOLVERS,
+    Gaps,
     body_from_joints,
-    bridge_gaps,
     capture,
     motion_from_estimate,
     reprojection_error,
@@ -74,10 +76,17 @@ def test_gaps_are_bridged_and_frames_keep_their_numbers():
 def test_bridging_turns_evenly_the_short_way(rng):
     rotations = random_rotations(rng, 9, 24)
     seen = np.array([1, 0, 0, 0, 1, 1, 1, 1, 1], bool)
-    trans = np.arange(27.0).reshape(9, 3)
-    filled, moved = bridge_gaps(np.where(seen[:, None, None, None], rotations, np.eye(3)), trans, seen)
-    np.testing.assert_allclose(filled[seen], rotations[seen])
-    np.testing.assert_allclose(moved, trans)
+    places = np.arange(27.0).reshape(9, 3)
+    trans = np.where(seen[:, None], places, 0)
+    poses = np.where(seen[:, None], rot.axis_angle_from_matrix(rotations).reshape(9, 72), 0)
+    expected = poses.copy()
+    gaps = Gaps(seen)
+    for frames in np.split(np.flatnonzero(seen), 3):
+        gaps.remember(frames, rotations[frames])
+    gaps.bridge(poses, trans)
+    np.testing.assert_array_equal(poses[seen], expected[seen])
+    np.testing.assert_allclose(trans, places)
+    filled = rot.matrix_from_axis_angle(poses.reshape(9, 24, 3))
     quarter = rot.angle_between(filled[0], filled[1])
     np.testing.assert_allclose(4 * quarter, rot.angle_between(rotations[0], rotations[4]), atol=1e-6)
 
@@ -144,6 +153,106 @@ def test_feet_point_forward_and_knees_bend_forward(sample):
         assert np.mean(((joints[:, toe] - joints[:, ankle]) * forward).sum(-1) > 0) > 0.95
         kneecap = joints[:, knee] - (joints[:, hip] + joints[:, ankle]) / 2
         assert np.mean((kneecap * forward).sum(-1) > -0.04) > 0.95  # straight, or bent the way knees bend
+
+
+def fast():
+    return make_estimator("blazepose", "fast")
+
+
+def test_reading_goes_on_to_another_end_and_loses_nothing(tmp_path):
+    journal = tmp_path / "readings"
+    whole = capture(SAMPLE, end=23, estimator=fast)
+    capture(SAMPLE, end=11, estimator=fast, journal=journal)
+    longer = capture(SAMPLE, end=23, estimator=fast, journal=journal)
+    assert len(longer.motion) == 24
+    np.testing.assert_array_equal(longer.motion.poses, whole.motion.poses)
+    kept = journal.read_bytes()
+    shorter = capture(SAMPLE, end=5, estimator=fast, journal=journal)
+    assert shorter.motion.frames.tolist() == [0, 1, 2, 3, 4, 5]
+    np.testing.assert_array_equal(shorter.motion.poses, capture(SAMPLE, end=5, estimator=fast).motion.poses)
+    assert journal.read_bytes() == kept
+    assert shorter.journal_holds_more
+    assert not longer.journal_holds_more
+    assert any("18 frames after frame 5" in warning for warning in shorter.warnings)
+
+
+def test_readings_of_other_footage_or_another_start_are_refused(tmp_path):
+    film, journal = tmp_path / "film.mp4", tmp_path / "readings"
+    film.write_bytes(SAMPLE.read_bytes())
+    capture(film, end=3, estimator=fast, journal=journal)
+    kept = journal.read_bytes()
+    for finish in (False, True):
+        with pytest.raises(NikiError, match="first frame was 0, not 2"):
+            capture(film, start=2, end=3, estimator=fast, journal=journal, finish=finish)
+    film.write_bytes(SAMPLE.read_bytes() + b"changed")
+    with pytest.raises(NikiError, match=r"4 frames read with other settings .*size of the footage"):
+        capture(film, end=3, estimator=fast, journal=journal, finish=True)
+    assert journal.read_bytes() == kept
+
+
+def test_nothing_read_cannot_be_finished_and_leaves_no_file(tmp_path):
+    with pytest.raises(NikiError, match="nothing to make a motion of"):
+        capture(SAMPLE, estimator=fast, journal=tmp_path / "readings", finish=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_finishing_where_nobody_was_seen_keeps_what_was_read(tmp_path):
+    film, journal = tmp_path / "film.mp4", tmp_path / "readings"
+    with VideoWriter(film, 24, (640, 640)) as writer:
+        for n in range(6):
+            writer.write(np.full((640, 640, 3), 90 + n, np.uint8))
+
+    def stop(stage, done, expected):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        capture(film, estimator=fast, journal=journal, progress=stop)
+    kept = journal.read_bytes()
+    with pytest.raises(NikiError, match="No person was found"):
+        capture(film, estimator=fast, journal=journal, finish=True)
+    assert journal.read_bytes() == kept
+    with pytest.raises(NikiError, match="No person was found"):
+        capture(film, estimator=fast, journal=journal)
+    assert not journal.exists()  # all of it was read, and there is nobody
+
+
+def test_a_step_no_body_makes_is_said_and_lowers_confidence_there(tmp_path):
+    beside = 150  # pixels, as to somebody half a metre to the side
+    with VideoWriter(tmp_path / "two.mp4", 24, (640, 640)) as writer:
+        for frame in Footage(SAMPLE, end=29):
+            moved = np.roll(frame.rgb, beside, axis=1) if frame.number >= 14 else frame.rgb
+            writer.write(moved)
+    captured = capture(tmp_path / "two.mp4", estimator=fast)
+    assert captured.share_seen == 1
+    assert captured.estimate.jumps.tolist() == [14]
+    assert any("may have changed at frame 14:" in warning for warning in captured.warnings)
+    confidence, usual = captured.motion.confidence.mean(1), captured.motion.confidence[:10].mean()
+    assert (confidence[12:16] < 0.6 * usual).all()
+    assert (confidence[[11, 12, 15, 16]] > confidence[[12, 13, 14, 15]]).all()
+    assert confidence[20:].mean() > 0.9 * usual
+
+
+def test_the_sample_alarms_nobody(sample):
+    _, captured = sample
+    assert len(captured.estimate.jumps) == 0
+    assert not any("changed" in warning for warning in captured.warnings)
+
+
+def test_memory_of_solving_does_not_grow_with_the_clip():
+    """A motion and its joints are 2 kB a frame; rotations alone, as matrices, would be as much again."""
+
+    def most(frames):
+        estimate = exact_estimate(some_motion(frames=frames))
+        tracemalloc.start()
+        try:
+            motion = motion_from_estimate(estimate, Camera.of((660, 460), 900.0), 30.0)
+            reprojection_error(motion)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert (most(2500) - most(1000)) / 1500 < 5000
 
 
 def test_empty_pictures_around_a_person_become_gaps(tmp_path, sample):

@@ -1,18 +1,28 @@
 """The command as a user types it: exit status, one-line messages, nothing half-written."""
 
 import os
+import re
 import subprocess
 import sys
 import time
+import tomllib
+from dataclasses import replace
 
+import av
 import cv2
 import numpy as np
 import pytest
 from conftest import ROOT, some_motion
 
-from niki.cli import main
-from niki.footage.video import VideoWriter
+from niki.blender import run_job
+from niki.capture import capture
+from niki.cli import EXTRAS, main
+from niki.errors import NikiError
+from niki.footage.estimator import make_estimator
+from niki.footage.models import set_up
+from niki.footage.video import Footage, VideoWriter
 from niki.motion import Motion
+from niki.preview import save_contact_sheet, save_overlay
 
 SAMPLE = ROOT / "samples/sample.mp4"
 
@@ -105,8 +115,20 @@ def test_footage_without_a_person(tmp_path):
         ("folder", [], ["holds no images"]),
         (SAMPLE, ["--start", "5000"], ["beyond the end"]),
         (SAMPLE, ["--start", "9", "--end", "3"], ["empty"]),
-        (SAMPLE, ["--focal", "-3"], ["focal"]),
-        (SAMPLE, ["--fps", "0"], ["rate"]),
+        (SAMPLE, ["--focal", "-3"], ["focal length must be between 1 and"]),
+        (SAMPLE, ["--focal", "nan"], ["focal length must be between 1 and"]),
+        (SAMPLE, ["--focal", "inf"], ["focal length must be between 1 and"]),
+        (SAMPLE, ["--focal", "0"], ["focal length must be between 1 and"]),
+        (SAMPLE, ["--fps", "0"], ["frame rate must be between 0.1 and 1,000"]),
+        (SAMPLE, ["--fps", "inf"], ["frame rate must be between 0.1 and 1,000"]),
+        (SAMPLE, ["--fps", "nan"], ["frame rate must be between 0.1 and 1,000"]),
+        (SAMPLE, ["--fps", "1e300"], ["frame rate must be between 0.1 and 1,000"]),
+        (SAMPLE, ["--start", "-1"], ["first frame must be between 0 and"]),
+        (SAMPLE, ["--end", "9" * 400], ["last frame must be between 0 and"]),
+        (SAMPLE, ["--subject", "nan,3"], ["place must be between"]),
+        (SAMPLE, ["--subject", "inf,3"], ["place must be between"]),
+        ("pipe.mp4", [], ["pipe.mp4", "device or a pipe"]),
+        ("/dev/zero", [], ["/dev/zero", "device or a pipe"]),
         (SAMPLE, ["--estimator", "magic"], ["magic", "blazepose"]),
     ],
 )
@@ -114,6 +136,7 @@ def test_bad_input_is_refused_in_one_line(tmp_path, capsys, footage, extra, word
     (tmp_path / "text.mp4").write_text("not a film\n" * 99)
     (tmp_path / "zero.mp4").write_bytes(b"")
     (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe.mp4")
     before = sorted(tmp_path.iterdir())
     path = footage if footage == SAMPLE else tmp_path / footage
     status = main(["capture", str(path), "-o", str(tmp_path / "m.npz"), *extra])
@@ -125,12 +148,277 @@ def test_bad_input_is_refused_in_one_line(tmp_path, capsys, footage, extra, word
 
 
 def test_output_that_cannot_be_written_is_refused_before_the_work(tmp_path, capsys):
-    for output in (tmp_path / "nowhere/m.npz", tmp_path):
+    os.mkfifo(tmp_path / "pipe.npz")
+    (tmp_path / "folder.npz").mkdir()
+    (tmp_path / "device.npz").symlink_to("/dev/null")
+    for output in (
+        tmp_path / "nowhere/m.npz", tmp_path / "folder.npz", tmp_path / "pipe.npz", tmp_path / "device.npz",
+        tmp_path / "m", tmp_path / "m.blend", "/dev/null",
+    ):  # fmt: skip
         assert main(["capture", str(SAMPLE), "-o", str(output)]) == 1
         assert str(output) in capsys.readouterr().err
     if os.geteuid():  # root may write anywhere
         tmp_path.chmod(0o500)
         assert main(["capture", str(SAMPLE), "-o", str(tmp_path / "m.npz")]) == 1
+
+
+def everything_in(folder):
+    return {p: (p.read_bytes() if p.is_file() else None) for p in sorted(folder.rglob("*"))}
+
+
+def test_an_output_is_never_an_input(tmp_path, capsys):
+    clip, images, motion = tmp_path / "clip.mp4", tmp_path / "images", tmp_path / "m.npz"
+    clip.write_bytes(SAMPLE.read_bytes())
+    some_motion(frames=3).save(motion)
+    images.mkdir()
+    for n in range(3):
+        cv2.imwrite(str(images / f"f{n}.png"), np.zeros((48, 64, 3), np.uint8))
+    (tmp_path / "link.npz").symlink_to(clip)
+    (tmp_path / "image.npz").hardlink_to(images / "f1.png")
+    (tmp_path / "motion.mp4").hardlink_to(motion)
+    (tmp_path / "readings.npz.readings").symlink_to(clip)
+    before = everything_in(tmp_path)
+    for command in (
+        ["capture", clip, "-o", clip],
+        ["capture", clip, "-o", tmp_path / "link.npz"],
+        ["capture", clip, "-o", tmp_path / "readings.npz"],
+        ["capture", images, "-o", tmp_path / "image.npz"],
+        ["capture", images / "f0.png", "-o", tmp_path / "image.npz"],
+        ["preview", motion, clip, "-o", clip],
+        ["preview", motion, clip, "-o", tmp_path / "motion.mp4"],
+        ["export", motion, "-o", motion],
+        ["pose", motion, "--frame", "0", "-o", motion],
+    ):
+        for more in ([], ["--overwrite"]):
+            assert main([str(part) for part in [*command, *more]]) == 1, command
+            message = capsys.readouterr().err
+            assert "is the input itself" in message or "must end in" in message, message
+            assert everything_in(tmp_path) == before, command
+
+
+def test_what_is_not_ours_is_replaced_only_when_told_to(tmp_path, capsys):
+    motion, foreign = tmp_path / "m.npz", tmp_path / "foreign.npz"
+    some_motion(frames=3).save(motion)
+    np.savez(foreign, poses=np.zeros((3, 156)), trans=np.zeros((3, 3)), mocap_framerate=30.0)
+    for name in ("o.bvh", "o.blend", "o.mp4", "o.npz"):
+        (tmp_path / name).write_text("theirs")
+    before = everything_in(tmp_path)
+    for command in (
+        ["capture", SAMPLE, "-o", foreign],
+        ["preview", motion, SAMPLE, "-o", tmp_path / "o.mp4"],
+        ["export", motion, "-o", tmp_path / "o.bvh"],
+        ["export", motion, "-o", tmp_path / "o.blend"],
+        ["export", motion, "-o", tmp_path / "o.npz"],
+        ["pose", motion, "--frame", "0", "-o", foreign],
+        ["eval", "ik", "--data", tmp_path, "-o", tmp_path / "report.md"],
+    ):
+        (tmp_path / "report.md").write_text("theirs")
+        assert main([str(part) for part in command]) == 1
+        assert (
+            "exists already (choose another name, or replace it with --overwrite)" in capsys.readouterr().err
+        )
+        (tmp_path / "report.md").unlink()
+        assert everything_in(tmp_path) == before
+    assert main(["export", str(motion), "-o", str(tmp_path / "o.bvh"), "--overwrite"]) == 0
+    assert (tmp_path / "o.bvh").read_text().startswith("HIERARCHY")
+    assert main(["pose", str(motion), "--frame", "0", "-o", str(foreign), "--overwrite"]) == 0
+    assert len(Motion.load(foreign)) == 3
+
+
+def test_our_own_motions_and_empty_files_are_replaced_as_ever(tmp_path):
+    motion, other, empty = tmp_path / "m.npz", tmp_path / "other.npz", tmp_path / "empty.npz"
+    some_motion(frames=3).save(motion)
+    some_motion(frames=5).save(other)
+    empty.touch()
+    for output in (other, empty):
+        assert main(["export", str(motion), "-o", str(output)]) == 0
+        assert len(Motion.load(output)) == 3
+
+
+def test_weights_are_replaced_by_weights_alone(tmp_path, capsys):
+    run, weights = tmp_path / "run", tmp_path / "w.npz"
+    run.mkdir()
+    (run / "network.npz").write_bytes((ROOT / "niki/weights/niki-open-1.npz").read_bytes())
+    some_motion(frames=2).save(weights)
+    assert main(["export-weights", str(run), "-o", str(weights)]) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert main(["export-weights", str(run), "-o", str(run / "network.npz"), "--overwrite"]) == 1
+    assert "is the input itself" in capsys.readouterr().err
+    pytest.importorskip("torch")
+    assert main(["export-weights", str(run), "-o", str(weights), "--overwrite"]) == 0
+    assert main(["export-weights", str(run), "-o", str(weights)]) == 0
+
+
+def test_frames_that_are_missing_are_bridged_and_named(tmp_path):
+    frames = list(Footage(SAMPLE, end=9))
+    for frame in frames:
+        if frame.number not in (4, 5):
+            cv2.imwrite(str(tmp_path / f"f{frame.number + 100}.png"), frame.rgb[..., ::-1])
+    motion = tmp_path / "m.npz"
+    result = run("capture", tmp_path, "-o", motion, "--quality", "fast", "--fps", 24)
+    assert result.returncode == 0, result.stderr
+    assert "f#.png lacks 104-105: frames 4-5 are bridged" in result.stderr
+    motion = Motion.load(motion)
+    np.testing.assert_array_equal(motion.frames, np.arange(10))
+    np.testing.assert_allclose(motion.times, np.arange(10) / 24)
+    np.testing.assert_array_equal(np.flatnonzero(~motion.seen), [4, 5])
+    overlay = tmp_path / "o.mp4"
+    assert run("preview", tmp_path / "m.npz", tmp_path / "f103.png", "-o", overlay).returncode == 0
+    assert cv2.VideoCapture(str(overlay)).get(cv2.CAP_PROP_FRAME_COUNT) == 10
+
+
+def test_a_capture_stopped_within_a_gap_goes_on_to_the_same_motion(tmp_path):
+    for frame in Footage(SAMPLE, end=11):
+        if frame.number not in (5, 6, 7):
+            cv2.imwrite(str(tmp_path / f"f{frame.number}.png"), frame.rgb[..., ::-1])
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(stage, done, total):
+        if done == 7:
+            raise StoppedError
+
+    def captured(**more):
+        return capture(tmp_path, estimator=lambda: make_estimator(quality="fast"), **more).motion
+
+    with pytest.raises(StoppedError):
+        captured(progress=stop, journal=tmp_path / "readings")
+    resumed, whole = captured(journal=tmp_path / "readings"), captured()
+    np.testing.assert_array_equal(resumed.frames, np.arange(12))
+    for name in ("poses", "trans", "confidence", "times"):
+        np.testing.assert_array_equal(getattr(resumed, name), getattr(whole, name))
+
+
+def test_a_damaged_film_is_captured_to_its_end(tmp_path):
+    clip, motion = tmp_path / "clip.mp4", tmp_path / "m.npz"
+    clip.write_bytes(SAMPLE.read_bytes())
+    with av.open(str(clip)) as container:
+        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    data = bytearray(clip.read_bytes())
+    start, size = packets[11]
+    data[start + 6 : start + size] = bytes(b ^ 0xA5 for b in data[start + 6 : start + size])
+    clip.write_bytes(data)
+    result = run("capture", clip, "-o", motion, "--quality", "fast", "--end", 24)
+    assert result.returncode == 0, result.stderr
+    assert "could not be decoded and are bridged" in result.stderr
+    np.testing.assert_array_equal(Motion.load(motion).frames, np.arange(25))
+
+
+def without(module, *arguments):
+    program = (
+        f"import sys; sys.modules[{module!r}] = None; from niki.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=280)
+
+
+def test_a_missing_package_is_named_with_the_extra_that_has_it(tmp_path):
+    motion, config = tmp_path / "m.npz", ROOT / "configs/niki-open-1.toml"
+    some_motion(frames=2).save(motion)
+    for module, extra, *command in (
+        ("av", "capture", "capture", SAMPLE, "-o", tmp_path / "o.npz"),
+        ("cv2", "capture", "preview", motion, SAMPLE, "-o", tmp_path / "o.mp4"),
+        ("onnxruntime", "capture", "capture", SAMPLE, "-o", tmp_path / "o.npz"),
+        ("bpy", "blender", "export", motion, "-o", tmp_path / "o.blend"),
+        ("anny", "human", "export", motion, "-o", tmp_path / "o.blend", "--body", "human"),
+        ("torch", "train", "train", "--config", config, "-o", tmp_path / "run"),
+        ("tqdm", "train", "train", "--config", config, "-o", tmp_path / "run"),
+        ("matplotlib", "evaluate", "eval", "ik", "--data", tmp_path, "--plot", tmp_path / "o.png"),
+    ):
+        refused(without(module, *command), f"niki[{extra}]")
+
+
+def test_every_extra_lists_what_it_installs():
+    named = {"opencv-python-headless": "cv2"}
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for extra, requirements in declared.items():
+        packages = {re.match(r"[\w-]+", requirement)[0] for requirement in requirements}
+        assert {named.get(package, package) for package in packages} <= EXTRAS[extra], extra
+
+
+def limited(size, *arguments):
+    """The command where no file may grow beyond ``size`` bytes, as on a disk that is nearly full."""
+    program = (
+        f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}));"
+        "from niki.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=280)
+
+
+def test_a_disk_that_fills_leaves_nothing_and_is_said_in_words(tmp_path):
+    motion = ROOT / "samples/sample_truth.npz"
+    for command in (
+        ["preview", motion, SAMPLE, "-o", tmp_path / "o.mp4"],
+        ["export", motion, "-o", tmp_path / "o.bvh"],
+        ["export", motion, "-o", tmp_path / "o.npz"],
+        ["export", motion, "-o", tmp_path / "o.blend"],
+        ["pose", motion, "--frame", 1, "-o", tmp_path / "o.npz"],
+    ):
+        result = limited(20_000, *command)
+        refused(result)
+        assert "Errno" not in result.stderr
+        assert "File too large" in result.stderr or "Blender" in result.stderr, result.stderr
+        assert list(tmp_path.iterdir()) == [], command
+
+
+def test_an_image_that_vanishes_does_not_end_a_preview(tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for frame in Footage(SAMPLE, end=3):
+        cv2.imwrite(str(images / f"f{frame.number}.png"), frame.rgb[..., ::-1])
+    truth = Motion.load(ROOT / "samples/sample_truth.npz")
+    motion = replace(
+        truth, **{name: getattr(truth, name)[:4] for name in
+                  ("poses", "trans", "frames", "times", "confidence", "joints", "keypoints")},
+    )  # fmt: skip
+
+    def vanish(done, total):
+        (images / "f3.png").unlink(missing_ok=True)
+
+    warnings = save_overlay(motion, images, tmp_path / "o.mp4", vanish)
+    assert cv2.VideoCapture(str(tmp_path / "o.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 4
+    assert "could not be decoded" in warnings[0]
+    (images / "f0.png").write_bytes(b"no image")
+    with pytest.raises(NikiError, match=r"f0\.png cannot be read as an image"):
+        save_overlay(motion, images, tmp_path / "p.mp4")
+    assert not (tmp_path / "p.mp4").exists()
+
+
+def test_a_picture_that_cannot_be_is_refused_before_the_work(tmp_path):
+    for name in ("sheet.xyz", "sheet"):
+        with pytest.raises(NikiError, match=r"must end in \.png or \.jpg"):
+            save_contact_sheet({"NIKI": ROOT / "samples/sample_truth.npz"}, SAMPLE, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def plant(folder, name):
+    (folder / name).mkdir(parents=True)
+    for file in ("__init__.py", "__main__.py"):
+        (folder / name / file).write_text(f"open({str(folder / 'ran')!r}, 'w')\nraise SystemExit(9)\n")
+
+
+def test_nothing_is_imported_from_where_the_user_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plant(tmp_path, "json")
+    plant(tmp_path, "pip")
+    with pytest.raises(NikiError, match="job failed"):
+        run_job("jobs.nothing")
+    assert not (tmp_path / "ran").exists()
+    monkeypatch.setenv("NIKI_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(NikiError, match="could not be downloaded"):
+        set_up()
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no signals")
+def test_a_blender_that_is_killed_is_told_in_words(monkeypatch):
+    for number, words in ((9, "stopped by the system: out of memory"), (11, "Blender crashed")):
+        monkeypatch.setattr("niki.blender._BOOTSTRAP", f"import os; os.kill(os.getpid(), {number})")
+        with pytest.raises(NikiError, match=words):
+            run_job("jobs.nothing")
 
 
 def test_motion_with_a_wrong_field(tmp_path, capsys):
@@ -177,6 +465,18 @@ def test_pose_pulls_a_joint_of_one_frame(tmp_path):
     np.testing.assert_allclose(motion.solved_joints()[30, 20], wanted, atol=2e-3)
     np.testing.assert_allclose(motion.solved_joints()[30, 15], truth.solved_joints()[30, 15], atol=2e-3)
     np.testing.assert_array_equal(motion.poses[31], truth.poses[31])
-    refused(run("pose", posed, "--frame", 999, "-o", posed), "no frame 999")
-    refused(run("pose", posed, "--frame", 3, "--pin", "tail", "-o", posed), "no joint 'tail'")
-    assert run("pose", posed, "--frame", 3, "--target", "head=1,2", "-o", posed).returncode == 2
+    again = tmp_path / "again.npz"
+    refused(run("pose", posed, "--frame", 999, "-o", again), "no frame 999")
+    refused(run("pose", posed, "--frame", 3, "--pin", "tail", "-o", again), "no joint 'tail'")
+    assert run("pose", posed, "--frame", 3, "--target", "head=1,2", "-o", again).returncode == 2
+
+
+def test_names_that_the_terminal_has_no_letters_for_are_no_error(tmp_path):
+    some_motion(footage="/films/映像.mp4").save(tmp_path / "m.npz")
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    result = subprocess.run(
+        [sys.executable, "-m", "niki", "info", str(tmp_path / "m.npz")],
+        capture_output=True, cwd=ROOT, env=environment, timeout=280,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert b"\\u6620" in result.stdout

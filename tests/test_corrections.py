@@ -1,6 +1,4 @@
-"""Corrections carried over time, joints held, and keys left out: on the sample's motion."""
-
-from dataclasses import replace
+"""Corrections carried over time, and joints held: on the sample's motion."""
 
 import numpy as np
 import pytest
@@ -9,7 +7,6 @@ from conftest import ROOT
 from niki import rotation as rot
 from niki.corrections import carried, falloff, held, posture_at
 from niki.errors import NikiError
-from niki.keys import deviation, reduced_keys
 from niki.motion import Motion
 from niki.posing import Poser, Target
 from niki.skeleton import JOINTS
@@ -73,21 +70,3 @@ def test_frames_and_joints_that_are_not_there_are_said():
         held(motion, "tail", 0, 2)
     with pytest.raises(NikiError, match="last frame is before"):
         held(motion, "left_ankle", 3, 2)
-
-
-@pytest.mark.parametrize("bound", [0.01, 0.03, 0.05])
-def test_keys_are_left_out_within_the_bound(bound):
-    motion = SAMPLE
-    keys = reduced_keys(motion, bound)
-    assert keys[0] == 0
-    assert keys[-1] == len(motion) - 1
-    assert deviation(motion, keys).max() <= bound
-    assert len(keys) < len(motion)
-
-
-def test_a_looser_bound_needs_no_more_keys_and_a_still_motion_two():
-    motion = SAMPLE
-    assert len(reduced_keys(motion, 0.05)) <= len(reduced_keys(motion, 0.005))
-    poses, trans = np.tile(motion.poses[0], (len(motion), 1)), np.tile(motion.trans[0], (len(motion), 1))
-    motion = replace(motion, poses=poses, trans=trans)
-    np.testing.assert_array_equal(reduced_keys(motion, 1e-6), [0, len(motion) - 1])

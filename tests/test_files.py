@@ -1,5 +1,6 @@
 """Files are written whole, over nothing that they should not replace, and locks end with their holder."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -92,3 +93,35 @@ def test_a_lock_keeps_others_out_and_ends_with_its_process(tmp_path):
     assert is_locked(path)
     mine.release()
     assert not is_locked(path)
+
+
+def test_a_drive_without_locks_is_not_taken_for_another_holder(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OSError, match="No locks"):
+        Lock(tmp_path / "lock").acquire()
+    assert not is_locked(tmp_path / "lock")
+
+
+def test_asking_whether_it_is_locked_keeps_nobody_from_taking_it(tmp_path):
+    stop = threading.Event()
+
+    def ask():
+        while not stop.is_set():
+            is_locked(tmp_path / "lock")
+            stop.wait(0.001)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    lock = Lock(tmp_path / "lock")
+    try:
+        for _ in range(200):
+            assert lock.acquire()
+            lock.release()
+    finally:
+        stop.set()
+        asking.join()

@@ -38,6 +38,14 @@ def test_axis_angle_of_tiny_and_half_turns(angle):
     assert min(np.abs(back - v).max(), np.abs(back + v).max()) < 1e-9
 
 
+@given(vectors, st.sampled_from([0.0, 1e-6, 1e-3, 1.0, 3.0, np.pi, 4.0, 5.5]))
+def test_a_rotation_vector_changes_as_its_jacobian_says(v, angle):
+    v, turn = v / np.linalg.norm(v) * angle, np.array([3e-7, -1e-6, 2e-6])
+    expected = rot.matrix_from_axis_angle(turn) @ rot.matrix_from_axis_angle(v)
+    further = rot.matrix_from_axis_angle(v + rot.rotation_vector_jacobian(v) @ turn)
+    np.testing.assert_allclose(further, expected, atol=1e-10)
+
+
 @given(vectors, vectors)
 def test_6d_is_the_first_two_columns_and_round_trips(a, b):
     m = rot.matrix_from_axis_angle(a)

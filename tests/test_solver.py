@@ -111,6 +111,15 @@ def test_every_person_may_have_a_body_of_their_own(solver, walking):
     assert np.linalg.norm(solver.forward(pose, bodies) - joints, axis=-1).max() < 1e-4
 
 
+def test_joints_of_a_pose_are_those_of_its_own_body(solver, walking, body):
+    tall = Body(1.3 * body.rest_joints)
+    joints = forward_kinematics(walking, tall)[0]
+    pose = solver.inverse(joints, np.zeros(29), body=tall)
+    np.testing.assert_allclose(solver.forward(pose), joints, atol=1e-4)
+    other = solver.forward(pose, body)
+    np.testing.assert_allclose(other, forward_kinematics(pose.rotations, body, pose.translation)[0])
+
+
 def test_latents_and_expected_error_grow_with_the_error(solver, walking, body, rng):
     joints = forward_kinematics(walking, body)[0]
     poses = [
@@ -185,10 +194,10 @@ def test_a_file_without_a_network_is_refused(tmp_path):
     with pytest.raises(NikiError, match="There is no file"):
         Solver.load(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("hello")
-    with pytest.raises(NikiError, match="holds no NIKI network"):
+    with pytest.raises(NikiError, match="is not a NIKI network"):
         Solver.load(tmp_path / "text.npz")
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
-    with pytest.raises(NikiError, match="holds no NIKI network"):
+    with pytest.raises(NikiError, match="is not a NIKI network"):
         Solver.load(tmp_path / "other.npz")
 
 

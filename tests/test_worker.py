@@ -20,6 +20,8 @@ pytest.importorskip("av", reason="niki[capture] is not installed here")
 from niki import wire
 from niki.capture import capture
 from niki.footage.estimator import make_estimator
+from niki.footage.sequence import encode_image
+from niki.footage.video import Footage
 from niki.motion import Motion
 from niki.worker import Worker
 
@@ -162,10 +164,42 @@ def test_what_was_read_can_be_used_as_it_is(worker, tmp_path):
         ({"subject": [1]}, wire.INVALID_PARAMS, "'subject' must be two numbers"),
         ({"colour": 1}, wire.INVALID_PARAMS, "there is no parameter 'colour'"),
         ({"journal": None}, wire.INVALID_PARAMS, "'journal' must be a text"),
+        ({"output": str(SAMPLE)}, wire.FAILED, "must end in .npz"),
+        ({"output": "/dev/null"}, wire.FAILED, "must end in .npz"),
+        ({"output": "here/link.npz"}, wire.FAILED, "is the input itself"),
+        ({"output": "here/theirs.npz"}, wire.FAILED, "theirs.npz exists already"),
+        ({"output": "here/pipe.npz"}, wire.FAILED, "a device or a pipe"),
+        ({"output": "here/folder.npz"}, wire.FAILED, "is a folder"),
+        ({"journal": str(SAMPLE)}, wire.FAILED, "is the input itself"),
+        ({"journal": "here/link.npz"}, wire.FAILED, "is the input itself"),
+        ({"journal": "here/motion.npz"}, wire.FAILED, "is to be the motion"),
+        ({"journal": "here/pipe.npz"}, wire.FAILED, "a device or a pipe"),
+        ({"footage": "/dev/zero"}, wire.FAILED, "a device or a pipe"),
+        ({"footage": "here/pipe.npz"}, wire.FAILED, "a device or a pipe"),
+        ({"fps": 0}, wire.FAILED, "The frame rate must be between"),
+        ({"fps": 1e9}, wire.FAILED, "The frame rate must be between"),
+        ({"fps": "fast"}, wire.INVALID_PARAMS, "'fps' must be a number"),
+        ({"focal": 0}, wire.FAILED, "The focal length must be between"),
+        ({"focal": -1}, wire.FAILED, "The focal length must be between"),
+        ({"start": -1}, wire.FAILED, "The first frame must be between"),
+        ({"end": -1}, wire.FAILED, "The last frame must be between"),
+        ({"start": 10**8, "end": None}, wire.FAILED, "beyond the end"),
+        ({"subject": [1e8, 0]}, wire.FAILED, "place must be between"),
     ],
 )
 def test_a_capture_that_cannot_be_is_refused_and_the_worker_lives(changes, code, text, tmp_path):
+    (tmp_path / "link.npz").symlink_to(SAMPLE)
+    (tmp_path / "theirs.npz").write_text("theirs")
+    (tmp_path / "folder.npz").mkdir()
+    os.mkfifo(tmp_path / "pipe.npz")
+    before, film = sorted(tmp_path.rglob("*")), SAMPLE.read_bytes()
+    for name, value in changes.items():
+        if isinstance(value, str):
+            changes = changes | {name: value.replace("here", str(tmp_path))}
     said = talk(wire.request(1, "capture", **task(tmp_path, **changes)))
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "theirs.npz").read_text() == "theirs"
+    assert SAMPLE.read_bytes() == film
     error = next(m["error"] for k, m in said if k == "error")
     assert error["code"] == code
     assert text in error["message"]
@@ -202,6 +236,64 @@ def test_garbage_and_wrong_requests_get_errors_and_the_worker_lives(lines):
     assert any(kind == "result" and message["id"] == 99 for kind, message in said)
 
 
+bad_places = st.sampled_from(
+    [
+        "/dev/null",
+        "/dev/full",
+        "/dev/zero",
+        str(SAMPLE),
+        str(ROOT),
+        str(ROOT / "none/m.npz"),
+        "m.mp4",
+        ".",
+        "/",
+    ]
+)
+bad_numbers = st.sampled_from([0, -1, 10**9, 1e-9, -0.5, 10**40, "many", None, True])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {"footage": bad_places, "output": bad_places, "journal": bad_places},
+        optional={name: bad_numbers for name in ("start", "end", "fps", "focal", "finish")}
+        | {"subject": st.lists(bad_numbers, min_size=2, max_size=2)},
+    )
+)
+def test_no_request_writes_where_it_may_not(changes):
+    film = SAMPLE.stat()
+    kind, message = talk(wire.request(1, "capture", **changes))[-1]
+    assert kind == "error", message
+    assert message["error"]["code"] in (wire.FAILED, wire.INVALID_PARAMS), message
+    assert "Errno" not in message["error"]["message"]
+    assert (SAMPLE.stat().st_size, SAMPLE.stat().st_mtime_ns) == (film.st_size, film.st_mtime_ns)
+
+
+@pytest.mark.parametrize("kind", ["missing", "file", "link", "image", "beyond"])
+def test_people_are_pictured_in_the_folder_given_and_nowhere_else(tmp_path, kind):
+    folder, footage, victim = tmp_path / "people", str(SAMPLE), tmp_path / "victim.png"
+    frame = next(iter(Footage(SAMPLE, 30, 30))).rgb
+    victim.write_bytes(encode_image(frame, ".png"))
+    if kind == "file":
+        folder.write_text("a file")
+    elif kind != "missing":
+        folder.mkdir()
+    if kind == "link":
+        (folder / "person0.png").symlink_to(victim)
+    elif kind == "image":
+        (folder / "person0.png").hardlink_to(victim)
+        footage = str(folder)
+    before = victim.read_bytes()
+    number = {"image": 0, "beyond": 10**6}.get(kind, 30)
+    said = talk(wire.request(1, "people", footage=footage, frame=number, folder=str(folder)))
+    words = {
+        "missing": "There is no folder", "file": "There is no folder", "link": "is a link",
+        "image": "is the input itself", "beyond": "beyond the end",
+    }[kind]  # fmt: skip
+    assert words in said[-1][1]["error"]["message"]
+    assert victim.read_bytes() == before
+
+
 def test_a_line_too_long_is_passed_over():
     said = talk(b"x" * (3 * wire.LONGEST) + b"\n", wire.request(1, "cancel"))
     assert [kind for kind, _ in said] == ["error", "result"]
@@ -223,7 +315,8 @@ def test_somebody_chosen_is_followed_and_nobody_is_where_nobody_is(tmp_path):
     pixels = Motion.load(ROOT / "samples/sample_truth.npz").projected()[0, 0]
     said = talk(wire.request(1, "capture", **task(tmp_path, end=3, subject=list(pixels))))
     assert said[-1][1]["result"]["seen"] == 1
-    far = task(tmp_path, end=3, subject=[5, 5], output=str(tmp_path / "far.npz"))
+    (tmp_path / "far").mkdir()
+    far = task(tmp_path / "far", end=3, subject=[5, 5])
     said = talk(wire.request(1, "capture", **far))
     assert "No person was found" in said[-1][1]["error"]["message"]
 

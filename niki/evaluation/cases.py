@@ -26,7 +26,7 @@ _HEAD = [JOINTS.index(name) for name in ("neck", "head", "head_top")]
 _GROUPS = [*_LIMBS, *(limb[1:] for limb in _LIMBS), _HEAD]
 
 
-@dataclass
+@dataclass(eq=False)
 class Truth:
     """N poses of people: rotations (N, 24, 3, 3), offsets (N, 29, 3), joints (N, 29, 3) with the
     pelvis at the origin, twist (N, 23, 2), clip (N,) and joints of other poses of the same people."""
@@ -44,7 +44,7 @@ class Truth:
         return Bodies(self.offsets)
 
 
-@dataclass
+@dataclass(eq=False)
 class Case:
     """What is seen of N poses: as :meth:`niki.solver.Solver.inverse` takes it; NaN in twist is
     unknown. hidden (N, 29) tells the joints that say nothing."""

@@ -26,7 +26,7 @@ Method = Callable[[Truth, Case], np.ndarray]
 """Solves a case: rotations (N, 24, 3, 3)."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Report:
     """What was measured.
 

@@ -1,15 +1,25 @@
-"""Joint errors as the literature defines them, in the units of the input."""
+"""Joint errors as the literature defines them, in the units of the input.
+
+Joints that the truth does not know, NaN, are not scored. Joints that it knows and an estimate lacks would
+improve a score if they were left out: they are refused.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ..errors import NikiError
 from ..rotation import kabsch
 
 
 def mpjpe(estimated: np.ndarray, truth: np.ndarray) -> float:
-    """Mean per-joint position error of (T, K, 3); frames with NaN are left out."""
-    return float(np.nanmean(np.linalg.norm(estimated - truth, axis=-1)))
+    """Mean per-joint position error of (T, K, 3), over the joints that the truth knows.
+
+    Raises:
+        NikiError: the estimate lacks some of them, or there are none.
+    """
+    known = _known(estimated, truth)
+    return float(np.linalg.norm((estimated - truth)[known], axis=-1).mean())
 
 
 def about_root(joints: np.ndarray, root) -> np.ndarray:
@@ -18,17 +28,45 @@ def about_root(joints: np.ndarray, root) -> np.ndarray:
 
 
 def procrustes_aligned(estimated: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Each frame of (T, K, 3) moved, turned and scaled onto the truth (for PA-MPJPE)."""
-    a, b = estimated - estimated.mean(1, keepdims=True), truth - truth.mean(1, keepdims=True)
-    turned = a @ np.swapaxes(kabsch(a, b), -1, -2)
-    scale = (turned * b).sum((1, 2)) / (a * a).sum((1, 2))
-    return turned * scale[:, None, None] + truth.mean(1, keepdims=True)
+    """Each frame of (T, K, 3) moved, turned and scaled onto the joints that the truth knows of it (for
+    PA-MPJPE); NaN where it knows none.
+
+    Raises:
+        NikiError: as for :func:`mpjpe`.
+    """
+    known = _known(estimated, truth)[..., None]
+    count = known.sum(1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        middle, middle_truth = (
+            np.where(known, p, 0).sum(1, keepdims=True) / count for p in (estimated, truth)
+        )
+        a, b = (np.where(known, p - m, 0) for p, m in ((estimated, middle), (truth, middle_truth)))
+        turn = np.swapaxes(kabsch(a, b), -1, -2)
+        scale = ((a @ turn) * b).sum((1, 2)) / (a * a).sum((1, 2))
+        return (estimated - middle) @ turn * scale[:, None, None] + middle_truth
 
 
 def across_and_along(estimated, truth, view=(0.0, 0.0, 1.0)) -> tuple[float, float]:
-    """Mean error across and along the unit direction ``view``."""
-    error, view = estimated - truth, np.asarray(view)
+    """Mean error across and along the unit direction ``view``, over the joints that the truth knows.
+
+    Raises:
+        NikiError: as for :func:`mpjpe`.
+    """
+    error, view = (estimated - truth)[_known(estimated, truth)], np.asarray(view)
     along = error @ view
-    return float(np.nanmean(np.linalg.norm(error - along[..., None] * view, axis=-1))), float(
-        np.nanmean(np.abs(along))
-    )
+    across = np.linalg.norm(error - along[..., None] * view, axis=-1)
+    return float(across.mean()), float(np.abs(along).mean())
+
+
+def _known(estimated, truth) -> np.ndarray:
+    """(T, K) bool: the joints that are scored."""
+    known = np.isfinite(truth).all(-1)
+    lacking = known & ~np.isfinite(estimated).all(-1)
+    if lacking.any():
+        raise NikiError(
+            f"The estimate lacks {lacking.sum()} of {known.sum()} joints that the truth has",
+            "fill them in, or leave them out of the truth and say so",
+        )
+    if not known.any():
+        raise NikiError("The truth knows no joint")
+    return known

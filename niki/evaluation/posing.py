@@ -29,7 +29,7 @@ _CCD_ROOTS = [JOINTS.index(n) for n in ("left_shoulder", "right_shoulder", "left
 _MOST_PATHS, _MILLIMETRES = 24, 300
 
 
-@dataclass
+@dataclass(eq=False)
 class Problem:
     """A pose to get to, from another of the same clip, by some of its joints."""
 

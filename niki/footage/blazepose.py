@@ -72,7 +72,7 @@ VARIANTS = {
 """Crops per frame at each quality; with more than one, the choice among them is temporal."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Landmarks:
     """What the landmark network says of V crops of one frame.
 

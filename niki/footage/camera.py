@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..checks import number_between
+
 CAMERA_TO_LIBRARY = np.diag([1.0, -1.0, -1.0])
 """Turns camera axes into library axes (Y up, the viewer at +Z); it is its own inverse."""
 
@@ -28,9 +30,13 @@ class Camera:
 
         Without ``focal`` the longer side is assumed, a field of view of 53 degrees along it: a
         common lens. A wrong focal length scales distance to the camera, and little else.
+
+        Raises:
+            NikiError: a focal length out of bounds.
         """
         width, height = size
-        return cls(focal or float(max(size)), (width / 2, height / 2), (width, height), focal is None)
+        given = None if focal is None else checked_focal(focal)
+        return cls(given or float(max(size)), (width / 2, height / 2), (width, height), given is None)
 
     @property
     def matrix(self) -> np.ndarray:
@@ -45,6 +51,15 @@ class Camera:
     def project(self, points: np.ndarray) -> np.ndarray:
         """Camera-space points (..., 3) -> pixels (..., 2)."""
         return self.focal * points[..., :2] / points[..., 2:] + np.array(self.centre)
+
+
+def checked_focal(focal) -> float:
+    """A focal length as a user gives it.
+
+    Raises:
+        NikiError: it is no number of pixels that a lens can have.
+    """
+    return number_between("The focal length", focal, 1, 1e6, "pixels")
 
 
 def solve_translation(points, pixels, weights, camera: Camera, iterations: int = 5) -> np.ndarray:

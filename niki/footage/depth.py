@@ -13,15 +13,20 @@ from .camera import Camera
 _BONE_SD, _DEPTH_SD, _ROOT_SD = 0.02, 0.10, 0.15  # metres
 
 
-def bone_lengths(points: np.ndarray, bones, mirrored) -> np.ndarray:
+def distances(points: np.ndarray, bones) -> np.ndarray:
+    """(..., B) metres between the ends of ``bones`` (B, 2), of points (..., K, 3)."""
+    bones = np.asarray(bones)
+    return np.linalg.norm(points[..., bones[:, 0], :] - points[..., bones[:, 1], :], axis=-1)
+
+
+def bone_lengths(lengths: np.ndarray, mirrored) -> np.ndarray:
     """Median length of each bone over the clip, left and right made equal.
 
     Args:
-        points: (T, K, 3); NaN frames are ignored. bones: (B, 2) indices. mirrored: (B,) index of
-            each bone's counterpart.
+        lengths: (T, B) from :func:`distances`; NaN frames are ignored. mirrored: (B,) index of each
+            bone's counterpart.
     """
-    bones = np.asarray(bones)
-    lengths = np.nanmedian(np.linalg.norm(points[:, bones[:, 0]] - points[:, bones[:, 1]], axis=-1), 0)
+    lengths = np.nanmedian(lengths, 0)
     return (lengths + lengths[mirrored]) / 2
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
+from ..checks import number_between
 from ..errors import NikiError
 from .camera import Camera
 from .journal import Journal
 from .video import Frame
 
 
-@dataclass
+@dataclass(eq=False)
 class Estimate:
     """One person over T frames, in camera space. Frames where they are not seen hold NaN.
 
@@ -26,6 +27,7 @@ class Estimate:
             nothing tells. The front end's knowledge of twist.
         seen: (T,) whether the person was found.
         frames, times: (T,) numbers in the footage and seconds.
+        jumps: (J,) indices of frames to which a step leads that no body makes: the person may be another.
     """
 
     joints: np.ndarray
@@ -35,6 +37,7 @@ class Estimate:
     seen: np.ndarray
     frames: np.ndarray
     times: np.ndarray
+    jumps: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
 
 
 class JointEstimator(Protocol):
@@ -48,7 +51,8 @@ class JointEstimator(Protocol):
     width: int
 
     def estimate(self, frames: Iterable[Frame], journal: Journal, camera: Camera, rate: float) -> Estimate:
-        """Read ``frames``, which follow those in ``journal``, into it; estimate from all of them.
+        """Read ``frames``, which follow those in ``journal``, into it; estimate from all of them, without
+        ever holding the readings of all.
 
         Raises:
             NikiError: no frame shows a person.
@@ -79,6 +83,9 @@ def make_estimator(
         raise NikiError(f"There is no estimator '{name}'", f"choose from: {', '.join(ESTIMATORS)}")
     if quality not in QUALITIES:
         raise NikiError(f"There is no quality '{quality}'", f"choose from: {', '.join(QUALITIES)}")
+    if subject is not None:
+        x, y = subject
+        subject = tuple(number_between("The person's place", v, -1e6, 1e6, "pixels") for v in (x, y))
     from .landmark_estimator import BlazePoseEstimator
 
     return BlazePoseEstimator(quality, subject, device)

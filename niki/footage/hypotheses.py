@@ -7,6 +7,8 @@ agree with it are averaged; averaging before choosing would mix a body with its 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 BODY = [11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
@@ -18,27 +20,33 @@ _OUTVOTED = 0.3  # what it costs to be far from the other readings: little, or a
 _AGREE_WITHIN = 0.10
 
 
-def steadiest_path(world: np.ndarray) -> np.ndarray:
+def steadiest_path(blocks: Iterable[np.ndarray]) -> np.ndarray:
     """Index of the reading to trust in each frame.
 
     Args:
-        world: (T, V, 33, 3) metres about mid-hip, consecutive frames without gaps.
+        blocks: consecutive frames without gaps, any number at a time: (n, V, 33, 3) metres about mid-hip.
+            One block is held at a time.
 
     Returns:
         (T,) indices into V.
     """
-    body = world[:, :, BODY]
-    spread = _distance(body[:, :, None], body[:, None])
-    spread = _OUTVOTED * np.minimum(spread / _AGREE_WITHIN, 1).mean(-1)
-    cost, back = spread[0], []
-    for t in range(1, len(body)):
-        step = np.minimum(_distance(body[t - 1][:, None], body[t][None]), _STEP_LIMIT) / _STEP_SCALE
-        total = cost[:, None] + step
-        back.append(total.argmin(0))
-        cost = total.min(0) + spread[t]
+    cost, before, back = 0, None, []
+    for world in blocks:
+        body = world[:, :, BODY]
+        spread = _distance(body[:, :, None], body[:, None])
+        spread = _OUTVOTED * np.minimum(spread / _AGREE_WITHIN, 1).mean(-1)
+        choices = np.zeros(spread.shape, np.uint8)
+        for t in range(len(body)):
+            if before is not None:
+                step = np.minimum(_distance(before[:, None], body[t][None]), _STEP_LIMIT) / _STEP_SCALE
+                total = cost[:, None] + step
+                choices[t], cost = total.argmin(0), total.min(0)
+            cost = cost + spread[t]
+            before = body[t]
+        back.append(choices)
     path = [int(cost.argmin())]
-    for choice in reversed(back):
-        path.append(int(choice[path[-1]]))
+    for choices in reversed(np.concatenate(back)[1:]):
+        path.append(int(choices[path[-1]]))
     return np.array(path[::-1])
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..blocks import blocks
 from ..errors import NikiError
-from ..skeleton import JOINTS, KINDS, NUM_JOINTS
+from ..skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS
 from ..uncertainty import sigma_from_metres
-from . import depth, hypotheses, landmarks
+from . import depth, hypotheses, landmarks, steps
 from .blazepose import VARIANTS, BlazePose, Landmarks
 from .calibration import STANDARD_ERROR
 from .camera import Camera, solve_translation
@@ -42,89 +43,137 @@ class BlazePoseEstimator:
         self._blazepose = BlazePose(device)
 
     def estimate(self, frames: Iterable[Frame], journal: Journal, camera: Camera, rate: float) -> Estimate:
-        follower = Follower(self._blazepose, self._variants, self._subject)
-        seen = [None if r is None else Landmarks.from_vector(r) for r in journal.readings]
-        for reading in seen:
-            follower.go_on_after(reading)
+        follower = Follower(self._blazepose, self._variants, self._subject, round(rate))
+        _go_on(follower, journal)
         for frame in frames:
             reading = follower(frame.rgb)
-            seen.append(reading)
             journal.append(frame.number, frame.time, None if reading is None else reading.as_vector())
-        found = np.array([s is not None for s in seen])
-        if not found.any():
-            raise NikiError("No person was found in the footage", "the whole body should be in view and lit")
-        reading = _Reading.nothing(len(seen))
-        for run in runs(found):
-            reading.fill(run, [seen[t] for t in run])
-        return _estimate(reading, found, camera, rate, np.array(journal.numbers), np.array(journal.times))
+        return estimate_from(journal, camera, rate)
 
 
-@dataclass
+def estimate_from(journal: Journal, camera: Camera, rate: float) -> Estimate:
+    """What the readings in a journal come to, a block of frames at a time.
+
+    Raises:
+        NikiError: no frame shows a person.
+    """
+    found = journal.found
+    if not found.any():
+        raise NikiError("No person was found in the footage", "the whole body should be in view and lit")
+    return _estimate(_Reading.of(journal), found, camera, rate, journal.numbers, journal.times)
+
+
+def _go_on(follower: Follower, journal: Journal) -> None:
+    """Take up where the journal ends."""
+    found = journal.found
+    for part in blocks(len(journal)):
+        for row, was_found in zip(journal.readings(part.start, part.stop), found[part], strict=True):
+            follower.go_on_after(Landmarks.from_vector(row) if was_found else None)
+
+
+@dataclass(eq=False)
 class _Reading:
-    """The one steady reading of T frames; NaN in gaps.
+    """The one steady reading of the F frames in which the person was found.
 
-    world (T, 33, 3) metres about mid-hip; pixels (T, 33, 2); visibility (T, 33); agreement (T,)
-    share of the crops that say the same.
+    points (F, 19, 3) metres about mid-hip and pixels (F, 19, 2), as ``landmarks.points_of`` orders them;
+    visibility (F, 33); agreement (F,) share of the crops that say the same; head (F, 3, 3) as
+    ``landmarks.head_frame`` gives it; hands (F, 4, 3) the world landmarks ``landmarks.HANDS``.
     """
 
-    world: np.ndarray
+    points: np.ndarray
     pixels: np.ndarray
     visibility: np.ndarray
     agreement: np.ndarray
+    head: np.ndarray
+    hands: np.ndarray
 
     @classmethod
-    def nothing(cls, count: int) -> _Reading:
-        shapes = ((33, 3), (33, 2), (33,), ())
-        return cls(*(np.full((count, *shape), np.nan) for shape in shapes))
+    def of(cls, journal: Journal) -> _Reading:
+        """Choose among the crops' readings of each frame, and average those that agree."""
+        count = int(journal.found.sum())
+        shapes = ((len(landmarks.POINTS), 3), (len(landmarks.POINTS), 2), (33,), (), (3, 3), (4, 3))
+        reading = cls(*(np.empty((count, *shape)) for shape in shapes))
+        done = 0
+        for run in runs(journal.found):
+            parts = [slice(run.start + p.start, run.start + p.stop) for p in blocks(run.stop - run.start)]
+            path = hypotheses.steadiest_path(_stacked(journal, part, "world")[0] for part in parts)
+            for part in parts:
+                chosen = path[part.start - run.start : part.stop - run.start]
+                reading._fill(slice(done, done + len(chosen)), journal, part, chosen)
+                done += len(chosen)
+        return reading
 
-    def fill(self, run: np.ndarray, seen: list[Landmarks]) -> None:
-        """Choose among the crops' readings of consecutive frames, and average those that agree."""
-        world = np.stack([s.world for s in seen])
-        agree = hypotheses.agreeing(world, hypotheses.steadiest_path(world))
-        self.world[run] = hypotheses.mean_of(world, agree)
-        self.pixels[run] = hypotheses.mean_of(np.stack([s.pixels for s in seen]), agree)
-        self.visibility[run] = hypotheses.mean_of(np.stack([s.visibility for s in seen]), agree)
-        self.agreement[run] = agree.mean(1)
+    def _fill(self, target: slice, journal: Journal, source: slice, path: np.ndarray) -> None:
+        world, pixels, visibility = _stacked(journal, source, "world", "pixels", "visibility")
+        agree = hypotheses.agreeing(world, path)
+        world, pixels = hypotheses.mean_of(world, agree), hypotheses.mean_of(pixels, agree)
+        self.points[target], self.pixels[target] = landmarks.points_of(world), landmarks.points_of(pixels)
+        self.visibility[target] = hypotheses.mean_of(visibility, agree)
+        self.agreement[target] = agree.mean(1)
+        self.head[target], self.hands[target] = landmarks.head_frame(world), world[:, landmarks.HANDS]
 
 
-def runs(mask: np.ndarray) -> list[np.ndarray]:
-    """Indices of each stretch of consecutive true values."""
-    indices = np.flatnonzero(mask)
-    return [r for r in np.split(indices, np.flatnonzero(np.diff(indices) > 1) + 1) if len(r)]
+def _stacked(journal: Journal, part: slice, *names: str) -> list[np.ndarray]:
+    """The attributes ``names`` of all Landmarks of some frames: (n, V, ...) each."""
+    seen = [Landmarks.from_vector(row) for row in journal.readings(part.start, part.stop)]
+    return [np.stack([getattr(s, name) for s in seen]) for name in names]
+
+
+def runs(mask: np.ndarray) -> list[slice]:
+    """Each stretch of consecutive true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    return [slice(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
 def _estimate(reading: _Reading, found, camera: Camera, rate, numbers, times) -> Estimate:
-    world, pixels = reading.world[found], reading.pixels[found]
-    points, point_pixels = landmarks.points_of(world), landmarks.points_of(pixels)
-    visibility = landmarks.points_of(reading.visibility[found, :, None])[..., 0]
-    lengths = depth.bone_lengths(points, landmarks.BONES, landmarks.MIRRORED_BONES)
-    points = landmarks.legs_as_anatomy_has_them(points)
-    root = solve_translation(points, point_pixels, np.maximum(visibility, _WEIGHT_SEEN), camera)
-    placed = depth.refine_depth(points + root[:, None], point_pixels, landmarks.BONES, lengths, camera)
-    head = landmarks.head_frame(world)
-    index = np.cumsum(found) - 1
+    parts, bones = blocks(len(reading.points)), landmarks.BONES
+    lengths = np.concatenate([depth.distances(reading.points[part], bones) for part in parts])
+    lengths = depth.bone_lengths(lengths, landmarks.MIRRORED_BONES)
+    placed, head, hands = reading.points, reading.head, reading.hands
+    distance = np.empty(len(placed))
+    for part in parts:
+        placed[part], distance[part] = _placed(reading, part, lengths, camera)
+    frames = np.flatnonzero(found)
+    jumps = steps.jumps(reading.pixels, distance / camera.focal, times[frames], rate)
+    done = 0
     for run in runs(found):
-        placed[index[run]] = _smoothed(placed[index[run]], camera, rate)
-        head[index[run]] = whittaker(head[index[run]], rate, _ACROSS_HZ)
-        world[index[run]] = whittaker(world[index[run]], rate, _ACROSS_HZ)
-    joints = landmarks.joints_of(placed, head)
+        run = slice(done, done + run.stop - run.start)
+        placed[run] = _smoothed(placed[run], camera, rate)
+        head[run], hands[run] = (whittaker(values[run], rate, _ACROSS_HZ) for values in (head, hands))
+        done = run.stop
+    torso = np.nanmedian(np.concatenate([landmarks.torso_lengths(placed[part]) for part in parts]))
 
-    def with_gaps(values):
-        full = np.full((len(found), *values.shape[1:]), np.nan)
-        full[found] = values
-        return full
+    def gaps(*shape, value=np.nan):
+        return np.full((len(found), *shape), value)
 
-    sigma = np.ones((len(found), NUM_JOINTS, 2))
-    sigma[found] = _sigma(reading.visibility[found], reading.agreement[found], camera.project(joints), camera)
-    return Estimate(
-        joints=with_gaps(joints),
-        sigma=sigma,
-        keypoints=with_gaps(_keypoints(joints, point_pixels, camera)),
-        hints=with_gaps(landmarks.twist_hints(joints, world, head)),
+    estimate = Estimate(
+        joints=gaps(NUM_JOINTS, 3),
+        sigma=gaps(NUM_JOINTS, 2, value=1.0),
+        keypoints=gaps(NUM_JOINTS, 2),
+        hints=gaps(NUM_BONES, 3),
         seen=found,
         frames=numbers,
         times=times,
+        jumps=frames[jumps],
     )
+    for part in parts:
+        at, joints = frames[part], landmarks.joints_of(placed[part], head[part], torso)
+        estimate.joints[at] = joints
+        estimate.sigma[at] = _sigma(
+            reading.visibility[part], reading.agreement[part], camera.project(joints), camera
+        )
+        estimate.keypoints[at] = _keypoints(joints, reading.pixels[part], camera)
+        estimate.hints[at] = landmarks.twist_hints(joints, hands[part], head[part])
+    return estimate
+
+
+def _placed(reading: _Reading, part: slice, lengths, camera: Camera):
+    """Points in camera space with their depth refined (n, 19, 3), and the body's distance (n,)."""
+    points, pixels = landmarks.legs_as_anatomy_has_them(reading.points[part]), reading.pixels[part]
+    visibility = landmarks.points_of(reading.visibility[part, :, None])[..., 0]
+    root = solve_translation(points, pixels, np.maximum(visibility, _WEIGHT_SEEN), camera)
+    placed = depth.refine_depth(points + root[:, None], pixels, landmarks.BONES, lengths, camera)
+    return placed, root[:, 2]
 
 
 def _smoothed(points: np.ndarray, camera: Camera, rate: float) -> np.ndarray:

@@ -33,7 +33,8 @@ BONES = [(_NAMES.index(a), _NAMES.index(b)) for a, b in _BONE_NAMES]
 MIRRORED_BONES = [k ^ 1 for k in range(2 * len(_SIDED))] + [18, 19, 21, 20]
 
 _LEFT_EAR, _RIGHT_EAR, _NOSE = 7, 8, 0
-_PINKY, _INDEX = (17, 18), (19, 20)
+HANDS = [17, 18, 19, 20]
+"""Of the landmarks: the little fingers' knuckles, left and right, then the index fingers'."""
 _HIP_WIDTH = 0.56  # of the distance between hip landmarks: they sit on the surface
 _NOSE_BELOW_EARS = np.radians(17)  # how far the nose is below the ears, seen from between them
 _TOE_AHEAD, _HEEL_AHEAD = 0.17, -0.05  # metres before the ankle
@@ -95,11 +96,17 @@ def head_frame(world: np.ndarray) -> np.ndarray:
     return np.stack([left, cross(forward, left), forward], -1)
 
 
-def joints_of(points: np.ndarray, head: np.ndarray) -> np.ndarray:
+def torso_lengths(points: np.ndarray) -> np.ndarray:
+    """(T,) metres from between the hips to between the shoulders, of points (T, 19, 3)."""
+    return np.linalg.norm(_shoulders(points).mean(1) - _hips(points).mean(1), axis=-1)
+
+
+def joints_of(points: np.ndarray, head: np.ndarray, torso: float) -> np.ndarray:
     """Our joints from refined points.
 
     Args:
         points: (T, 19, 3) as :func:`points_of` orders them. head: (T, 3, 3) from :func:`head_frame`.
+            torso: its length, the median over the clip.
 
     Returns:
         (T, 29, 3), units and frame of ``points``.
@@ -113,26 +120,34 @@ def joints_of(points: np.ndarray, head: np.ndarray) -> np.ndarray:
     def put(name, value):
         joints[:, JOINTS.index(name)] = value
 
-    middle = (at("left_hip") + at("right_hip")) / 2
-    for side in ("left", "right"):
-        put(f"{side}_hip", middle + _HIP_WIDTH * (at(f"{side}_hip") - middle))
+    hips, shoulders = _hips(points), _shoulders(points)
+    for k, side in enumerate(("left", "right")):
+        put(f"{side}_hip", hips[:, k])
         for name in ("knee", "ankle", "shoulder", "elbow", "wrist"):
             put(f"{side}_{name}", at(f"{side}_{name}"))
         put(f"{side}_foot", 0.35 * at(f"{side}_heel") + 0.65 * at(f"{side}_toe"))
         put(f"{side}_big_toe", at(f"{side}_toe"))
         put(f"{side}_hand", at(f"{side}_knuckles"))
         put(f"{side}_middle_finger", 2.1 * at(f"{side}_knuckles") - 1.1 * at(f"{side}_wrist"))
-    hips = joints[:, [JOINTS.index("left_hip"), JOINTS.index("right_hip")]]
-    shoulders = np.stack([at("left_shoulder"), at("right_shoulder")], 1)
     joints[:, INSIDE] = torso_joints(hips, shoulders, at("ears"))
-    torso = np.linalg.norm(shoulders.mean(1) - hips.mean(1), axis=-1)
-    torso = np.nanmedian(torso)
     put("head", at("ears") - _HEAD_BELOW_EARS * torso * head[..., 1])
     put("head_top", at("ears") + _TOP_ABOVE_EARS * torso * head[..., 1])
     return joints
 
 
-def twist_hints(joints: np.ndarray, world: np.ndarray, head: np.ndarray) -> np.ndarray:
+def _hips(points):
+    """(T, 2, 3): the hip joints, left and right."""
+    left, right = (points[:, _NAMES.index(f"{side}_hip")] for side in ("left", "right"))
+    middle = (left + right) / 2
+    return np.stack([middle + _HIP_WIDTH * (hip - middle) for hip in (left, right)], 1)
+
+
+def _shoulders(points):
+    """(T, 2, 3): left and right."""
+    return np.stack([points[:, _NAMES.index(f"{side}_shoulder")] for side in ("left", "right")], 1)
+
+
+def twist_hints(joints: np.ndarray, hands: np.ndarray, head: np.ndarray) -> np.ndarray:
     """Where the sides named by :data:`REST_HINTS` point.
 
     Knees and elbows are hinges, so a bent limb shows how its upper bone is turned, and a straight
@@ -140,7 +155,7 @@ def twist_hints(joints: np.ndarray, world: np.ndarray, head: np.ndarray) -> np.n
     shares out the turn between hips and shoulders, the neck that between shoulders and head.
 
     Args:
-        joints: (T, 29, 3). world: BlazePose's world landmarks (T, 33, 3), same axes.
+        joints: (T, 29, 3). hands: (T, 4, 3) the landmarks :data:`HANDS`, same axes. head: (T, 3, 3).
 
     Returns:
         (T, 24, 3), NaN where nothing tells.
@@ -166,7 +181,7 @@ def twist_hints(joints: np.ndarray, world: np.ndarray, head: np.ndarray) -> np.n
         put(f"{side}_ankle", knee - ankle)
         put(f"{side}_foot", knee - ankle)
         shoulder, elbow, wrist = at(f"{side}_shoulder"), at(f"{side}_elbow"), at(f"{side}_wrist")
-        palm = normalize(world[:, _INDEX[k]] - world[:, _PINKY[k]])
+        palm = normalize(hands[:, 2 + k] - hands[:, k])
         upper, fore = normalize(elbow - shoulder), normalize(wrist - elbow)
         bend = fore - dot(fore, upper) * upper
         inner = normalize(3 * bend + 0.3 * palm)

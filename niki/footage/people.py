@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..errors import NikiError
 from .blazepose import BlazePose, Landmarks, Roi, Variant
 from .video import Footage
 
 _TILE_FRACTIONS = (0.6, 0.4, 0.25)  # of the picture's longer side
 _SEARCH_EVERY_FRAME = 30  # lost frames searched one by one; after that every fifth
+_TILES_EVERY_FRAME = 8  # lost frames searched in tiles, dozens of detections each; then ever more rarely
 _FORGET_AFTER = 45  # lost frames until anybody may become the subject
 
 
@@ -24,7 +26,7 @@ def find_people(blazepose: BlazePose, rgb: np.ndarray) -> list[Roi]:
     return _confirmed(blazepose, rgb, blazepose.detect(rgb))
 
 
-@dataclass
+@dataclass(eq=False)
 class Person:
     """Somebody in a picture: centre in pixels, a square around them, and what is in it (N, N, 3)."""
 
@@ -41,6 +43,8 @@ def people_at(path, frame: int, picture_side: int = 256) -> list[Person]:
         NikiError: the footage cannot be read, or has no such frame.
     """
     rgb, blazepose = next(iter(Footage(path, frame, frame))).rgb, BlazePose()
+    if rgb is None:
+        raise NikiError(f"Frame {frame} of {path} is missing or damaged", "choose another frame")
     found = _confirmed(blazepose, rgb, blazepose.detect(rgb) + _detect_small(blazepose, rgb))
     people = [p for p in found if not any(_is_part_of(p, other) for other in found)]
     return [Person(p.x, p.y, p.side, picture_of(rgb, p, picture_side)) for p in people]
@@ -104,20 +108,34 @@ def _is_part_of(roi: Roi, whole: Roi) -> bool:
 class Follower:
     """Follows one person through frames given in order.
 
+    While they are lost they are searched for: in the whole picture, and in tiles. Tiles cost dozens of
+    detections. They are searched in the first few lost frames, then ever more rarely, so that it takes at
+    most a quarter longer to find somebody small, and never more than a second.
+
     Args:
         subject: (x, y) pixels in the frame where they are first seen; default the largest person.
+        second: frames in a second: as often at least a lost person is searched for in tiles.
     """
 
     def __init__(
-        self, blazepose: BlazePose, variants: tuple[Variant, ...], subject: tuple[float, float] | None = None
+        self,
+        blazepose: BlazePose,
+        variants: tuple[Variant, ...],
+        subject: tuple[float, float] | None = None,
+        second: int = 24,
     ):
         self._blazepose, self._variants, self._subject = blazepose, variants, subject
+        self._second = max(1, second)
+        self._frame = self._wear = 0
         self._roi: Roi | None = None
         self._last: Roi | None = None
         self._lost = 0
 
-    def __call__(self, rgb: np.ndarray) -> Landmarks | None:
-        """Landmarks of the person in this frame, or None where they cannot be seen."""
+    def __call__(self, rgb: np.ndarray | None) -> Landmarks | None:
+        """Landmarks of the person in this frame, or None where they cannot be seen, as in one that is missing."""
+        if rgb is None:
+            self.go_on_after(None)
+            return None
         roi = self._roi or self._search(rgb)
         seen = self._look(rgb, roi)
         if seen is None and self._roi is not None:  # followed into nothing: search once more
@@ -128,11 +146,13 @@ class Follower:
 
     def go_on_after(self, seen: Landmarks | None) -> None:
         """Take up where a frame ended in which ``seen`` was read of the person."""
+        self._frame += 1
         if seen is None:
             self._roi, self._lost = None, self._lost + 1
+            self._wear = min(self._wear + 1, _TILES_EVERY_FRAME * self._second)
         else:
             self._roi = self._last = seen.roi
-            self._lost = 0
+            self._lost, self._wear = 0, max(0, self._wear - 1)
 
     def _look(self, rgb, roi) -> Landmarks | None:
         if roi is None:
@@ -142,9 +162,12 @@ class Follower:
         return None if np.median(seen.presence) < 0.5 or jumped else seen
 
     def _search(self, rgb) -> Roi | None:
-        if self._lost > _SEARCH_EVERY_FRAME and self._lost % 5:
-            return None
-        for find in (find_people, find_small_people):
+        finds = []
+        if self._lost <= _SEARCH_EVERY_FRAME or self._lost % 5 == 0:
+            finds.append(find_people)
+        if self._frame % _tiles_every(self._wear, self._second) == 0:
+            finds.append(find_small_people)
+        for find in finds:
             subject = self._subject_among(find(self._blazepose, rgb))
             if subject is not None:
                 return subject
@@ -167,3 +190,9 @@ class Follower:
         ratio = roi.side / before.side
         reach = 0.35 + 0.03 * self._lost
         return _distance(roi, before) < reach and 0.6 < ratio < 1.7
+
+
+def _tiles_every(wear: int, second: int) -> int:
+    """How many frames apart to search in tiles, after so many lost frames more than found ones."""
+    rests = (wear // _TILES_EVERY_FRAME).bit_length()
+    return 1 << min(rests, second.bit_length() - 1)  # powers of two: no rest is longer when they change

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import solveh_banded
 
+_COLUMNS = 16
+
 
 def whittaker(values: np.ndarray, rate: float, cutoff: float) -> np.ndarray:
     """Penalised least squares with second differences (Whittaker, 1923; Eilers, 2003).
@@ -27,4 +29,8 @@ def whittaker(values: np.ndarray, rate: float, cutoff: float) -> np.ndarray:
     bands[1, 2:] += -2 * penalty
     bands[0, 2:] += penalty
     flat = values.reshape(count, -1)
-    return solveh_banded(bands, flat).reshape(values.shape)
+    smooth = np.empty(flat.shape)
+    for start in range(0, flat.shape[1], _COLUMNS):  # of a long clip, copies of all at once would be large
+        columns = slice(start, start + _COLUMNS)
+        smooth[:, columns] = solveh_banded(bands, flat[:, columns])
+    return smooth.reshape(values.shape)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import read_npz
 from ..rotation import cross, normalize
 from ..skeleton import JOINTS
 
@@ -59,5 +60,4 @@ def torso_joints(hips, shoulders, between_ears) -> np.ndarray:
 
 @cache
 def _coefficients() -> np.ndarray:
-    with np.load(_FILE, allow_pickle=False) as archive:
-        return archive["coefficients"].astype(np.float64)
+    return read_npz(_FILE)["coefficients"].astype(np.float64)

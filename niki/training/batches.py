@@ -20,7 +20,7 @@ CHUNK = 2048  # poses made at once: many small tensor operations cost little eac
 _CLUSTERS = 512
 
 
-@dataclass
+@dataclass(eq=False)
 class Batch:
     """N poses and observations of them, every frame of reference the observation's.
 
@@ -81,9 +81,10 @@ class BatchMaker:
         self._generator.manual_seed(seed * 1_000_003 + chunk)
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """Batches of ``size`` cut from one chunk."""
-        chunk = self.chunk(CHUNK)
-        for start in range(0, CHUNK - size + 1, size):
+        """Batches of ``size`` cut from one chunk, which is as large as one of them at least."""
+        count = max(CHUNK, size)
+        chunk = self.chunk(count)
+        for start in range(0, count - size + 1, size):
             yield chunk.part(slice(start, start + size))
 
     @torch.no_grad()

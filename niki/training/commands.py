@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from tqdm import tqdm
 
 from .mocap import cached_archives
 from .train import Config, Training, export
 
-CACHE = Path("build")
-
 
 def train(config: str | os.PathLike, folder: str | os.PathLike, quiet: bool = False) -> None:
     """Train as ``config`` (TOML) says, in ``folder``; take up a run that was stopped there."""
     settings = Config.read(config)
-    training = Training(settings, folder, cached_archives(settings.data, CACHE).split())
+    training = Training(settings, folder, cached_archives(settings.data).split())
     if training.step:
         print(f"taking up {folder} at step {training.step} of {settings.steps}")
     with tqdm(total=settings.steps, initial=training.step, unit=" steps", disable=quiet) as bar:

@@ -1,7 +1,7 @@
 """Joints as detectors see them and as animators give them.
 
 Each kind of corruption draws the uncertainty first and the error from it, so that sigma means what
-:func:`niki.network.metres_from_sigma` says: the standard error per axis, in metres.
+:func:`niki.uncertainty.metres_from_sigma` says: the standard error per axis, in metres.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _PULLED = [  # what an animator takes hold of
 ]  # fmt: skip
 
 
-@dataclass
+@dataclass(eq=False)
 class Corrupted:
     """N observations: joints (N, 29, 3), sigma (N, 29, 2), view (N, 3), twist (N, 23, 2), known
     (N, 23), hidden (N, 29) bool: where the joint given says nothing of the true one."""

@@ -9,7 +9,7 @@ import numpy as np
 from .. import rotation as rot
 from ..errors import NikiError
 from .acclaim import CMU_UNIT
-from .recording import Recording
+from .recording import Recording, finite, lines_of
 
 # The same bones in the same order as CMU's BVH files.
 _SIDE = ("UpLeg", "Leg", "Foot", "ToeBase", "ToeBase_end")
@@ -34,15 +34,24 @@ def read_exponential_maps(text: str, skeleton: str, rate: float = 120.0) -> Reco
     Raises:
         NikiError: the table or the skeleton has another shape.
     """
-    layout = json.loads(skeleton)
-    table = np.array([row.split(",") for row in text.split()], float)
-    if len(layout["parents"]) != len(_NAMES) or table.shape[1:] != (3 + 3 * len(_NAMES),):
-        raise NikiError(f"Expected {len(_NAMES)} joints and {3 + 3 * len(_NAMES)} numbers a row")
-    maps = table[:, 3:].reshape(len(table), -1, 3)
+    nodes, width = len(_NAMES), 3 + 3 * len(_NAMES)
+    try:
+        layout = json.loads(skeleton)
+        parents, offsets = np.array(layout["parents"]), np.array(layout["offsets"], float)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise NikiError("The skeleton's .json file must hold parents and offsets") from None
+    lines = (line.strip() for line in lines_of(text))
+    rows = [finite(row.split(","), f"Frame {k + 1}") for k, row in enumerate(filter(None, lines))]
+    if not rows or parents.shape != (nodes,) or any(len(row) != width for row in rows):
+        raise NikiError(f"Expected {nodes} joints and {width} numbers a row")
+    tree = parents.dtype.kind == "i" and (parents < np.arange(nodes)).all() and (parents[1:] >= 0).all()
+    if not tree or parents[0] != -1 or offsets.shape != (nodes, 3) or not np.isfinite(offsets).all():
+        raise NikiError("The skeleton's .json file must hold parents before children, and finite offsets")
+    maps = np.array(rows)[:, 3:].reshape(len(rows), -1, 3)
     return Recording(
         list(_NAMES),
-        np.array(layout["parents"]),
-        np.array(layout["offsets"]) * CMU_UNIT,
+        parents,
+        offsets * CMU_UNIT,
         rot.transpose(rot.matrix_from_axis_angle(maps)),
         rate,
     )

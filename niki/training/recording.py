@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import rotation as rot
+from ..errors import NikiError
+
+_MOST = 1e9  # no length, place or angle is larger
 
 
-@dataclass
+@dataclass(eq=False)
 class Recording:
     """T frames of a skeleton of n nodes, parents before children.
 
@@ -56,7 +60,9 @@ class Recording:
 
     def every(self, step: int) -> Recording:
         """Each ``step``-th frame."""
-        return Recording(self.names, self.parents, self.offsets, self.rotations[::step], self.rate / step)
+        return Recording(
+            self.names, self.parents, self.offsets, self.rotations[::step].copy(), self.rate / step
+        )
 
 
 def rotation_from_euler(angles: np.ndarray, order: str) -> np.ndarray:
@@ -66,3 +72,24 @@ def rotation_from_euler(angles: np.ndarray, order: str) -> np.ndarray:
         unit = np.eye(3)["XYZ".index(axis)]
         product = product @ rot.matrix_from_axis_angle(angles[..., k, None] * unit)
     return product
+
+
+def lines_of(text: str, start: int = 0) -> Iterator[str]:
+    """The lines of ``text`` from place ``start`` on, one at a time: a list of them may take ten times
+    the memory of the text."""
+    while start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        yield text[start:end]
+        start = end + 1
+
+
+def finite(words, what: str) -> np.ndarray:
+    """(n,) the numbers that ``words`` say, or NikiError that begins with ``what``."""
+    try:
+        values = np.array([float(word) for word in words])
+    except (ValueError, OverflowError):
+        raise NikiError(f"{what} must hold numbers") from None
+    if not (np.abs(values) < _MOST).all():
+        raise NikiError(f"{what} must hold finite numbers, and none out of all proportion")
+    return values

@@ -97,12 +97,15 @@ CONVENTIONS = {
 }  # fmt: skip
 """Our bones <- theirs, for each way of naming them. Two of theirs: the rotation halfway between."""
 
+UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "ft": 0.3048, "in": 0.0254, "cmu": 0.0254 / 0.45}
+"""Metres per unit of the usual ones; CMU's is an inch over 0.45, the scale that its files name."""
+_LEGS = (0.5, 1.1)  # metres from hip to ankle along the leg: people of about 1.0 to 2.2 m
 _ALIGNED = {"hip", "knee", "shoulder", "elbow"}
 _LIKE_PARENT = {"ankle", "foot", "wrist", "hand"}
 _REST = 60.0  # degrees that a rest pose's trunk and thighs may lean and its knees and elbows bend
 
 
-@dataclass
+@dataclass(eq=False)
 class Refitted:
     """A recording on our skeleton.
 
@@ -146,6 +149,23 @@ def refit(recording: Recording, rest: np.ndarray | None = None) -> Refitted:
     return Refitted(
         local, _body(zero, sources), _residual(ours, correction, zero, positions, sources), recording.rate
     )
+
+
+def metres_per_unit(recording: Recording) -> float:
+    """The one of :data:`UNITS` in which a recording, whose offsets are in an unknown unit, has the legs
+    of a person. Legs, as the zero pose need not stand and fingers and heads end anywhere.
+
+    Raises:
+        NikiError: there is none, or the bones' names are of no known convention.
+    """
+    bones, places = _bones(recording), recording.zero_positions()
+    legs = [[bones[side + joint][0] for joint in ("hip", "knee", "ankle")] for side in ("left_", "right_")]
+    length = np.mean([np.linalg.norm(np.diff(places[leg], axis=0), axis=-1).sum() for leg in legs])
+    # No two units are less than a factor of 2.2 apart: at most one of them fits.
+    for unit in UNITS.values():
+        if _LEGS[0] <= length * unit <= _LEGS[1]:
+            return unit
+    raise NikiError(f"In no usual unit are legs {length:g} long those of a person", "say the unit: --unit cm")
 
 
 def _bones(recording: Recording) -> dict[str, list[int]]:

@@ -8,7 +8,7 @@ import os
 import time
 import tomllib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +35,8 @@ class Config:
     may name another as ``base``, whose settings it then changes.
 
     Attributes:
-        data: folder with the mocap archives, relative to the configuration.
-        start: weights (.npz) to start from, relative to the configuration; default random ones.
+        data: folder with the mocap archives, relative to the file that names it.
+        start: weights (.npz) to start from, relative to the file that names them; default random ones.
         steps, batch: how long, and how many poses a step. error_steps: how long, then, to learn what
             errors to expect. learning_rate: the highest; it warms up
             over ``warm_up`` steps and falls as a cosine to a hundredth.
@@ -49,7 +49,7 @@ class Config:
     mix: dict[str, float] = field(
         default_factory=lambda: dict(zip(KINDS_OF_CORRUPTION, (0.10, 0.20, 0.28, 0.20, 0.22), strict=True))
     )
-    data: str = "../../../../shared/data/mocap"
+    data: str = ""
     start: str = ""
     steps: int = 20000
     error_steps: int = 2000
@@ -65,33 +65,97 @@ class Config:
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> Config:
-        """Raises NikiError where the file cannot be read or has an unknown setting."""
-        values = _read_toml(Path(path))
-        unknown = sorted(values.keys() - {f.name for f in fields(cls)})
-        if unknown:
-            raise NikiError(f"{path} has an unknown setting '{unknown[0]}'")
-        for name, kind in (("network", NetworkSpec), ("losses", LossWeights)):
-            try:
-                values[name] = kind(**values.get(name, {}))
-            except TypeError:
-                raise NikiError(f"{path} has an unknown setting in [{name}]") from None
-        config = cls(**values)
-        folder = Path(path).resolve().parent
-        config.data = str((folder / config.data).resolve())
-        config.start = str((folder / config.start).resolve()) if config.start else ""
+        """The settings in a file.
+
+        Raises:
+            NikiError: the file cannot be read, or names the setting that is unknown, missing or wrong.
+        """
+        values = _read_toml(Path(path), ())
+        try:
+            config = cls(**_checked_table("", cls, values))
+            config._check()
+        except NikiError as error:
+            raise NikiError(f"{path}: {error.message}", error.hint) from None
         return config
 
+    def _check(self) -> None:
+        """Raises NikiError for numbers that cannot be trained with."""
+        least = {"steps": 1, "error_steps": 0, "batch": 1, "warm_up": 1, "save_every": 1, "evaluate_every": 1,
+                 "threads": 0, "seed": 0}  # fmt: skip
+        for name, number in least.items():
+            if getattr(self, name) < number:
+                raise NikiError(f"'{name}' must be {number} or more, not {getattr(self, name)}")
+        if not (self.learning_rate > 0 and self.clip > 0 and self.weight_decay >= 0):
+            raise NikiError("'learning_rate' and 'clip' must be above zero, 'weight_decay' not below")
+        if set(self.mix) != set(KINDS_OF_CORRUPTION):
+            raise NikiError(
+                f"[mix] must have a share for each of {', '.join(KINDS_OF_CORRUPTION)}, and no other"
+            )
+        if min(self.mix.values()) < 0 or sum(self.mix.values()) <= 0:
+            raise NikiError("The shares in [mix] must not be below zero, nor all zero")
+        if self.network.kind not in ("flow", "regressor"):
+            raise NikiError(f"'kind' in [network] must be flow or regressor, not {self.network.kind}")
+        if not self.data:
+            raise NikiError("'data' is missing", "name the folder with the mocap archives")
 
-def _read_toml(path: Path) -> dict:
-    """The file's settings over those of the file that it names as ``base``."""
+
+def _read_toml(path: Path, above: tuple[Path, ...]) -> dict:
+    """The file's settings over those of the file that it names as ``base``; ``above``: files that led here."""
+    if path.resolve() in above:
+        raise NikiError(f"{path} names itself as its base, by itself or through others")
     try:
         values = tomllib.loads(path.read_text())
     except OSError as error:
         raise NikiError(f"{path} cannot be read: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise NikiError(f"{path} is not valid TOML: {error}") from None
+    for name in ("data", "start", "base"):
+        if not isinstance(values.get(name, ""), str):
+            raise NikiError(f"{path}: '{name}' must be a text, not {values[name]!r}")
+    for name in ("data", "start"):
+        if values.get(name):
+            values[name] = str((path.resolve().parent / values[name]).resolve())
     base = values.pop("base", None)
-    return (_read_toml(path.parent / base) if base else {}) | values
+    return (_read_toml(path.parent / base, (*above, path.resolve())) if base else {}) | values
+
+
+def _checked_table(table: str, kind: type, values: dict) -> dict:
+    """A TOML table's settings as the fields of the data class ``kind``.
+
+    Raises:
+        NikiError: names the setting that is unknown or of another type.
+    """
+    where, known = f" in [{table}]" if table else "", {f.name: getattr(kind(), f.name) for f in fields(kind)}
+    checked = {}
+    for name, value in values.items():
+        if name not in known:
+            raise NikiError(f"There is no setting '{name}'{where}", f"choose from: {', '.join(known)}")
+        usual = known[name]
+        if is_dataclass(usual) or isinstance(usual, dict):
+            if not isinstance(value, dict):
+                raise NikiError(f"'{name}'{where} must be a table, not {value!r}")
+            if is_dataclass(usual):
+                value = type(usual)(**_checked_table(name, type(usual), value))
+            elif not all(_is_a(float, share) for share in value.values()):
+                raise NikiError(f"[{name}] must hold numbers")
+        elif isinstance(usual, tuple):
+            pairs = isinstance(value, list) and all(isinstance(p, list) and len(p) == 2 for p in value)
+            if not pairs or not all(_is_a(int, n) and n >= 0 for pair in value for n in pair):
+                raise NikiError(f"'{name}'{where} must be pairs of whole numbers, not {value!r}")
+        elif not _is_a(type(usual), value):
+            raise NikiError(f"'{name}'{where} must be {_NAMES[type(usual)]}, not {value!r}")
+        checked[name] = value
+    return checked
+
+
+_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+
+
+def _is_a(kind: type, value) -> bool:
+    """Whether a value from TOML can stand for one of ``kind``: a whole number is a number, true is none."""
+    if kind is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is kind
 
 
 class Training:
@@ -133,7 +197,7 @@ class Training:
 
     def run(self, progress: Callable[[int, int, dict], None] = lambda *_: None) -> None:
         """Train to the end; ``progress`` is called with steps done, steps in all and losses."""
-        per_chunk, smooth = CHUNK // self.config.batch, {}
+        per_chunk, smooth = max(1, CHUNK // self.config.batch), {}
         while self.step < self.config.steps:
             started = time.monotonic()
             chunk = self.step // per_chunk
@@ -145,9 +209,11 @@ class Training:
                 self.step += 1
             self.seconds += time.monotonic() - started
             progress(self.step, self.config.steps, smooth)
-            for every, act in ((self.config.save_every, self.save), (self.config.evaluate_every, self._log)):
-                if self.step % every < per_chunk or self.step >= self.config.steps:
-                    act(smooth) if act == self._log else act()
+            done = self.step >= self.config.steps
+            if done or self.step % self.config.save_every < per_chunk:
+                self.save()
+            if done or self.step % self.config.evaluate_every < per_chunk:
+                self._log(smooth)
 
     def finish(self, progress: Callable[[int, int], None] = lambda *_: None) -> Network:
         """Teach the trained network what errors to expect of itself, and write the whole to

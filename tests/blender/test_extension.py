@@ -65,20 +65,23 @@ def names_left():
 
 def test_registered_and_unregistered_fifty_times_it_leaves_nothing():
     registration.unregister()
-    handlers = [len(getattr(bpy.app.handlers, n)) for n in ("load_pre", "frame_change_post")]
+    kinds = ("load_pre", "load_post", "save_post", "frame_change_post")
+    handlers = [len(getattr(bpy.app.handlers, n)) for n in kinds]
     for _ in range(50):
         registration.register()
         assert hasattr(bpy.context.scene, "niki")
         registration.unregister()
         assert names_left() == set()
         assert not hasattr(bpy.context.scene, "niki")
-        assert not bpy.app.timers.is_registered(background._tick)
-        assert [len(getattr(bpy.app.handlers, n)) for n in ("load_pre", "frame_change_post")] == handlers
+        setting_up, people = blender_module("setting_up"), blender_module("people")
+        for timer in (background._tick, background._look, setting_up._look, setting_up._poll, people._poll):
+            assert not bpy.app.timers.is_registered(timer)
+        assert [len(getattr(bpy.app.handlers, n)) for n in kinds] == handlers
     registration.register()
 
 
 needs_capture = pytest.mark.skipif(
-    bool(preferences.why_not_ready()), reason="niki[capture] is not installed beside this bpy"
+    bool(preferences.look_whether_ready()), reason="niki[capture] is not installed beside this bpy"
 )
 
 
@@ -90,10 +93,10 @@ def test_a_capture_ends_with_an_armature_that_moves_over_its_footage():
     (rig,) = armatures()
     assert rig.name == "sample"
     assert background.captures().jobs == []
-    assert "10 frames, a person in 100%" in background.outcome.title
-    assert "focal length is assumed" in background.outcome.warnings[0]
+    assert background.session.outcome.title == "sample: 10 frames"
+    assert "focal length is assumed" in background.session.outcome.warnings[0]
     bpy.ops.niki.dismiss_outcome()
-    assert background.outcome is None
+    assert background.session.outcome is None
     scene = bpy.context.scene
     assert scene.render.fps / scene.render.fps_base == pytest.approx(24)
     assert scene.camera.data.background_images[0].clip.name == "sample Footage"
@@ -140,16 +143,21 @@ def test_onto_the_same_armature_it_makes_a_new_action_and_keeps_the_old():
 
 
 @needs_capture
-def test_opening_another_file_ends_the_worker_and_the_capture_is_offered_again():
+def test_a_capture_survives_another_file_and_quitting_keeps_what_was_read():
     settings(use_range=False, quality="best")
     bpy.ops.niki.capture()
     (job,) = background.captures().jobs
     run(until=lambda: job.frames >= 1)
     process = background.captures()._worker._process
     bpy.ops.wm.read_homefile(use_empty=True)
+    frames = job.frames
+    run(until=lambda: job.frames > frames)
+    assert process.poll() is None
+    background.end_captures()
     assert process.poll() is not None
     (offered,) = background.captures().unfinished()
     assert offered.title == "sample"
+    assert offered.frames >= frames
     bpy.ops.niki.dismiss_capture(job=offered.folder.name, discard=True)
     assert background.captures().unfinished() == []
     assert not job.folder.exists()
@@ -240,7 +248,7 @@ def test_undo_takes_the_import_back():
 
 def test_files_that_are_no_motion_are_refused_and_nothing_changes(tmp_path):
     (tmp_path / "x.npz").write_bytes(b"PK nonsense")
-    with pytest.raises(RuntimeError, match=r"no \.npz of motions"):
+    with pytest.raises(RuntimeError, match=r"not an \.npz of motions"):
         bpy.ops.niki.import_motion(filepath=str(tmp_path / "x.npz"))
     assert len(bpy.data.objects) == 0
 

@@ -101,7 +101,10 @@ def test_keys_are_set_on_what_changed(rig):
     rig.niki.pull_mode = "LIMB"
     pulled = pull(rig, "left_wrist", [0.0, 0.02, 0.05])
     rig.animation_data_clear()
-    assert pulled.key(30) == 3
+    assert pulled.key(bpy.context, 30) == 0
+    bpy.context.scene.tool_settings.use_keyframe_insert_auto = True
+    bpy.context.preferences.edit.use_keyframe_insert_available = False
+    assert pulled.key(bpy.context, 30) == 3
     keyed = {curve.data_path.split('"')[1] for curve in animation.fcurves_of(rig)}
     assert keyed == {"L_Collar", "L_Shoulder", "L_Elbow"}
 
@@ -221,7 +224,7 @@ def test_keys_are_reduced_within_the_bound(rig):
     before = sampling.sample_motion(rig, 1, 40).solved_joints()
     assert bpy.ops.niki.bake(span="CUSTOM", first=1, last=40, reduce=True, bound=30.0) == {"FINISHED"}
     curve = next(c for c in animation.fcurves_of(rig) if "L_Elbow" in c.data_path)
-    assert len(curve.keyframe_points) < 40
+    assert sum(1 <= point.co.x <= 40 for point in curve.keyframe_points) < 40
     after = sampling.sample_motion(rig, 1, 40).solved_joints()
     off = np.linalg.norm(after - before, axis=-1).max()
     assert 0.001 < off < 0.0301

@@ -1,13 +1,18 @@
 """The steps from landmarks to joints, on data whose truth is made here."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from conftest import random_rotations
 
 pytest.importorskip("scipy", reason="niki[capture] is not installed here")
 
-from niki.footage import depth, hypotheses, landmarks
+from niki import blocks
+from niki.footage import depth, hypotheses, landmark_estimator, landmarks, steps
+from niki.footage.blazepose import Landmarks, Roi
 from niki.footage.camera import CAMERA_TO_LIBRARY, Camera, solve_translation
+from niki.footage.journal import Journal
 from niki.footage.smoothing import whittaker
 from niki.footage.torso import INSIDE, torso_joints
 from niki.kinematics import forward_kinematics
@@ -76,7 +81,9 @@ def test_the_steadiest_path_avoids_flips(rng):
     for t in range(10, 30):  # for half of the clip most readings are flipped, never the same ones
         readings[t, [t % 4, (t + 1) % 4, (t + 2) % 4]] = flipped[t]
         readings[t, (t + 3) % 4] = truth[t, 0]
-    path = hypotheses.steadiest_path(readings)
+    path = hypotheses.steadiest_path([readings])
+    in_parts = hypotheses.steadiest_path(readings[start : start + 7] for start in range(0, 40, 7))
+    np.testing.assert_array_equal(in_parts, path)
     agree = hypotheses.agreeing(readings, path)
     mean = hypotheses.mean_of(readings, agree)
     assert np.linalg.norm(mean - truth[:, 0], axis=-1).max() < 0.05
@@ -105,6 +112,97 @@ def test_torso_map_finds_the_spine_of_a_rest_pose_and_turns_with_the_body(body, 
     turn = random_rotations(rng)
     moved = torso_joints(*(2 * a @ turn.T + 1 for a in arguments))
     np.testing.assert_allclose(moved, 2 * found @ turn.T + 1, atol=1e-9)
+
+
+def walking(rng, frames, rate):
+    """Points in pixels of somebody who walks across the picture, 20 pixels a metre, and a little noise."""
+    time = np.arange(frames)[:, None, None] / rate
+    swing = 0.3 * np.sin(2 * np.pi * time + rng.uniform(0, 6, (1, 19, 1)))
+    place = rng.normal(size=(1, 19, 2)) * [0.2, 0.5] + swing + time * [1.5, 0]
+    return 20 * (place + 0.01 * rng.normal(size=(frames, 19, 2)))
+
+
+@pytest.mark.parametrize("rate", [12, 24, 60])
+def test_a_step_no_body_makes_is_noticed_and_fast_motion_is_not(rng, rate):
+    pixels, times = walking(rng, 200, rate), np.arange(200) / rate
+    metres = np.full(200, 1 / 20)
+    assert len(steps.jumps(pixels, metres, times, rate)) == 0
+    fast = 4 * pixels  # runs at six metres a second, limbs faster
+    assert len(steps.jumps(fast, metres, times, rate)) == 0
+    jumping = pixels.copy()
+    jumping[80:120] += [1.0 * 20, 0]  # somebody a metre beside, for a while
+    assert steps.jumps(jumping, metres, times, rate).tolist() == [80, 120]
+    glimpse = pixels.copy()
+    glimpse[150] += [0, 1.0 * 20]
+    assert steps.jumps(glimpse, metres, times, rate).tolist() == [150, 151]
+
+
+def test_gaps_and_exchanged_sides_are_no_steps(rng):
+    pixels, times = walking(rng, 200, 24), np.arange(200) / 24
+    seen = np.r_[0:80, 110:200]  # walks on where nobody looks
+    metres = np.full(200, 1 / 20)
+    assert len(steps.jumps(pixels[seen], metres[seen], times[seen], 24)) == 0
+    names = list(landmarks.POINTS)
+    mirror = [
+        names.index(n.replace("left", "?").replace("right", "left").replace("?", "right")) for n in names
+    ]
+    exchanged = pixels.copy()
+    exchanged[50:90] = exchanged[50:90, mirror]
+    assert len(steps.jumps(exchanged, metres, times, 24)) == 0
+    for few in range(4):
+        assert len(steps.jumps(pixels[:few], metres[:few], times[:few], 24)) == 0
+
+
+def synthetic_journal(rng, frames, crops=10):
+    """A journal of readings of somebody who sways, at quality "best", a moment of it without anybody."""
+    journal = Journal(None, {}, Landmarks.width(crops))
+    body = rng.normal(size=(33, 3)) * [0.2, 0.6, 0.2]
+    for t in range(frames):
+        if t in (40, 41, 42):
+            journal.append(t, t / 24, None)
+            continue
+        world = body * [np.cos(t / 30), 1, 1] + 0.005 * rng.normal(size=(crops, 33, 3))
+        pixels = CAMERA.project(world + [0, 0, 3])
+        ones = np.ones((crops, 33))
+        seen = Landmarks(pixels, world, ones, ones[:, 0], Roi(320.0, 240.0, 400.0, 0.0))
+        journal.append(t, t / 24, seen.as_vector())
+    return journal
+
+
+def estimate_of(journal):
+    return landmark_estimator.estimate_from(journal, CAMERA, 24.0)
+
+
+def test_memory_does_not_hold_the_readings_of_a_long_clip(rng):
+    """They are 16 kB a frame, and what used to be made of them more than 60."""
+
+    def most(frames):
+        with synthetic_journal(rng, frames) as journal:
+            tracemalloc.start()
+            try:
+                estimate_of(journal)
+                return tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+
+    assert (most(2500) - most(1000)) / 1500 < 8000
+
+
+def test_how_frames_are_shared_out_changes_no_digit(rng, monkeypatch):
+    with synthetic_journal(rng, 150) as journal:
+        at_once = estimate_of(journal)
+        monkeypatch.setattr(blocks, "FRAMES", 40)
+        assert len(blocks.blocks(150)) == 4
+        in_parts = estimate_of(journal)
+    for name in ("joints", "sigma", "keypoints", "hints", "seen", "frames", "times", "jumps"):
+        np.testing.assert_array_equal(getattr(in_parts, name), getattr(at_once, name))
+
+
+def test_blocks_hold_every_frame_once():
+    for count in (0, 1, 511, 512, 513, 1025, 86_400):
+        parts = blocks.blocks(count)
+        assert [f for part in parts for f in range(part.start, part.stop)] == list(range(count))
+        assert all(0 < part.stop - part.start <= blocks.FRAMES for part in parts)
 
 
 def test_mirrored_bones_are_each_others_mirror_image():

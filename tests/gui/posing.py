@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -111,8 +110,7 @@ class PosingScenario:
         w._xdotool("mousedown", 1)
         for k in range(1, 8):
             w._xdotool("mousemove", int(x + 10 * k), int(y - 10 * k))
-            time.sleep(0.05)
-            w.do("result = 1")
+            w.handle_events()
         assert np.linalg.norm(self.joint(20) - self.before) > 0.02, "the drag has not begun"
         w.key("Escape")
         w._xdotool("mouseup", 1)
@@ -200,13 +198,13 @@ class PosingScenario:
         w = self.window
         modal = "len(bpy.context.window.modal_operators)"
         w.do("bpy.ops.niki.bake('EXEC_DEFAULT', span='CUSTOM', first=1, last=5000)")
-        w.until(modal, 5)
+        w.until(modal)
         w.move(500, 500)
         w.key("Escape")
-        w.until(f"not {modal}", 10)
+        w.until(f"not {modal}")
         assert w.do("result = [len(bpy.data.actions), bpy.context.scene.frame_current]") == [2, 40]
         self.dialog("bpy.ops.niki.bake('INVOKE_DEFAULT', span='ACTION', reduce=True, bound=20)", "19_bake")
-        w.until(f"not {modal}", 60)
+        w.until(f"not {modal}")
         assert w.do("result = len(bpy.data.actions)") == 3
 
     def follow_targets(self):
@@ -220,10 +218,9 @@ class PosingScenario:
             "o.keyframe_insert('location', frame=40); o.location.z -= 0.2; o.keyframe_insert('location', frame=80)"
         )
         w.do("bpy.context.scene.frame_set(40); bpy.ops.screen.animation_play()")
-        time.sleep(3)
+        w.until("bpy.context.scene.frame_current > 45")
         w.do("bpy.ops.screen.animation_cancel(restore_frame=False)")
         w.settle()
-        assert w.do("result = bpy.context.scene.frame_current") != 40, "it has not played"
         there = w.do("result = list(o.matrix_world.translation)")
         np.testing.assert_allclose(self.joint(21), there, atol=2e-3)
 

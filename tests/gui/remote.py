@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import traceback
 from pathlib import Path
 
@@ -27,7 +28,60 @@ def view():
     return area, regions["WINDOW"], regions["UI"]
 
 
-NAMES |= {"window": window, "view": view}
+def button():
+    """What the button under the mouse in the sidebar runs, as Python; "" where there is no such button."""
+    manager, (area, _, sidebar) = bpy.context.window_manager, view()
+    with bpy.context.temp_override(window=window(), area=area, region=sidebar):
+        if not bpy.ops.ui.copy_python_command_button.poll():
+            return ""
+        manager.clipboard = ""
+        bpy.ops.ui.copy_python_command_button()
+    return manager.clipboard
+
+
+def scrolled():
+    """How far the sidebar is scrolled."""
+    return view()[2].view2d.region_to_view(0, 0)[1]
+
+
+class Search:
+    """Moves the mouse over the sidebar until it is on the button whose command matches ``pattern``.
+
+    Attributes:
+        over: whether it has ended. found: the mouse's place then, pixels from the window's bottom left; or None.
+    """
+
+    STEP = 9  # pixels; buttons are 18 high and more
+
+    def __init__(self, pattern):
+        self._pattern, self.over, self.found = re.compile(pattern), False, None
+        self._steps = self._look()
+        bpy.app.timers.register(self._go_on)
+
+    def _go_on(self):
+        if next(self._steps, None) is None:
+            self.over = True
+            return None
+        return 0.0
+
+    def _look(self):
+        for place in self._places():
+            window().cursor_warp(*place)
+            yield True  # the event arrives in the next turn of Blender's loop, after the timers of that turn
+            yield True
+            if self._pattern.search(button()):
+                self.found = place
+                return
+
+    def _places(self):
+        """Icons at the right edge, then what is at the left, then all else."""
+        sidebar = view()[2]
+        for right in (0.3, 0.85, 0.6, 0.91, 0.75, 0.45):
+            for up in range(sidebar.height - self.STEP, 0, -self.STEP):
+                yield int(sidebar.x + right * sidebar.width), sidebar.y + up
+
+
+NAMES |= {"re": re, "window": window, "view": view, "button": button, "scrolled": scrolled, "Search": Search}
 
 
 def answer(command):
@@ -55,7 +109,8 @@ def poll():
         command = json.loads(file.read_text())
         file.unlink()
         answer(command)
-    return 0.05
+    return 0.01
 
 
+bpy.context.preferences.view.show_splash = False
 bpy.app.timers.register(poll, first_interval=0.1, persistent=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 REMOTE = Path(__file__).with_name("remote.py")
 SIZE = (1600, 1000)
+PATIENCE = 300  # seconds that anything may take, however busy the machine is; waits end when what they wait for is so
 
 
 class Window:
@@ -24,7 +25,7 @@ class Window:
 
     def __init__(self, root: Path | None, blender: str, folder: str, display: str = ":87"):
         self.root, self.folder, self._display, self._count = root, folder, display, 0
-        self._processes: list[subprocess.Popen] = []
+        self._processes: dict[str, subprocess.Popen] = {}
         self.home = self.outside(folder)
         shutil.rmtree(self.home, ignore_errors=True)
         for name in ("home", "xdg", "resources"):
@@ -53,24 +54,25 @@ class Window:
         self._start("Xvfb", self._display, "-screen", 0, f"{width}x{height}x24", "+extension", "GLX", "-noreset",
                     "-nolisten", "tcp")  # fmt: skip
         socket = self.outside(f"/tmp/.X11-unix/X{self._display[1:]}")
-        _wait(socket.exists, 15, "the display")
+        self._wait(socket.exists, "the display")
         self._start("openbox")
-        time.sleep(0.5)
-        self._program = self._start(
+        self._wait(lambda: self._answers("get_num_desktops"), "the window manager")
+        self._start(
             self._blender, "--gpu-backend", "opengl", "-noaudio", "-p", 0, 0, width, height, "--python",
             f"{self.folder}/remote.py",
         )  # fmt: skip
-        self.do("result = 1", limit=90)
+        self.do("result = 1")
+        self._wait(lambda: self._answers("search", "--onlyvisible", "--name", "Blender"), "Blender's window")
         found = self._xdotool("search", "--onlyvisible", "--name", "Blender").split()[0]
         self._xdotool("windowactivate", found)
-        time.sleep(0.5)
+        self._wait(lambda: self._answers("getactivewindow") == found, "the keyboard's focus")
 
     def close(self) -> None:
         """End all of it."""
-        for process in reversed(self._processes):
+        for process in reversed(self._processes.values()):
             process.terminate()
             try:
-                process.wait(8)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -82,7 +84,7 @@ class Window:
     def __exit__(self, *exception) -> None:
         self.close()
 
-    def do(self, code: str, limit: float = 30):
+    def do(self, code: str):
         """Run Python in Blender's main thread; the value it gives ``result``.
 
         Raises:
@@ -92,49 +94,71 @@ class Window:
         unfinished = self.home / "command.part"
         unfinished.write_text(json.dumps({"id": self._count, "code": code}))
         unfinished.rename(self.home / "command.json")
-        file, until = self.home / "answer.json", time.monotonic() + limit
-        while time.monotonic() < until:
-            if file.is_file():
-                reply = json.loads(file.read_text())
-                file.unlink()
-                if reply["error"]:
-                    raise RuntimeError(reply["error"])
-                return reply["value"]
-            if self._program.poll() is not None:
-                raise RuntimeError(f"Blender died:\n{self.log()[-2000:]}")
-            time.sleep(0.02)
-        raise TimeoutError(code)
+        file = self.home / "answer.json"
+        self._wait(file.is_file, code)
+        reply = json.loads(file.read_text())
+        file.unlink()
+        if reply["error"]:
+            raise RuntimeError(reply["error"])
+        return reply["value"]
 
-    def until(self, code: str, limit: float) -> None:
+    def until(self, code: str) -> None:
         """Wait until ``code``, an expression, is true in Blender."""
-        _wait(lambda: self.do(f"result = bool({code})"), limit, code)
+        self._wait(lambda: self.do(f"result = bool({code})"), code)
+
+    def handle_events(self) -> None:
+        """Until Blender has handled the mouse and the keys so far."""
+        self.do("result = 1")  # runs before the events of its turn of Blender's loop are handled
+        self.do("result = 1")
 
     def settle(self) -> None:
-        """Until Blender has drawn, and has no events left."""
-        self.do("[a.tag_redraw() for a in window().screen.areas]")
-        self.do("result = 1")
-        time.sleep(0.2)
-        self.do("result = 1")
+        """Until Blender has handled all events, and has drawn."""
+        self.handle_events()
+        self.do("[a.tag_redraw() for w in bpy.context.window_manager.windows for a in w.screen.areas]")
+        self.handle_events()
 
     def move(self, x: float, y: float) -> None:
         """Move the mouse, over something else first."""
         for offset in (6, 0):
             self._xdotool("mousemove", int(x - offset), int(y - offset))
-            time.sleep(0.1)
-        self.do("result = 1")
+            self.handle_events()
 
-    def click(self, x: float, y: float) -> float:
-        """Press and release the left button; returns when it was released (``time.monotonic``)."""
+    def click(self, x: float, y: float) -> None:
+        """Press and release the left button there."""
         self.move(x, y)
         self.settle()
+        self._click()
+
+    def press(self, command: str) -> float:
+        """Click the button of the sidebar whose command matches the pattern ``command``, for instance
+        ``niki.capture``, with the mouse, once it is there; returns when it was released (``time.monotonic``)."""
+        self._wait(lambda: self._is_on_button(command) or self._find_button(command), f"the button {command}")
+        self._click()
+        return time.monotonic()
+
+    def _click(self) -> None:
         self._xdotool("mousedown", 1)
-        time.sleep(0.1)
-        self.do("result = 1")
+        self.handle_events()
         self._xdotool("mouseup", 1)
-        released = time.monotonic()
-        time.sleep(0.1)
+        self.handle_events()
+
+    def _is_on_button(self, command: str) -> bool:
+        return self.do(f"result = bool(re.search({command!r}, button()))")
+
+    def _find_button(self, command: str) -> bool:
+        """Look over what the sidebar shows, then scroll on: False where it was not there, or has moved away since."""
+        self.do(f"search = Search({command!r})")
+        self.until("search.over")
+        if self.do("result = search.found"):
+            self.settle()
+            return self._is_on_button(command)
+        before = self.do("result = scrolled()")
+        self._xdotool("click", "--repeat", 5, 5)
         self.settle()
-        return released
+        if self.do("result = scrolled()") == before:
+            self._xdotool("click", "--repeat", 100, 4)
+            self.settle()
+        return False
 
     def drag(self, points: list[tuple[float, float]], at=lambda k: None) -> None:
         """Press at the first point, move along the others, release; ``at(k)`` is called at each."""
@@ -143,8 +167,7 @@ class Window:
         self._xdotool("mousedown", 1)
         for k, (x, y) in enumerate(points[1:], 1):
             self._xdotool("mousemove", int(x), int(y))
-            time.sleep(0.03)
-            self.do("result = 1")
+            self.handle_events()
             at(k)
         self._xdotool("mouseup", 1)
         self.settle()
@@ -152,7 +175,6 @@ class Window:
     def key(self, name: str) -> None:
         """Press a key."""
         self._xdotool("key", name)
-        time.sleep(0.2)
         self.settle()
 
     def screenshot(self, path: Path, crop: str = "") -> None:
@@ -163,37 +185,41 @@ class Window:
         subprocess.run(self.command("import", "-window", "root", *crops, picture), check=True)
         shutil.copy(self.outside(picture), path)
 
-    def sidebar(self) -> tuple[int, int]:
-        """The top left corner of the 3D view's sidebar, in the display's pixels."""
-        x, y = self.do("w, u = window(), view()[2]; result = [w.x + u.x, w.y + u.y + u.height]")
-        return x, SIZE[1] - y
+    def log(self, program: str = "blender") -> str:
+        """What a program printed."""
+        return (self.home / f"{program}.log").read_text()
 
-    def log(self) -> str:
-        """What Blender printed."""
-        return (self.home / "blender.log").read_text()
-
-    def _start(self, program, *arguments) -> subprocess.Popen:
-        with open(self.home / f"{Path(program).name}.log", "w") as log:
+    def _start(self, program, *arguments) -> None:
+        name = Path(program).name
+        with open(self.home / f"{name}.log", "w") as log:
             process = subprocess.Popen(
                 self.command(program, *arguments),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._processes.append(process)
-        return process
+        self._processes[name] = process
 
     def _xdotool(self, *arguments) -> str:
         command = self.command("xdotool", *arguments)
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
+    def _answers(self, *question) -> str:
+        """What xdotool says, "" where it fails."""
+        try:
+            return self._xdotool(*question)
+        except subprocess.CalledProcessError:
+            return ""
 
-def _wait(condition, limit: float, what: str) -> None:
-    until = time.monotonic() + limit
-    while not condition():
-        if time.monotonic() > until:
-            raise TimeoutError(f"{what}: not within {limit:.0f} s")
-        time.sleep(0.1)
+    def _wait(self, condition, what: str) -> None:
+        until = time.monotonic() + PATIENCE
+        while not condition():
+            for program, process in self._processes.items():
+                if process.poll() is not None:
+                    raise RuntimeError(f"{program} has ended:\n{self.log(program)[-2000:]}")
+            if time.monotonic() > until:
+                raise TimeoutError(f"not within {PATIENCE} s: {what}")
+            time.sleep(0.01)
 
 
 def make_root(folder: Path) -> None:

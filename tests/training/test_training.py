@@ -1,8 +1,10 @@
 """Training in torch: corruption means what sigma says, losses fall, runs resume to the same network."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from conftest import random_rotations
+from conftest import ROOT, random_rotations
 
 torch = pytest.importorskip("torch", reason="torch is not installed here (niki[train])")
 
@@ -13,7 +15,7 @@ from niki.kinematics import forward_kinematics
 from niki.network import Network, NetworkSpec, condition_of, observe
 from niki.skeleton import MIRROR, Bodies, Body
 from niki.training.augmentation import mirrored
-from niki.training.batches import BatchMaker, means
+from niki.training.batches import CHUNK, BatchMaker, means
 from niki.training.bodies import random_bodies
 from niki.training.corruption import KINDS_OF_CORRUPTION
 from niki.training.losses import LossWeights, discrepancy, losses
@@ -272,15 +274,58 @@ def test_another_configuration_does_not_take_up_a_checkpoint(poses, tmp_path):
         Training(tiny_config(seed=4), tmp_path, poses.split())
 
 
+@pytest.mark.parametrize("batch", [CHUNK, CHUNK + 500])
+def test_a_batch_may_be_as_large_as_a_chunk_and_larger(batch, poses, tmp_path):
+    training = Training(tiny_config(batch=batch, steps=2), tmp_path, poses.split())
+    training.run()
+    assert training.step == 2
+    assert {len(part.kind) for part in maker(poses).batches(batch)} == {batch}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("step = 3", "unknown setting 'step'"),
-        ("[network]\nwidth = 3", r"unknown setting in \[network\]"),
+        ("step = 3", "no setting 'step'"),
+        ("[network]\nwidth = 3", r"no setting 'width' in \[network\]"),
         ("steps = ", "not valid TOML"),
+        ('steps = "many"', "'steps' must be a whole number, not 'many'"),
+        ("batch = 2.5", "'batch' must be a whole number"),
+        ("batch = 0", "'batch' must be 1 or more"),
+        ("save_every = 0", "'save_every' must be 1 or more"),
+        ("seed = true", "'seed' must be a whole number"),
+        ('learning_rate = "fast"', "'learning_rate' must be a number"),
+        ("learning_rate = nan", "'learning_rate' must be a number"),
+        ("learning_rate = 0", "'learning_rate' and 'clip' must be above zero"),
+        ("network = 3", "'network' must be a table"),
+        ("[network]\nfirst = [3]", r"'first' in \[network\] must be pairs"),
+        ('[network]\nkind = "flew"', "must be flow or regressor"),
+        ('[losses]\npose = "much"', r"'pose' in \[losses\] must be a number"),
+        ("[mix]\nclean = 1.0", r"\[mix\] must have a share for each"),
+        ("data = 3", "'data' must be a text"),
+        ('base = "c.toml"', "names itself as its base"),
+        ("steps = 3\ndata = ''", "'data' is missing"),
     ],
 )
 def test_a_wrong_configuration_is_named(text, message, tmp_path):
+    if "data" not in text:
+        text = f"data = 'mocap'\n{text}"
     (tmp_path / "c.toml").write_text(text)
     with pytest.raises(NikiError, match=message):
         Config.read(tmp_path / "c.toml")
+
+
+def test_paths_are_relative_to_the_file_that_names_them(tmp_path):
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "base.toml").write_text("data = 'mocap'\nsteps = 7\nlearning_rate = 1\n")
+    (tmp_path / "inner/c.toml").write_text("base = '../base.toml'\nstart = 'w.npz'\n")
+    config = Config.read(tmp_path / "inner/c.toml")
+    assert config.data == str(tmp_path / "mocap")
+    assert config.start == str(tmp_path / "inner/w.npz")
+    assert config.steps == 7
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("configs/**/*.toml")), ids=lambda path: path.stem)
+def test_every_configuration_that_ships_can_be_read(path):
+    config = Config.read(path)
+    assert config.data.endswith("shared/data/mocap")
+    assert Path(config.data).parents[2] == ROOT.parent

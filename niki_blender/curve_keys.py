@@ -1,0 +1,170 @@
+"""The keyframes of one f-curve as arrays: read, cut without changing the shape, put together, written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+
+_FLOATS = {"co": 2, "handle_left": 2, "handle_right": 2, "amplitude": 1, "back": 1, "period": 1}
+_ENUMS = ("interpolation", "handle_left_type", "handle_right_type", "easing", "type")
+_FLAGS = ("select_control_point", "select_left_handle", "select_right_handle")
+_AT = 1e-3  # frames by which two keys are at the same place
+
+
+def _number(name: str, item: str) -> int:
+    return bpy.types.Keyframe.bl_rna.properties[name].enum_items[item].value
+
+
+_LINEAR, _CONSTANT, _BEZIER = (_number("interpolation", n) for n in ("LINEAR", "CONSTANT", "BEZIER"))
+_FREE, _CLAMPED = (_number("handle_left_type", n) for n in ("FREE", "AUTO_CLAMPED"))
+_NEW = {
+    "handle_left_type": _CLAMPED,
+    "handle_right_type": _CLAMPED,
+    "back": 1.70158,
+    "period": 4.1,
+    "amplitude": 0.8,
+}
+"""What else a new key has; 0 for the rest."""
+
+
+@dataclass(eq=False)
+class CurveKeys:
+    """N keys in order of time.
+
+    Attributes:
+        values: (N, 2) or (N,) of each property of Blender's keyframes, by name.
+    """
+
+    values: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, curve: bpy.types.FCurve) -> CurveKeys:
+        """Those of ``curve``."""
+        points, values = curve.keyframe_points, {}
+        for name, dtype in _properties():
+            width = _FLOATS.get(name, 1)
+            flat = np.empty(width * len(points), dtype)
+            points.foreach_get(name, flat)
+            values[name] = flat.reshape(-1, width) if width > 1 else flat
+        return cls(values)
+
+    @classmethod
+    def linear(cls, frames: np.ndarray, heights: np.ndarray) -> CurveKeys:
+        """Keys at ``frames`` (N,), linear between."""
+        co = np.column_stack([frames, heights]).astype(np.float32)
+        return cls({"co": co, "interpolation": np.full(len(co), _LINEAR, np.int32)})
+
+    def put_into(self, curve: bpy.types.FCurve) -> None:
+        """Give ``curve`` these keys and no others."""
+        points = curve.keyframe_points
+        points.clear()
+        points.add(len(self))
+        for name, array in self.values.items():
+            points.foreach_set(name, np.ascontiguousarray(array).ravel())
+        curve.update()
+
+    def __len__(self) -> int:
+        return len(self.values["co"])
+
+    @property
+    def frames(self) -> np.ndarray:
+        """(N,) where the keys are."""
+        return self.values["co"][:, 0]
+
+    def with_stretch(self, stretch: CurveKeys, evaluate: Callable[[float], float]) -> CurveKeys:
+        """These keys with ``stretch`` in the place of those between its ends.
+
+        Args:
+            evaluate: the curve's value at a frame, as it is now.
+        """
+        first, last = stretch.frames[0] - 1, stretch.frames[-1] + 1
+        cut = self._cut(first, evaluate, outside=-1)._cut(last, evaluate, outside=1)
+        before, after = cut.frames <= first + _AT, cut.frames >= last - _AT
+        if before.any():
+            cut._hold_handles(np.flatnonzero(before)[-1], outside=-1)
+        if after.any():
+            cut._hold_handles(np.flatnonzero(after)[0], outside=1)
+        return cut._only(before)._and(stretch)._and(cut._only(after))
+
+    def _cut(self, frame: float, evaluate, outside: int) -> CurveKeys:
+        """The same shape on the side ``outside`` (-1 before, 1 after) of ``frame``, with a key there."""
+        k = int(np.searchsorted(self.frames, frame - _AT))
+        if k in (0, len(self)) or abs(self.frames[k] - frame) < _AT:
+            return self
+        self._hold_handles(k - 1, outside=-1)
+        self._hold_handles(k, outside=1)
+        kind = self.values["interpolation"][k - 1]
+        if kind == _BEZIER:
+            return self._cut_bezier(k, frame)
+        if kind in (_LINEAR, _CONSTANT):
+            return self._inserted(k, [frame], [evaluate(frame)], kind)
+        # Other curves between two keys (bounce, elastic ...) have no part that is one of them.
+        left, right = (self.frames[k - 1], frame) if outside < 0 else (frame, self.frames[k])
+        frames = np.unique([*np.arange(np.floor(left) + 1, np.ceil(right)), frame])
+        cut = self._inserted(k, frames, [evaluate(f) for f in frames], _LINEAR)
+        if outside < 0:
+            cut.values["interpolation"][k - 1] = _LINEAR
+        return cut
+
+    def _cut_bezier(self, k: int, frame: float) -> CurveKeys:
+        """De Casteljau's subdivision between keys k - 1 and k."""
+        v = self.values
+        points = np.array([v["co"][k - 1], v["handle_right"][k - 1], v["handle_left"][k], v["co"][k]], float)
+        reach = abs(points[1, 0] - points[0, 0]) + abs(points[3, 0] - points[2, 0])
+        span = points[3, 0] - points[0, 0]
+        if reach > span:  # Blender shortens handles that overlap
+            points[1] = points[0] + (points[1] - points[0]) * span / reach
+            points[2] = points[3] + (points[2] - points[3]) * span / reach
+        low, high = 0.0, 1.0
+        for _ in range(50):
+            middle = (low + high) / 2
+            x = ((1 - middle) ** np.arange(3, -1, -1) * middle ** np.arange(4) * (1, 3, 3, 1)) @ points[:, 0]
+            low, high = (middle, high) if x < frame else (low, middle)
+        t = (low + high) / 2
+        a = points[:-1] + t * np.diff(points, axis=0)
+        b = a[:-1] + t * np.diff(a, axis=0)
+        at = b[0] + t * (b[1] - b[0])
+        cut = self._inserted(k, [frame], [at[1]], _BEZIER)
+        for key, name, place in (
+            (k - 1, "handle_right", a[0]), (k, "handle_left", b[0]), (k, "handle_right", b[1]), (k + 1, "handle_left", a[2])
+        ):  # fmt: skip
+            cut.values[name][key], cut.values[f"{name}_type"][key] = place, _FREE
+        return cut
+
+    def _inserted(self, k: int, frames, heights, kind: int) -> CurveKeys:
+        """Also keys at ``frames`` before key ``k``."""
+        new = CurveKeys.linear(np.asarray(frames), np.asarray(heights))
+        new.values["interpolation"][:] = kind
+        index = np.arange(len(self))
+        return self._only(index < k)._and(new)._and(self._only(index >= k))
+
+    def _hold_handles(self, k: int, outside: int) -> None:
+        """Keep both handles of key ``k`` where they are, though its neighbour on one side changes: from them
+        Blender works out those on the side ``outside`` (-1 before, 1 after), and the curve beyond its ends."""
+        kinds = self.values["interpolation"][: k + 1] if outside < 0 else self.values["interpolation"][k:]
+        if not np.isin(kinds, (_LINEAR, _CONSTANT)).all():
+            for side in ("left", "right"):
+                self.values[f"handle_{side}_type"][k] = _FREE
+
+    def _only(self, chosen: np.ndarray) -> CurveKeys:
+        return CurveKeys({name: array[chosen] for name, array in self.values.items()})
+
+    def _and(self, more: CurveKeys) -> CurveKeys:
+        joined = {}
+        for name, array in self.values.items():
+            added = more.values.get(name)
+            if added is None and name.startswith("handle_") and not name.endswith("type"):
+                added = more.values["co"]  # Blender puts automatic handles where they belong
+            elif added is None:
+                added = np.full(len(more), _NEW.get(name, 0), array.dtype)
+            joined[name] = np.concatenate([array, added])
+        return CurveKeys(joined)
+
+
+def _properties():
+    yield from ((name, np.float32) for name in _FLOATS)
+    yield from ((name, np.int32) for name in _ENUMS)
+    yield from ((name, bool) for name in _FLAGS)

@@ -1,0 +1,64 @@
+"""What the library says that Blender makes of keyed channels is what Blender makes of them."""
+
+import numpy as np
+import pytest
+from conftest import random_rotations, some_motion
+
+bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
+from mathutils import Euler, Matrix
+
+from niki import rotation as rot
+from niki.blender import blender_module
+from niki.channels import EULER_ORDERS, MODES, channel_values, rotations_from_channels
+from niki.keys import KeyedMotion
+from niki.kinematics import forward_kinematics
+from niki.skeleton import BONES
+
+animation, armature, posture, space = (
+    blender_module(n) for n in ("animation", "armature", "posture", "space")
+)
+
+
+@pytest.fixture(autouse=True)
+def empty_file():
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    yield
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+@pytest.mark.parametrize("order", EULER_ORDERS)
+def test_euler_angles_are_those_that_blender_picks(order, rng):
+    steps = random_rotations(rng, 80, spread=0.15)
+    m = [random_rotations(rng)]
+    for step in steps:
+        m.append(m[-1] @ step)
+    found = channel_values(rot.quaternion_from_matrix(np.array(m)), order)
+    last = Euler((0, 0, 0), order)
+    for matrix, angles in zip(m, found, strict=True):
+        last = Matrix(matrix.tolist()).to_euler(order, last)
+        np.testing.assert_allclose(angles, last, atol=2e-3)  # Blender's are single, and coarse near poles
+        made = np.array(Euler(angles.tolist(), order).to_matrix())
+        np.testing.assert_allclose(made, rotations_from_channels(angles, order), atol=1e-5)
+
+
+def test_keys_in_every_mode_make_what_the_library_says(rng):
+    motion = some_motion(frames=30)
+    rig = armature.create_armature(motion.body)
+    axes = armature.rest_orientations(rig)
+    modes = [MODES[k % len(MODES)] for k in range(len(BONES))]
+    keyed = KeyedMotion(motion, modes, space.LIBRARY_TO_BLENDER.T @ axes)
+    keys = np.array([0, 3, 4, 11, 20, 29])
+    _, owner = animation.new_action(rig, "keys")
+    for name, mode, values in zip(BONES, modes, keyed.values, strict=True):
+        rig.pose.bones[name].rotation_mode = mode
+        path = animation.bone_path(name, posture.rotation_property(rig.pose.bones[name]))
+        animation.write_curves(owner, path, name, keys + 1, values[keys])
+    place = space.to_blender(motion.trans[keys]) @ axes[0]
+    animation.write_curves(owner, animation.bone_path(BONES[0], "location"), BONES[0], keys + 1, place)
+    rotations, translation = keyed.interpolated(keys)
+    expected = forward_kinematics(rotations, motion.body, translation)[0][:, : len(BONES)]
+    for frame in range(30):
+        bpy.context.scene.frame_set(frame + 1)
+        posed = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        heads = space.to_library(np.array([posed.pose.bones[n].head for n in BONES]))
+        np.testing.assert_allclose(heads, expected[frame], atol=2e-5)

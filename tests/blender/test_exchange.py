@@ -1,0 +1,47 @@
+"""Motions of others in and out of Blender. No window."""
+
+import numpy as np
+import pytest
+from conftest import some_motion
+
+bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
+
+from niki.blender import blender_module
+
+registration, sampling = (blender_module(name) for name in ("registration", "sampling"))
+
+
+@pytest.fixture(autouse=True)
+def extension():
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    registration.register()
+    yield
+    registration.unregister()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+def imported(path):
+    before = set(bpy.data.objects)
+    assert bpy.ops.niki.import_motion(filepath=str(path), set_rate=True) == {"FINISHED"}
+    return next(o for o in bpy.data.objects if o.type == "ARMATURE" and o not in before)
+
+
+def test_an_amass_file_of_ours_comes_back_with_the_persons_proportions(tmp_path):
+    motion = some_motion(frames=6, footage="")
+    motion.save(tmp_path / "in.npz")
+    rig = imported(tmp_path / "in.npz")
+    bpy.context.view_layer.objects.active = rig
+    bpy.context.scene.frame_start, bpy.context.scene.frame_end = 1, 6
+    assert bpy.ops.niki.export_motion(filepath=str(tmp_path / "out.npz"), layout="AMASS") == {"FINISHED"}
+    again = sampling.sample_motion(imported(tmp_path / "out.npz"), 1, 6)
+    np.testing.assert_allclose(again.body.bone_lengths, motion.body.bone_lengths, atol=1e-4)
+    np.testing.assert_allclose(again.solved_joints(), motion.solved_joints(), atol=1e-3)
+
+
+def test_one_is_told_that_a_foreign_persons_proportions_are_not_known(tmp_path, capfd):
+    values = {"poses": np.zeros((3, 72)), "trans": np.zeros((3, 3)), "mocap_framerate": 30.0}
+    for betas, told in ((np.ones(10), True), (np.zeros(10), False)):
+        np.savez(tmp_path / "a.npz", **values, betas=betas)
+        imported(tmp_path / "a.npz")
+        out, err = capfd.readouterr()
+        assert ("proportions are not known" in out + err) == told

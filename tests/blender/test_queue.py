@@ -1,0 +1,430 @@
+"""Captures and the files that are open: whose they are, when they come in, what is said. No window."""
+
+import builtins
+import contextlib
+import io
+import json
+import os
+import pathlib
+import tomllib
+from types import SimpleNamespace
+
+import pytest
+from conftest import ROOT, some_motion
+
+bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
+
+from niki.blender import blender_module
+
+NAMES = "background capture job panels people placing preferences registration setting_up timers words"
+modules = SimpleNamespace(**{name: blender_module(name) for name in NAMES.split()})
+background, panels, people = modules.background, modules.panels, modules.people
+Placement = modules.placing.Placement
+
+
+@pytest.fixture(autouse=True)
+def extension(tmp_path, monkeypatch):
+    """Registered in an empty file, its data in a folder of the test's."""
+    for name in ("background", "people", "setting_up"):
+        monkeypatch.setattr(blender_module(name), "data_folder", lambda name: tmp_path / "data")
+    (tmp_path / "data").mkdir()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    modules.registration.register()
+    yield
+    modules.registration.unregister()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+class Worker:
+    """In the worker's place: answers each request at once with a motion of 12 frames, when it is let."""
+
+    alive = True
+
+    def __init__(self):
+        self.asked, self.done = [], True
+
+    def say(self, line):
+        message = json.loads(line)
+        if message["method"] == "capture":
+            self.asked.append(message)
+
+    def heard(self, budget):
+        while self.asked and self.done:
+            message = self.asked.pop(0)
+            some_motion(frames=12, footage="").save(message["params"]["output"])
+            result = {"frames": 12, "seen": 1.0, "warnings": ["The focal length is assumed"]}
+            yield "result", {"id": message["id"], "result": result}
+
+    def end(self, wait=False):
+        pass
+
+
+@pytest.fixture
+def worker():
+    made = Worker()
+    background.captures()._start_worker = lambda log: made
+    return made
+
+
+def start(title="clip", **placement):
+    placement = {"scene": bpy.context.scene.name, "camera": False} | placement
+    return background.start({"footage": "clip.mp4"}, title, Placement(**placement))
+
+
+def settle():
+    """What the timer would do until it has nothing to do but wait for the worker or the user."""
+    before = None
+    while (now := [(job.title, job.state) for job in background.captures().jobs]) != before or (
+        background.captures()._starting is not None
+    ):
+        before = now
+        for _ in range(3):
+            background._tick()
+
+
+def armatures():
+    return [thing for thing in bpy.data.objects if thing.type == "ARMATURE"]
+
+
+class Layout:
+    """Takes what is drawn, and keeps the texts."""
+
+    def __init__(self, said):
+        object.__setattr__(self, "said", said)
+
+    def __setattr__(self, name, value):
+        pass
+
+    def __getattr__(self, name):
+        def draw(*args, **kwargs):
+            if "text" in kwargs:
+                self.said.append(kwargs["text"])
+            if args and name == "operator":
+                self.said.append(args[0])
+            return Layout(self.said)
+
+        return draw
+
+
+def drawn():
+    """The texts of the list of captures, whole."""
+    said = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(panels, "draw_text", lambda layout, text, icon="": said.append(text))
+        panels.draw_jobs(Layout(said))
+    return said
+
+
+def test_a_capture_goes_on_in_another_file_and_is_offered_there_but_not_imported(tmp_path, worker):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot12.blend"))
+    worker.done = False
+    job = start()
+    settle()
+    assert job.state == "RUNNING"
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert background.captures().jobs == [job]
+    assert "for shot12.blend" in drawn()
+    worker.done = True
+    settle()
+    assert job.state == "DONE"
+    assert armatures() == []
+    assert {"Captured for shot12.blend", "Import Here"} <= set(drawn())
+    assert bpy.ops.niki.import_capture(job=job.folder.name) == {"FINISHED"}
+    assert [rig.name for rig in armatures()] == ["clip"]
+    assert background.captures().jobs == []
+    assert not job.folder.exists()
+
+
+def test_when_its_project_is_opened_again_it_comes_in_by_itself(tmp_path, worker):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot12.blend"))
+    start()
+    bpy.ops.wm.read_homefile(use_empty=True)
+    settle()
+    assert armatures() == []
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot12.blend"))
+    settle()
+    assert len(armatures()) == 1
+
+
+def test_it_follows_its_project_to_the_name_it_is_saved_under(tmp_path, worker):
+    worker.done = False
+    job = start()
+    settle()
+    assert job.file == ""
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    assert job.file == str(tmp_path / "a.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "b.blend"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "copy.blend"), copy=True)
+    assert job.file == str(tmp_path / "b.blend")
+    assert modules.job.read_job(job.folder).file == str(tmp_path / "b.blend")
+
+
+def test_of_two_files_that_were_never_saved_one_is_not_the_other(worker):
+    start()
+    bpy.ops.wm.read_homefile(use_empty=True)
+    settle()
+    assert armatures() == []
+    assert "Captured for a file that was not saved" in drawn()
+
+
+def test_in_another_file_an_armature_of_the_same_name_is_not_touched(tmp_path, worker):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot12.blend"))
+    job = start(armature="Hero")
+    bpy.ops.wm.read_homefile(use_empty=True)
+    theirs, _ = modules.placing.place_motion(some_motion(footage=""), "Hero", Placement(camera=False))
+    action = theirs.animation_data.action
+    settle()
+    bpy.ops.niki.import_capture(job=job.folder.name)
+    assert theirs.animation_data.action == action
+    assert len(armatures()) == 2
+
+
+def test_where_its_scene_was_deleted_it_stays_and_goes_into_the_open_one_when_asked(worker):
+    shot = bpy.data.scenes.new("Shot B")
+    job = start(scene="Shot B")
+    bpy.data.scenes.remove(shot)
+    settle()
+    assert job.state == "DONE"
+    assert armatures() == []
+    assert {"Its scene is gone", "Import Here"} <= set(drawn())
+    bpy.ops.niki.import_capture(job=job.folder.name)
+    assert [rig.users_scene[0] for rig in armatures()] == [bpy.context.scene]
+
+
+def test_a_fault_on_import_fails_that_capture_alone_and_loses_nothing(worker, monkeypatch):
+    place = background.place_motion
+    said = []
+
+    def faulty(motion, name, placement):
+        if name == "first":
+            raise ZeroDivisionError("surprise")
+        return place(motion, name, placement)
+
+    monkeypatch.setattr(background, "place_motion", faulty)
+    monkeypatch.setattr(background, "say", lambda level, text: said.append((level, text)))
+    first, _ = start("first"), start("second")
+    settle()
+    assert (first.state, first.message) == ("FAILED", "A fault of ours: ZeroDivisionError: surprise")
+    assert ("ERROR", "first: A fault of ours: ZeroDivisionError: surprise") in said
+    assert "Traceback" in background.captures().log.read_text()
+    assert [rig.name for rig in armatures()] == ["second"]
+    assert "niki.import_capture" in drawn()
+    monkeypatch.setattr(background, "place_motion", place)
+    bpy.ops.niki.import_capture(job=first.folder.name)
+    assert sorted(rig.name for rig in armatures()) == ["first", "second"]
+
+
+def test_a_placement_of_another_version_is_used_as_far_as_it_is_understood(worker):
+    job = start()
+    job.scene = {"frame_start": 40, "camera": "no", "gravity": 9.81, "set_rate": 1, "armature": None}
+    settle()
+    (rig,) = armatures()
+    assert rig.animation_data.action.frame_range[0] == 40
+    assert Placement.from_dict({"camera": "no", "x": 1, "frame_start": True}) == Placement()
+
+
+def test_the_timer_outlives_an_exception_that_nobody_foresaw(worker, monkeypatch):
+    start()
+    monkeypatch.setattr(modules.timers, "redraw", lambda *kinds: 1 / 0)
+    assert background._tick() is not None
+    assert background._tick() is not None
+    monkeypatch.undo()
+    settle()
+
+
+@pytest.mark.parametrize("part", ["people", "setting_up"])
+def test_a_fault_while_asking_a_worker_is_told_and_the_timer_ends_in_order(part, monkeypatch):
+    class Question:
+        def poll(self):
+            return {"people": [{"x": 1}], "devices": 3, "missing": ""}
+
+        def end(self, wait=False):
+            pass
+
+    module = getattr(modules, part)
+    asking = people.search if part == "people" else modules.setting_up.state
+    asking.question = Question()
+    assert module._poll() is not None
+    assert module._poll() is None
+    assert "A fault of ours" in (people.search.problem + modules.setting_up.state.checked)
+
+
+def test_in_pose_mode_it_waits_and_says_so(worker):
+    rig, _ = modules.placing.place_motion(some_motion(footage=""), "mine", Placement(camera=False))
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="POSE")
+    start()
+    settle()
+    assert "Captured; waits until you leave Pose Mode" in drawn()
+    assert armatures() == [rig]
+    bpy.ops.object.mode_set(mode="OBJECT")
+    settle()
+    assert len(armatures()) == 2
+
+
+def test_what_the_user_selected_meanwhile_stays_selected(worker):
+    worker.done = False
+    start("first")
+    settle()
+    cube = bpy.data.objects.new("Cube", None)
+    bpy.context.scene.collection.objects.link(cube)
+    cube.select_set(True)
+    bpy.context.view_layer.objects.active = cube
+    worker.done = True
+    settle()
+    assert len(armatures()) == 1
+    assert bpy.context.selected_objects == [cube]
+    assert bpy.context.view_layer.objects.active == cube
+
+
+def test_a_warning_is_a_line_in_the_panel_and_no_alarm(worker, monkeypatch):
+    said = []
+    monkeypatch.setattr(background, "say", lambda level, text: said.append(level))
+    start()
+    settle()
+    assert said == ["INFO"]
+    assert "The focal length is assumed" in drawn()
+    bpy.ops.scene.new(type="EMPTY")
+    assert drawn() == []  # it is about the other scene
+
+
+def leave(tmp_path, title, file="", frames=151, total=412):
+    """A capture that a Blender has left unfinished."""
+    folder = tmp_path / "data" / f"20261124-2134{len(os.listdir(tmp_path / 'data')):02}-abcdef"
+    folder.mkdir()
+    job = modules.job.Job(folder, {"footage": "x.mp4"}, title, file=file, frames=frames, total=total)
+    job.save()
+    job.save_progress()
+    (folder / modules.job.READINGS).write_bytes(b"{}\nrecords")
+    return folder
+
+
+def test_what_was_left_is_listed_with_its_file_date_and_frames_that_of_others_folded(tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot12.blend"))
+    mine = leave(tmp_path, "walk", str(tmp_path / "shot12.blend"))
+    theirs = [leave(tmp_path, name, f"/else/{name}.blend") for name in ("run", "jump")]
+    background.captures().look()
+    said = drawn()
+    assert "walk" in said
+    assert "shot12.blend, 2026-11-24 21:34, 151 of 412 frames" in " ".join(said)
+    assert "2 of other projects" in said
+    assert "run" not in said
+    bpy.ops.niki.show_other_captures()
+    assert {"run", "jump"} <= set(drawn())
+    assert bpy.ops.niki.clear_other_captures() == {"FINISHED"}
+    assert not any(folder.exists() for folder in theirs)
+    assert mine.exists()
+    assert "of other projects" not in " ".join(drawn())
+
+
+def test_one_that_cannot_be_read_is_shown_and_cleared(tmp_path):
+    folder = leave(tmp_path, "walk")
+    (folder / modules.job.JOB).write_text('{"request": []}')
+    background.captures().look()
+    bpy.ops.niki.show_other_captures()
+    assert "Its record cannot be read" in drawn()
+    assert bpy.ops.niki.continue_capture(job=folder.name) == {"CANCELLED"}
+    assert bpy.ops.niki.dismiss_capture(job=folder.name, discard=True) == {"FINISHED"}
+    assert not folder.exists()
+
+
+def test_one_of_another_project_that_is_continued_here_belongs_here(tmp_path, worker):
+    folder = leave(tmp_path, "walk", "/else/run.blend")
+    background.captures().look()
+    assert bpy.ops.niki.continue_capture(job=folder.name) == {"FINISHED"}
+    settle()
+    assert [rig.name for rig in armatures()] == ["walk"]
+
+
+def test_what_was_found_in_the_footage_of_one_file_is_not_offered_in_another():
+    people.search.problem, people.search.people = "old", [people.Found((1.0, 2.0), 0)]
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert (people.search.problem, people.search.people) == ("", [])
+
+
+def test_with_other_footage_the_choice_of_a_person_is_forgotten():
+    settings = bpy.context.scene.niki
+    settings.use_subject, people.search.people = True, [people.Found((1.0, 2.0), 0)]
+    people.forget_choice(bpy.context.scene)
+    assert not settings.use_subject
+    assert people.search.people == []
+
+
+@contextlib.contextmanager
+def no_files():
+    """Within, every look at a file is an error."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError(f"a file is looked at: {args[:1]}")
+
+    looks = {
+        os: ("stat", "lstat", "open", "scandir", "listdir", "mkdir", "access", "unlink", "replace"),
+        os.path: ("exists", "isfile", "isdir", "getmtime", "getsize", "realpath"),
+        pathlib.Path: ("exists", "is_file", "is_dir", "stat", "glob", "iterdir", "open", "mkdir", "resolve"),
+        builtins: ("open",),
+        io: ("open",),
+        bpy.utils: ("extension_path_user",),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for place, names in looks.items():
+            for name in names:
+                patch.setattr(place, name, refuse)
+        yield
+
+
+def test_nothing_is_looked_for_on_the_disk_while_drawing_or_greying_out(tmp_path, worker):
+    """The scene's footage aside, which is empty here."""
+    leave(tmp_path, "mine")
+    leave(tmp_path, "theirs", "/else/x.blend")
+    worker.done = False
+    start("running"), start("waiting")
+    settle()
+    failed = start("failed")
+    failed.state, failed.message = "FAILED", "no"
+    background.session.others_shown = True
+    rig, _ = modules.placing.place_motion(some_motion(footage=""), "mine", Placement(camera=False))
+    bpy.context.view_layer.objects.active = rig
+    background.captures().look()
+    modules.setting_up.state.look()
+    said, failures = [], []
+
+    def attempt(name, act, *args):
+        try:
+            with no_files():
+                act(*args)
+        except Exception as problem:
+            failures.append(f"{name}: {problem!r}")
+
+    for cls in modules.registration._CLASSES:
+        if hasattr(cls, "poll"):
+            attempt(cls.__name__, cls.poll, bpy.context)
+        if issubclass(cls, bpy.types.Panel) and (not hasattr(cls, "poll") or cls.poll(bpy.context)):
+            panel = SimpleNamespace(layout=Layout(said), columns=lambda: Layout(said))
+            attempt(cls.__name__, cls.draw, panel, bpy.context)
+    attempt("runtime", panels.draw_runtime, Layout(said), SimpleNamespace(runtime="ENVIRONMENT"))
+    assert failures == []
+    assert {"running", "waiting", "failed", "mine", "theirs", "niki.make_environment"} <= set(said)
+
+
+def test_every_operator_of_captures_has_a_tooltip_that_is_no_docstring():
+    for module in (modules.capture, people, modules.setting_up):
+        for cls in module.CLASSES:
+            assert cls.bl_description
+            assert cls.bl_description != cls.__doc__
+
+
+def test_outside_an_extension_the_data_folder_is_nobodys_guess(tmp_path, monkeypatch):
+    monkeypatch.undo()
+    folder = modules.preferences.data_folder("captures")
+    assert folder.is_dir()
+    assert folder == modules.preferences.data_folder("captures")
+    if os.name != "nt":
+        assert folder.parent.stat().st_mode & 0o077 == 0
+
+
+def test_the_manifest_asks_for_what_is_used():
+    permissions = tomllib.loads((ROOT / "blender_manifest.toml").read_text())["permissions"]
+    assert set(permissions) == {"files", "network"}
+    for text in permissions.values():
+        assert len(text) <= 64
+        assert text[-1].isalnum()
