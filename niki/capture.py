@@ -107,13 +107,13 @@ def capture(
 
     Raises:
         NikiError: unreadable footage, an empty range, nobody in it; a journal of other footage, another
-            ``start`` or another estimator, or one that another capture is writing.
+            ``start``, estimator or clock, or one that another capture is writing.
     """
     footage = Footage(path, start, end, rate)
     camera = Camera.of(footage.size, focal)
     joint_estimator = estimator()
     settings = _settings(footage, joint_estimator)
-    with Journal(journal, settings, joint_estimator.width, footage.end) as readings:
+    with Journal(journal, settings, joint_estimator.width, footage.end, footage.source) as readings:
         if finish and not len(readings):
             raise NikiError(
                 f"No frame of {path} has been read yet: there is nothing to make a motion of",
@@ -173,11 +173,14 @@ def _settings(footage: Footage, estimator: JointEstimator) -> dict:
     """What readings depend on: with other settings they are no use. Named for people to read."""
     stat = footage.file.stat()
     changed = f"{datetime.fromtimestamp(stat.st_mtime, UTC):%Y-%m-%d %H:%M:%S}"
-    return {
+    settings = {
         "footage": os.fspath(footage.file.resolve()), "size of the footage": stat.st_size,
         "date of the footage": f"{changed}.{stat.st_mtime_ns % 10**9:09d} UTC",
         "first frame": footage.start, "estimator": estimator.name,
     }  # fmt: skip
+    if footage.timed_by_rate:
+        settings["frame rate"] = footage.rate
+    return settings
 
 
 def motion_from_estimate(

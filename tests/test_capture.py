@@ -1,12 +1,14 @@
 """Solving on estimates made here, and the whole pipeline on the sample clip with known truth."""
 
+import os
 import tracemalloc
 
 import numpy as np
 import pytest
 from conftest import ROOT, random_rotations, some_motion
 
-pytest.importorskip("av", reason="niki[capture] is not installed here")
+av = pytest.importorskip("av", reason="niki[capture] is not installed here")
+cv2 = pytest.importorskip("cv2", reason="niki[capture] is not installed here")
 
 from niki import rotation as rot
 from niki.capture import (
@@ -215,6 +217,64 @@ def test_readings_of_other_footage_or_another_start_are_refused(tmp_path):
     with pytest.raises(NikiError, match=r"4 frames read with other settings .*size of the footage"):
         capture(film, end=3, estimator=fast, journal=journal, finish=True)
     assert journal.read_bytes() == kept
+
+
+def write_images(folder, count):
+    for frame in Footage(SAMPLE, end=count - 1):
+        cv2.imwrite(str(folder / f"f{frame.number:02}.png"), frame.rgb[..., ::-1])
+
+
+def write_raw_film(path):
+    """A film without time stamps."""
+    with av.open(str(SAMPLE)) as source, av.open(str(path), "w", format="h264") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+
+
+@pytest.mark.parametrize("kind", ["images", "raw film"])
+def test_readings_at_another_rate_are_refused_where_times_come_from_it(tmp_path, kind):
+    footage, journal = tmp_path / "footage.h264", tmp_path / "readings"
+    if kind == "images":
+        footage = tmp_path / "images"
+        footage.mkdir()
+        write_images(footage, 6)
+    else:
+        write_raw_film(footage)
+    stopped_after(4, footage, end=5, rate=24, journal=journal)
+    kept = journal.read_bytes()
+    with pytest.raises(NikiError, match=r"4 frames read with other settings .*frame rate was 24.*, not 60"):
+        capture(footage, end=5, rate=60, estimator=fast, journal=journal)
+    assert journal.read_bytes() == kept
+    resumed = capture(footage, end=5, rate=24, estimator=fast, journal=journal)
+    np.testing.assert_allclose(resumed.motion.times, np.arange(6) / 24)
+
+
+def test_a_film_with_time_stamps_goes_on_at_another_rate(tmp_path):
+    journal = tmp_path / "readings"
+    stopped_after(4, SAMPLE, end=5, journal=journal)
+    resumed = capture(SAMPLE, end=5, rate=60, estimator=fast, journal=journal)
+    np.testing.assert_allclose(resumed.motion.times, np.arange(6) / 24, atol=1e-6)
+
+
+def test_images_that_were_replaced_after_they_were_read_are_noticed(tmp_path):
+    images, journal = tmp_path / "images", tmp_path / "readings"
+    images.mkdir()
+    write_images(images, 6)
+    stopped_after(4, images, journal=journal)
+    kept, read = journal.read_bytes(), images / "f02.png"
+    content, stat = read.read_bytes(), read.stat()
+    cv2.imwrite(str(read), np.full((640, 640, 3), 90, np.uint8))
+    with pytest.raises(NikiError, match="4 frames: frame 2 has changed since"):
+        capture(images, estimator=fast, journal=journal)
+    assert journal.read_bytes() == kept
+    read.write_bytes(content)
+    os.utime(read, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    (images / "f05.png").touch()  # was not read yet
+    (images / "f06.png").write_bytes(content)  # it is still being rendered
+    assert len(capture(images, estimator=fast, journal=journal).motion) == 7
 
 
 def test_nothing_read_cannot_be_finished_and_leaves_no_file(tmp_path):

@@ -10,7 +10,7 @@ import tempfile
 import time
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,10 +21,12 @@ from ..files import flush_to_disk
 from ..locks import Lock
 
 _SIGNATURE = b'{"format": "niki readings'
-_FORMAT = "niki readings 2"
+_FORMAT = "niki readings 3"
 _LONGEST_HEADER = 1 << 16
+_HEAD = 5  # numbers in a record before the reading
 _BLOCK = 1 << 20  # bytes read at a time
 _FLUSH_EVERY = 1.0  # seconds
+_ANEW = "to begin anew move it away or delete it"
 _MAKE_ROOM = "make room, then capture again: it goes on where it was"
 
 
@@ -32,7 +34,7 @@ class Journal:
     """Readings of frames in their order: a line of JSON that says of what, then a record a frame.
 
     A record is a fixed number of float64: frame number, time in seconds, 1 or 0 for whether there was
-    anything to read, the CRC-32 of the rest, and the reading. Records are taken up as far as they are
+    anything to read, the CRC-32 of the rest, what ``source`` said of the frame, and the reading. Records are taken up as far as they are
     sound: from the first that is cut short, damaged or out of order on, the rest is dropped.
 
     What was appended outlives this process at once. Against a power cut it is flushed to the disk in the
@@ -47,20 +49,27 @@ class Journal:
         settings: what the readings depend on.
         width: numbers in a reading.
         end: the last frame that counts. Readings of later frames stay in the file.
+        source: a number for what frame N is read from, which is another when that changes.
 
     Attributes:
         resumed: how many frames were found in the file. beyond: how many more there are after ``end``.
 
     Raises:
-        NikiError: the file holds readings made with other settings, or is no journal: it is not touched.
+        NikiError: the file holds readings made with other settings or from another source, or is no
+            journal: it is not touched.
             Another capture is writing it, or it cannot be written.
     """
 
     def __init__(
-        self, path: str | os.PathLike | None, settings: dict, width: int, end: int | None = None
-    ):  # fmt: skip
+        self,
+        path: str | os.PathLike | None,
+        settings: dict,
+        width: int,
+        end: int | None = None,
+        source: Callable[[int], int] = lambda number: 0,
+    ):
         self.resumed = self.beyond = 0
-        self._width, self._end = width, end
+        self._width, self._end, self._source = width, end, source
         self._numbers, self._times, self._found = array("q"), array("d"), array("b")
         self._path = None if path is None else Path(path)
         self._stream: BinaryIO | None = None
@@ -116,7 +125,7 @@ class Journal:
             NikiError: the file cannot be read.
         """
         stop = max(start, min(stop, len(self)))
-        return self._records(start, stop)[:, 4:]
+        return self._records(start, stop)[:, _HEAD:]
 
     def append(self, number: int, time: float, reading: np.ndarray | None) -> None:
         """Add the frame after the last.
@@ -126,10 +135,11 @@ class Journal:
         """
         if self.beyond or (self._numbers and number <= self._numbers[-1]):
             raise ValueError(f"frame {number} does not follow those in the journal")
-        record = np.zeros(4 + self._width, "<f8")
+        record = np.zeros(_HEAD + self._width, "<f8")
         record[:2] = number, time
         if reading is not None:
-            record[2], record[4:] = 1, reading
+            record[2], record[_HEAD:] = 1, reading
+        record[4] = self._source(number)
         record[3] = zlib.crc32(record)
         self._write(self._place(len(self)), record.tobytes())
         self._keep(record)
@@ -177,11 +187,10 @@ class Journal:
         # Unbuffered: what was written is out of reach of this process's death.
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
         self._stream = self._do(lambda: io.FileIO(os.open(path, flags, 0o666), "r+b"))
-        takes_up = self._takes_up(settings)
-        self._ours = True
-        if takes_up:
+        if self._takes_up(settings):
             self._take_up()
         else:
+            self._ours = True
             self._do(lambda: self._stream.truncate(0))
             self._write(0, self._header)
             self._do(lambda: flush_to_disk(path.parent))
@@ -201,15 +210,14 @@ class Journal:
             return True
         if ended and not rest:
             return False
-        anew = "to begin anew move it away or delete it"
         try:
             header = json.loads(bytes(line))
             theirs, width = dict(header["settings"]), max(0, int(header["width"]))
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            raise NikiError(f"{self._path} is damaged where it says what was read", anew) from None
+            raise NikiError(f"{self._path} is damaged where it says what was read", _ANEW) from None
         if header.get("format") != _FORMAT:
-            raise NikiError(f"{self._path} holds readings of another version of NIKI", anew)
-        count = (os.fstat(self._stream.fileno()).st_size - len(line) - 1) // (8 * (4 + width))
+            raise NikiError(f"{self._path} holds readings of another version of NIKI", _ANEW)
+        count = (os.fstat(self._stream.fileno()).st_size - len(line) - 1) // (8 * (_HEAD + width))
         different = ", ".join(
             f"{name} was {theirs.get(name)}, not {settings.get(name)}"
             for name in sorted(theirs.keys() | settings.keys())
@@ -217,18 +225,27 @@ class Journal:
         )
         raise NikiError(
             f"{self._path} holds {count} frames read with other settings ({different or 'another reading'})",
-            f"to go on use the same settings; {anew}",
+            f"to go on use the same settings; {_ANEW}",
         )
 
     def _take_up(self):
         whole = (os.fstat(self._stream.fileno()).st_size - len(self._header)) // self._size
-        sound, last = 0, -1
+        sound, last, changed = 0, -1, []
         for record in self._each_record(whole):
             if not _is_sound(record, last):
                 break
             sound, last = sound + 1, int(record[0])
             if self._end is None or last <= self._end:
                 self._keep(record)
+                if record[4] != self._source(last):
+                    changed.append(last)
+        if changed:
+            more = f" and {len(changed) - 1} more have" if len(changed) > 1 else " has"
+            raise NikiError(
+                f"{self._path} holds {len(self)} frames: frame {changed[0]}{more} changed since",
+                f"to go on put back what was read; {_ANEW}",
+            )
+        self._ours = True
         self.resumed, self.beyond = len(self), sound - len(self)
         self._do(lambda: self._stream.truncate(self._place(sound)))
 
@@ -244,7 +261,7 @@ class Journal:
 
     @property
     def _size(self) -> int:
-        return 8 * (4 + self._width)
+        return 8 * (_HEAD + self._width)
 
     def _place(self, index: int) -> int:
         return len(self._header) + index * self._size
@@ -253,7 +270,7 @@ class Journal:
         content = self._read(self._place(start), (stop - start) * self._size)
         if len(content) < (stop - start) * self._size:
             raise NikiError(f"{self._path or 'The temporary file'} was cut short while it was in use")
-        return np.frombuffer(content, "<f8").reshape(stop - start, 4 + self._width)
+        return np.frombuffer(content, "<f8").reshape(stop - start, _HEAD + self._width)
 
     def _read(self, place: int, size: int) -> bytes:
         def read():

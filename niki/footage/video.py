@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -51,6 +52,7 @@ class Footage:
 
     Attributes:
         path, rate, size (width, height, after rotation), file: the video or the first image;
+        timed_by_rate: whether times come from the rate, as there are no time stamps;
         expected: the number of frames that the file promises within the range, or None;
         warnings: of missing frames and the like; complete once the frames are read.
 
@@ -74,11 +76,11 @@ class Footage:
             self.file = self._images.images[0]
             self.rate, total = rate or _DEFAULT_RATE, len(self._images)
             height, width = read_image(self.file).shape[:2]
-            self.size = (width, height)
+            self.size, self.timed_by_rate = (width, height), True
         else:
             self.file = self.path
             self._bytes = self.path.stat().st_size
-            self.rate, self.size, total = self._inspect_video(rate)
+            self.rate, self.size, total, self.timed_by_rate = self._inspect_video(rate)
         if total is not None and self.start >= total:
             raise NikiError(
                 f"The start frame {self.start} is beyond the end of {self.path}",
@@ -116,6 +118,16 @@ class Footage:
                 f"{self.path.name} is damaged: {len(lost)} of {count} frames could not be decoded and are"
                 f" bridged ({ranges(lost)})"
             )
+
+    def source(self, number: int) -> int:
+        """A checksum of the name, size and date of the image that frame ``number`` is read from; 0 where
+        there is none, and for a film."""
+        path = None if self._images is None else self._images.images.get(number)
+        try:
+            stat = None if path is None else path.stat()
+        except OSError:
+            stat = None  # it is gone
+        return 0 if stat is None else zlib.crc32(f"{path.name} {stat.st_size} {stat.st_mtime_ns}".encode())
 
     def _warn_of_missing_images(self, stop: int) -> None:
         self.warnings += self._images.warnings
@@ -165,8 +177,8 @@ class Footage:
     def _inspect_video(self, rate):
         with self._open() as container:
             stream = container.streams.video[0]
-            frames = (frame for _, _, frame in _numbered(container, stream, self._bytes))
-            first = next((frame for frame in frames if frame is not None), None)
+            frames = ((time, frame) for _, time, frame in _numbered(container, stream, self._bytes))
+            time, first = next((found for found in frames if found[1] is not None), (None, None))
             if first is None:
                 raise NikiError(f"No frame of {self.path} could be decoded", "is the file empty or cut?")
             width, height = first.width, first.height
@@ -179,7 +191,8 @@ class Footage:
                 f" taken for {_DEFAULT_RATE:g}; give the rate if you know it"
             )
             own = 0
-        return rate or own or _DEFAULT_RATE, (height, width) if turned else (width, height), total
+        size = (height, width) if turned else (width, height)
+        return rate or own or _DEFAULT_RATE, size, total, time is None
 
     def _decode_video(self, first: int) -> Iterator[Frame]:
         with self._open() as container:

@@ -54,7 +54,7 @@ def test_what_was_read_is_found_again_exactly(tmp_path, rng):
 def test_a_record_cut_short_is_dropped_and_reading_goes_on(tmp_path, rng):
     path = tmp_path / "r"
     read = fill(path, 4, rng)
-    whole, record = path.read_bytes(), 8 * (4 + 5)
+    whole, record = path.read_bytes(), 8 * (5 + 5)
     for cut in (1, record - 1, record, record + 1):
         path.write_bytes(whole[:-cut])
         with Journal(path, SETTINGS, 5) as journal:
@@ -65,7 +65,7 @@ def test_a_record_cut_short_is_dropped_and_reading_goes_on(tmp_path, rng):
 
 
 def test_records_are_taken_up_as_far_as_they_are_sound(tmp_path, rng):
-    path, record = tmp_path / "r", 8 * (4 + 5)
+    path, record = tmp_path / "r", 8 * (5 + 5)
     read = fill(path, 6, rng)
     whole = path.read_bytes()
     start = len(whole) - 6 * record
@@ -90,7 +90,7 @@ def test_records_are_taken_up_as_far_as_they_are_sound(tmp_path, rng):
             assert held(journal) == expected(read[:3])
 
 
-@pytest.mark.parametrize("content", [b"", b'{"form', b'{"format": "niki readings 2", "settings": {"est'])
+@pytest.mark.parametrize("content", [b"", b'{"form', b'{"format": "niki readings 3", "settings": {"est'])
 def test_a_journal_that_was_only_begun_is_begun_anew(tmp_path, content):
     (tmp_path / "r").write_bytes(content)
     with Journal(tmp_path / "r", SETTINGS, 5) as journal:
@@ -106,10 +106,10 @@ def test_a_journal_that_was_only_begun_is_begun_anew(tmp_path, content):
         (b"garbage" * 50, "not a file of NIKI's"),
         (b"\n", "not a file of NIKI's"),
         (b"a letter to my mother\n", "not a file of NIKI's"),
-        (b'{"format": "niki readings 2"}\n' + bytes(200), "damaged"),
-        (b'{"format": "niki readings 2", "width": -4, "settings": {}}\n' + bytes(200), "other settings"),
-        (b'{"format": "niki readings 2", "settings": \xff}\n' + bytes(200), "damaged"),
-        (b'{"format": "niki readings 2", "settings": {}' + bytes(200), "not a file of NIKI's|damaged"),
+        (b'{"format": "niki readings 3"}\n' + bytes(200), "damaged"),
+        (b'{"format": "niki readings 3", "width": -4, "settings": {}}\n' + bytes(200), "other settings"),
+        (b'{"format": "niki readings 3", "settings": \xff}\n' + bytes(200), "damaged"),
+        (b'{"format": "niki readings 3", "settings": {}' + bytes(200), "not a file of NIKI's|damaged"),
         (b'{"format": "niki readings 9", "width": 5, "settings": {}}\n' + bytes(200), "another version"),
     ],
 )
@@ -143,6 +143,22 @@ def test_readings_with_other_settings_are_refused_and_kept(tmp_path, rng, name, 
     assert "move it away" in raised.value.hint
     assert (tmp_path / "r").read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["r"]
+
+
+def test_readings_of_what_has_changed_since_are_refused_and_kept(tmp_path, rng):
+    path, sources = tmp_path / "r", {10: 7, 11: 0, 12: 9}
+    with Journal(path, SETTINGS, 5, source=sources.get) as journal:
+        for number in sources:
+            journal.append(number, number / 30, rng.normal(size=5))
+    before = path.read_bytes()
+    for changed, words in (({11: 8}, "11 has changed"), ({11: 8, 12: 0}, "11 and 1 more have changed")):
+        with pytest.raises(NikiError, match=f"3 frames: frame {words} since"):
+            Journal(path, SETTINGS, 5, source=(sources | changed).get)
+        assert path.read_bytes() == before
+    with Journal(path, SETTINGS, 5, end=10, source=(sources | {11: 8}).get) as journal:
+        assert len(journal) == 1
+    with Journal(path, SETTINGS, 5, source=(sources | {13: 1}).get) as journal:  # there is more to read now
+        assert len(journal) == 3
 
 
 def test_an_earlier_end_hides_later_readings_and_keeps_them(tmp_path, rng):
