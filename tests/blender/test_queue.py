@@ -62,7 +62,7 @@ class Worker:
 @pytest.fixture
 def worker():
     made = Worker()
-    background.captures()._start_worker = lambda log: made
+    background.captures()._choose = lambda: lambda log: made
     return made
 
 
@@ -195,10 +195,10 @@ def test_a_fault_on_import_fails_that_capture_alone_and_loses_nothing(worker, mo
     place = background.place_motion
     said = []
 
-    def faulty(motion, name, placement):
+    def faulty(motion, name, placement, **how):
         if name == "first":
             raise ZeroDivisionError("surprise")
-        return place(motion, name, placement)
+        return place(motion, name, placement, **how)
 
     monkeypatch.setattr(background, "place_motion", faulty)
     monkeypatch.setattr(background, "say", lambda level, text: said.append((level, text)))
@@ -307,7 +307,7 @@ def test_what_was_left_is_listed_with_its_file_date_and_frames_that_of_others_fo
     said = drawn()
     assert "walk" in said
     assert "shot12.blend, 2026-11-24 21:34, 151 of 412 frames" in " ".join(said)
-    assert "2 of other projects" in said
+    assert "2 captures of other projects" in said
     assert "run" not in said
     bpy.ops.niki.show_other_captures()
     assert {"run", "jump"} <= set(drawn())
