@@ -210,7 +210,7 @@ def _selection() -> tuple[str, frozenset[str]]:
     """Names of the active and of the selected objects."""
     layer = bpy.context.view_layer
     active = layer.objects.active
-    return active.name if active else "", frozenset(o.name for o in layer.objects if o.select_get())
+    return active.name if active else "", frozenset(o.name for o in layer.objects if o and o.select_get())
 
 
 def forget_outcome() -> None:

@@ -24,6 +24,7 @@ def all_or_nothing(scene: bpy.types.Scene, rig: bpy.types.Object | None = None):
         (layer, thing, thing.hide_get(view_layer=layer))
         for layer in scene.view_layers
         for thing in layer.objects
+        if thing is not None  # removed, and the layer not yet updated
     ]
     animated = _action_of(rig)
     try:

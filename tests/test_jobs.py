@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -325,6 +326,20 @@ class Silent:
 
     def end(self, wait=False):
         self.ended = True
+
+
+def test_what_runs_the_worker_is_chosen_in_the_thread_that_ticks(tmp_path):
+    chosen_in = []
+
+    def choose():
+        chosen_in.append(threading.current_thread())
+        raise NikiError("there is no Python")
+
+    captures = jobs.Captures(tmp_path, choose)
+    job = captures.add(request(end=3), "first", {})
+    run(captures, until=lambda: job.over)
+    assert chosen_in == [threading.current_thread()]
+    assert job.message == "The worker cannot be started: there is no Python"
 
 
 def test_a_fault_of_ours_fails_its_capture_and_the_next_one_is_done(tmp_path, captures):

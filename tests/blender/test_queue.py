@@ -277,6 +277,42 @@ def test_what_the_user_selected_meanwhile_stays_selected(worker):
     assert bpy.context.view_layer.objects.active == cube
 
 
+def test_the_view_stays_where_the_user_selected_something_meanwhile(worker, monkeypatch):
+    framed = []
+    monkeypatch.setattr(modules.placing, "frame_selected", framed.append)
+    worker.done = False
+    start("first")
+    settle()
+    cube = bpy.data.objects.new("Cube", None)
+    bpy.context.scene.collection.objects.link(cube)
+    cube.select_set(True)
+    worker.done = True
+    settle()
+    assert (len(armatures()), framed) == (1, [])
+    start("second")
+    settle()
+    assert framed == [bpy.context.scene]
+
+
+def test_nothing_comes_in_while_a_render_runs(worker, monkeypatch):
+    class Rendering:
+        def __init__(self, inner, **known):
+            self.__dict__.update(known, _inner=inner)
+
+        def __getattr__(self, name):
+            return getattr(self._inner, name)
+
+    app = Rendering(bpy.app, is_job_running=lambda kind: kind == "RENDER")
+    monkeypatch.setattr(background, "bpy", Rendering(bpy, app=app))
+    start()
+    settle()
+    assert armatures() == []
+    assert "Captured; waits until rendering has ended" in drawn()
+    monkeypatch.setattr(background, "bpy", bpy)
+    settle()
+    assert len(armatures()) == 1
+
+
 def test_a_warning_is_a_line_in_the_panel_and_no_alarm(worker, monkeypatch):
     said = []
     monkeypatch.setattr(background, "say", lambda level, text: said.append(level))
