@@ -9,6 +9,7 @@ import numpy as np
 from mathutils import Vector
 
 from ..niki.skeleton import BONE_CHILD, BONES, PARENTS, Body
+from .selection import is_selected, select
 from .space import to_blender
 
 _ARMS = ("Collar", "Shoulder", "Elbow", "Wrist", "Hand")
@@ -71,12 +72,9 @@ def _editing(rig: bpy.types.Object):
 
 def select_bones(rig: bpy.types.Object) -> None:
     """Select every bone, unless the user has a selection of their own."""
-    chosen = [
-        bone if hasattr(bone, "select") else bone.bone for bone in rig.pose.bones
-    ]  # Blender 5.0, before
-    if not any(bone.select for bone in chosen):
-        for bone in chosen:
-            bone.select = True
+    if not any(map(is_selected, rig.pose.bones)):
+        for bone in rig.pose.bones:
+            select(bone)
 
 
 def is_our_armature(rig: bpy.types.Object | None) -> bool:

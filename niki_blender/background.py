@@ -19,7 +19,7 @@ import bpy
 
 from ..niki.errors import NikiError
 from ..niki.motion import Motion
-from . import timers, words
+from . import identity, timers, words
 from .job import CANCELLED, DONE, FAILED, MOTION, Job, same_path
 from .jobs import Captures
 from .placing import Placement, place_motion
@@ -66,7 +66,7 @@ def captures() -> Captures:
     """
     global _captures
     if _captures is None:
-        _captures = Captures(data_folder("captures"), lambda log: chosen_runtime().start(log))
+        _captures = Captures(data_folder("captures"), lambda: chosen_runtime().start)
         _captures.look()
         atexit.unregister(end_captures)
         atexit.register(end_captures)  # now: it comes before the end of what data_folder has made
@@ -128,7 +128,7 @@ def _about_here() -> dict:
 def _anywhere(placement: Placement, scene: str = "") -> Placement:
     """A placement for another scene or file than it was made for: an armature of that name is not the one
     that was meant."""
-    return dataclasses.replace(placement, armature="", scene=scene, scene_identity="")
+    return dataclasses.replace(placement, armature="", armature_identity="", scene=scene, scene_identity="")
 
 
 def _save(job: Job):
@@ -168,14 +168,17 @@ def import_result(job: Job, asked: bool = False) -> bpy.types.Object | None:
     """Put a finished capture into its scene, or the one that is open where that is gone, as one undo step.
     What goes wrong is said and noted in the job, which stays importable; the answer is None then.
 
-    ``asked``: the user wants to see it now. It is selected then; else what they selected meanwhile stays.
+    ``asked``: the user wants to see it now. It is selected and shown then; else only where they have selected
+    nothing else meanwhile.
     """
-    placement, selected = Placement.from_dict(job.scene), _selection()
+    placement = Placement.from_dict(job.scene)
     if not fits(job):
         placement = _anywhere(placement)
     try:
         motion = Motion.load(job.folder / MOTION)
-        rig, warnings = place_motion(motion, job.title, placement)
+        rig, warnings = place_motion(
+            motion, job.title, placement, show=asked or _selection() == job.selection
+        )
     except Exception as problem:
         expected = isinstance(problem, NikiError)
         if not expected:
@@ -187,8 +190,6 @@ def import_result(job: Job, asked: bool = False) -> bpy.types.Object | None:
             job.state = FAILED
         say("ERROR", f"{job.title}: {words.of_error(problem)}")
         return None
-    if not asked and selected != job.selection:
-        _select(selected)
     queue = captures()
     with contextlib.suppress(NikiError):
         queue.discard(job)
@@ -209,15 +210,7 @@ def _selection() -> tuple[str, frozenset[str]]:
     """Names of the active and of the selected objects."""
     layer = bpy.context.view_layer
     active = layer.objects.active
-    return active.name if active else "", frozenset(o.name for o in layer.objects if o.select_get())
-
-
-def _select(selection: tuple[str, frozenset[str]]):
-    layer = bpy.context.view_layer
-    for thing in layer.objects:
-        if thing.select_get() != (thing.name in selection[1]):
-            thing.select_set(thing.name in selection[1])
-    layer.objects.active = layer.objects.get(selection[0])
+    return active.name if active else "", frozenset(o.name for o in layer.objects if o and o.select_get())
 
 
 def forget_outcome() -> None:
@@ -256,12 +249,14 @@ def why_it_waits() -> str:
     chosen = preferences()
     if chosen is not None and not chosen.import_at_once:
         return "waits for Import Capture"
+    if bpy.app.is_job_running("RENDER"):
+        return "waits until rendering has ended"
     thing = bpy.context.object
     if bpy.context.mode != "OBJECT" and thing is not None:
         modes = bpy.types.Object.bl_rna.properties["mode"].enum_items
         return f"waits until you leave {modes[thing.mode].name if thing.mode in modes else thing.mode}"
     if any(window.modal_operators for window in bpy.context.window_manager.windows):
-        return "waits until you have finished what you are at"
+        return "waits until you have finished what you are doing"
     return ""
 
 
@@ -276,6 +271,7 @@ def _file_opened(*_):
     """Handler: captures of the file that was open go on; those of this one may come in now."""
     global session
     session = Session()
+    identity.forget()
     if _captures is None:
         return
     for job in _captures.jobs:

@@ -45,7 +45,7 @@ def make_material(name: str, colour, roughness: float = 0.55) -> bpy.types.Mater
     """A plain surface of ``colour`` (r, g, b, a), the same in the viewport and in renders: one that was made
     before, if nobody has changed it since."""
     for made in bpy.data.materials:
-        if made.library is None and made.get(_MADE_AS) == _state(name, made):
+        if made.library is None and _MADE_AS in made and made[_MADE_AS] == _state(name, made):
             return made
     material = bpy.data.materials.new(name)
     material.diffuse_color = colour
@@ -77,7 +77,12 @@ def _state(name: str, material: bpy.types.Material) -> str:
 
 def _value(socket: bpy.types.NodeSocket):
     value = getattr(socket, "default_value", None)
-    return value if isinstance(value, float | int | str | None) else [float(x) for x in value]
+    if isinstance(value, float | int | str | None):
+        return value
+    try:
+        return [float(x) for x in value]
+    except (TypeError, ValueError):  # another data-block
+        return repr(value)
 
 
 def _by_weight(weights: np.ndarray):

@@ -8,11 +8,12 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..niki.errors import NikiError
 from . import background, setting_up, words
+from .identity import identity_of
 from .job import CANCELLED, FAILED, Job
 from .placing import Placement
 from .preferences import chosen_device, look_whether_ready
 from .sources import OnFootage, chosen_source, offered_source, readable_source
-from .users_scene import identity_of, place_of
+from .users_scene import place_of, refuse_linked
 
 
 def request_of(scene: bpy.types.Scene) -> tuple[dict, str]:
@@ -21,6 +22,7 @@ def request_of(scene: bpy.types.Scene) -> tuple[dict, str]:
     Raises:
         NikiError: says what is missing.
     """
+    refuse_linked(scene)
     settings, source = scene.niki, readable_source(scene)
     request = {
         "footage": source.path, "start": source.first, "end": source.last, "fps": source.fps,
@@ -36,8 +38,10 @@ def placement_of(scene: bpy.types.Scene) -> Placement:
     """Where the scene's settings want the result: in that scene, and at the frame at which it shows a clip or a
     strip."""
     settings, shown_at = scene.niki, chosen_source(scene).frame_start
+    rig = settings.armature
     return Placement(
-        armature=settings.armature.name if settings.armature else "",
+        armature=rig.name if rig else "",
+        armature_identity=identity_of(rig) if rig else "",
         frame_start=settings.frame_start if shown_at is None else shown_at,
         scene=scene.name,
         scene_identity=identity_of(scene),
@@ -228,13 +232,15 @@ class NIKI_OT_clear_other_captures(bpy.types.Operator):
 
     bl_idname = "niki.clear_other_captures"
     bl_label = "Delete Captures of Other Projects"
-    bl_description = "Delete all captures that were left unfinished in other projects"
+    bl_description = "Delete all captures of other projects on this list, finished ones too"
     bl_options = {"REGISTER", "INTERNAL"}
 
     def invoke(self, context, event):
         count = len(background.listed()[2])
+        what = "1 capture of another project" if count == 1 else f"{count} captures of other projects"
+        verb = "is" if count == 1 else "are"
         return context.window_manager.invoke_confirm(
-            self, event, message=f"What was read for {count} of other projects is deleted for good"
+            self, event, message=f"{what}, with all that was read, {verb} deleted for good"
         )
 
     def execute(self, context):
@@ -279,7 +285,11 @@ class NIKI_OT_open_log(bpy.types.Operator):
         if not log.is_file():
             self.report({"WARNING"}, f"There is no log yet: {log}")
             return {"CANCELLED"}
-        bpy.ops.wm.path_open(filepath=str(log))
+        try:
+            bpy.ops.wm.path_open(filepath=str(log))
+        except RuntimeError:
+            self.report({"ERROR"}, f"The system has nothing to open it with: {log}")
+            return {"CANCELLED"}
         return {"FINISHED"}
 
 

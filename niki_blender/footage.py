@@ -1,12 +1,11 @@
 """The camera that took the footage, with the footage behind the scene."""
 
-from pathlib import Path
-
 import bpy
 import numpy as np
 from mathutils import Matrix
 
 from ..niki.motion import Motion
+from .paths import is_there
 from .space import LIBRARY_TO_BLENDER
 
 _SENSOR_WIDTH = 36.0  # millimetres; only its ratio to the focal length matters
@@ -61,11 +60,10 @@ def show_behind(
     Returns:
         the movie clip, or None where the file is gone or Blender cannot read it.
     """
-    file = Path(path)
-    if not file.is_file():
+    if not is_there(path):
         return None
     try:
-        clip = bpy.data.movieclips.load(str(file))
+        clip = bpy.data.movieclips.load(path)
     except RuntimeError:
         return None
     clip.name = name

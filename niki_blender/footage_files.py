@@ -6,6 +6,10 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
+from .paths import is_there
+from .preferences import why_not_ready
+from .sources import chosen_source
+
 
 def choose_file(context: bpy.types.Context, path: str) -> None:
     """Make a file the footage of the next capture, its path relative where the user likes paths so."""
@@ -34,7 +38,7 @@ class NIKI_OT_choose_footage(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context):
-        if not Path(self.filepath).is_file():
+        if not is_there(self.filepath):
             self.report({"ERROR"}, f"There is no file {self.filepath}")
             return {"CANCELLED"}
         choose_file(context, self.filepath)
@@ -64,13 +68,24 @@ class NIKI_OT_capture_file(bpy.types.Operator):
         self.layout.prop(self, "begin")
 
     def execute(self, context):
-        if not Path(self.filepath).is_file():
+        if not is_there(self.filepath):
             self.report({"ERROR"}, f"There is no file {self.filepath}")
             return {"CANCELLED"}
         choose_file(context, self.filepath)
-        if self.begin and bpy.ops.niki.capture.poll():
-            return bpy.ops.niki.capture()
+        if self.begin:
+            return self._begin(context)
         self.report({"INFO"}, "The film is chosen: Capture Motion is in the sidebar's tab NIKI")
+        return {"FINISHED"}
+
+    def _begin(self, context):
+        """Capture it; the film stays chosen also where that cannot be."""
+        problem = chosen_source(context.scene).problem or why_not_ready()
+        if not problem:
+            try:
+                return bpy.ops.niki.capture()
+            except RuntimeError as refused:  # what the operator reports, when it is called from here
+                problem = str(refused).strip().removeprefix("Error: ")
+        self.report({"WARNING"}, f"The film is chosen, but not captured: {problem}")
         return {"FINISHED"}
 
 

@@ -53,12 +53,12 @@ class Captures:
 
     Args:
         folder: where jobs have their folders.
-        start_worker: starts a worker that logs to the file given; OSError or NikiError where it
-            cannot.
+        choose: asked when a worker is needed, in the thread that calls :meth:`tick`: answers with what starts
+            one that logs to the file given, OSError or NikiError where it cannot. That is called in a thread.
     """
 
-    def __init__(self, folder: Path, start_worker: Callable[[Path], WorkerProcess]):
-        self.folder, self._start_worker = folder, start_worker
+    def __init__(self, folder: Path, choose: Callable[[], Callable[[Path], WorkerProcess]]):
+        self.folder, self._choose = folder, choose
         self.jobs: list[Job] = []
         self._worker: WorkerProcess | None = None
         self._running: Job | None = None
@@ -232,7 +232,9 @@ class Captures:
             raise NikiError(f"{job.title} cannot be taken up: {words.of_error(problem)}") from problem
         if not held:
             self.look()
-            raise NikiError(f"Another Blender is at {job.title}", "leave it to that one, or close it first")
+            raise NikiError(
+                f"Another Blender is working on {job.title}", "let it finish there, or close it first"
+            )
         if must_exist and not (job.folder / JOB).is_file():
             job.discard()
             self.look()
@@ -284,8 +286,13 @@ class Captures:
         self._identity += 1
         if self._worker is not None:
             self._ask()
+            return
+        try:
+            start = self._choose()
+        except Exception as problem:
+            self._cannot_start(problem)
         else:  # in a thread: starting a process from a large one takes a while
-            self._starting = _in_thread(lambda: self._start_worker(self.log))
+            self._starting = _in_thread(lambda: start(self.log))
 
     def _take_worker(self):
         """The worker that was being started, once it is."""
@@ -295,12 +302,15 @@ class Captures:
         try:
             self._worker = starting.result()
         except Exception as problem:  # whatever it is, the user is told
-            self._end(self._running, FAILED, f"The worker cannot be started: {words.of_error(problem)}")
+            self._cannot_start(problem)
             return
         if self._cancelled_at is not None:
             self._end(self._running, CANCELLED, "cancelled")
         else:
             self._ask()
+
+    def _cannot_start(self, problem: Exception):
+        self._end(self._running, FAILED, f"The worker cannot be started: {words.of_error(problem)}")
 
     def _ask(self):
         job = self._running

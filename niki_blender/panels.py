@@ -208,6 +208,8 @@ def draw_person(layout, settings):
     part.prop(settings, "subject", index=0, text="")
     part.prop(settings, "subject", index=1, text="")
     row.operator("niki.find_people", text="", icon="VIEWZOOM")
+    if not people.search.is_of(settings.id_data):
+        return
     if people.search.question is not None:
         layout.label(text="Looking for people", icon="SORTTIME")
     if people.search.problem:
@@ -297,7 +299,7 @@ def draw_jobs(layout):
         row = layout.row()
         row.alignment = "LEFT"
         row.operator(
-            "niki.show_other_captures", text=f"{len(others)} of other projects", emboss=False,
+            "niki.show_other_captures", text=f"{len(others)} captures of other projects", emboss=False,
             icon="DISCLOSURE_TRI_DOWN" if shown else "DISCLOSURE_TRI_RIGHT",
         )  # fmt: skip
         if shown:
@@ -357,7 +359,7 @@ def _draw_ways_on(box, job: Job):
 def waiting_text(job: Job) -> str:
     """Why a finished capture is not in the scene yet."""
     if background.fits(job):
-        return f"Captured; {background.why_it_waits() or 'comes in now'}"
+        return f"Captured; {background.why_it_waits() or 'importing now'}"
     whose = background.whose(job)
     return whose[0].upper() + whose[1:]
 

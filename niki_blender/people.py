@@ -13,7 +13,7 @@ from ..niki.errors import NikiError
 from . import timers, words
 from .preferences import chosen_runtime, data_folder
 from .runtime import Question
-from .sources import OnFootage, readable_source
+from .sources import OnFootage, chosen_source, readable_source
 
 
 @dataclass
@@ -31,8 +31,13 @@ class Search:
         self.question: Question | None = None
         self.people: list[Found] = []
         self.problem = ""
+        self._path = ""
         self._icons = None
         self._folder = ""
+
+    def is_of(self, scene: bpy.types.Scene) -> bool:
+        """Whether it is about the footage that a scene has chosen: another scene may have other."""
+        return self._path != "" and self._path == chosen_source(scene).path
 
     def begin(self, path: str, frame: int) -> None:
         """Ask who is in a frame of the footage.
@@ -41,6 +46,7 @@ class Search:
             NikiError, OSError: there is no folder for the pictures.
         """
         self.end()
+        self._path = path
         self._folder = tempfile.mkdtemp(prefix="niki-people-")
         log = data_folder("captures") / "people.log"
         self.question = Question(
@@ -60,8 +66,9 @@ class Search:
 
     def give_up(self, problem: str) -> None:
         """Stop, and tell the user why."""
+        path = self._path
         self.end()
-        self.problem = problem
+        self._path, self.problem = path, problem
 
     def end(self, wait: bool = False) -> None:
         """Forget it all; the worker ends in its own time unless told to ``wait``."""
@@ -71,7 +78,8 @@ class Search:
         ending.start()
         if wait:
             ending.join()
-        self.question, self.people, self.problem, self._icons, self._folder = None, [], "", None, ""
+        self.question, self.people, self.problem, self._icons = None, [], "", None
+        self._path = self._folder = ""
 
 
 def _clear_away(question: Question | None, folder: str):
@@ -131,6 +139,9 @@ class NIKI_OT_follow_person(bpy.types.Operator):
     place: FloatVectorProperty(size=2, options={"HIDDEN", "SKIP_SAVE"})
 
     def execute(self, context):
+        if not search.is_of(context.scene):
+            self.report({"ERROR"}, "They were found in other footage: choose Find People again")
+            return {"CANCELLED"}
         settings = context.scene.niki
         settings.use_subject, settings.subject = True, self.place
         search.end()

@@ -11,12 +11,15 @@ import numpy as np
 from ..niki import rotation as rot
 from ..niki.errors import NikiError
 from ..niki.motion import Motion
+from .animation import changeable
 from .armature import create_armature, is_our_armature, select_bones
 from .baking import bake_motion
 from .body import add_mannequin
 from .footage import create_camera, show_behind
 from .framing import frame_selected, select_only
+from .identity import find
 from .space import rotation_of, rotations_to_library, to_blender, to_library, transformed
+from .take_back import all_or_nothing
 from .users_scene import (
     active_collection,
     find_scene,
@@ -28,6 +31,7 @@ from .users_scene import (
 )
 
 IF_EMPTY, ALWAYS, NEVER = "IF_EMPTY", "ALWAYS", "NEVER"
+_FARTHEST = 1e9  # metres; NaN is not below it either
 
 
 @dataclass
@@ -35,7 +39,8 @@ class Placement:
     """Where and how a motion goes.
 
     Attributes:
-        armature: name of one of ours to animate; "" makes a new one with a body.
+        armature, armature_identity: name and :func:`identity_of` one of ours to animate; "" makes a new one with a
+            body.
         frame_start: scene frame of the motion's first frame.
         scene, scene_identity: name and :func:`identity_of` the scene it belongs to; "" is the current one.
         point: where in the scene the person stands when first seen, (x, y, z) metres; None leaves them where
@@ -47,6 +52,7 @@ class Placement:
     """
 
     armature: str = ""
+    armature_identity: str = ""
     frame_start: int = 1
     scene: str = ""
     scene_identity: str = ""
@@ -77,23 +83,36 @@ def _is_point(value) -> bool:
     if not isinstance(value, (list, tuple)) or len(value) != 3:
         return False
     numbers = all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in value)
-    return numbers and bool(np.isfinite(value).all())
+    return numbers and all(abs(n) < _FARTHEST for n in value)
 
 
 def place_motion(
-    motion: Motion, name: str, placement: Placement, add_body=add_mannequin
+    motion: Motion, name: str, placement: Placement, add_body=add_mannequin, show: bool = True
 ) -> tuple[bpy.types.Object, list[str]]:
     """The armature with ``motion`` as its new action, and warnings for the user.
 
     A new armature, its body and the camera are in a collection called ``name``, within the active collection.
-    In Object Mode, and where the scene is the current one, the armature is selected and shown.
+    In Object Mode, and where the scene is the current one, the armature is selected and shown, if ``show``.
     ``add_body(rig, body)`` gives a new armature something to be seen by.
 
     Raises:
-        NikiError: the scene is gone, or what would be changed is linked from a library; nothing is changed then.
+        NikiError: the scene is gone, or what would be changed is linked from a library or in the NLA's tweak mode.
+            Whatever is raised, the file is as it was.
     """
     scene, warnings = find_scene(placement.scene, placement.scene_identity), []
-    rig = _existing_armature(placement.armature, motion, warnings)
+    rig = _existing_armature(placement, motion, warnings)
+    with all_or_nothing(scene, rig):
+        rig, layer = _placed_in(scene, rig, motion, name, placement, add_body, warnings)
+    if show and scene == bpy.context.scene and bpy.context.mode == "OBJECT":
+        select_only(rig, layer)
+        frame_selected(scene)
+    return rig, warnings
+
+
+def _placed_in(
+    scene: bpy.types.Scene, rig: bpy.types.Object | None, motion: Motion, name: str, placement: Placement,
+    add_body, warnings: list[str],
+) -> tuple[bpy.types.Object, bpy.types.ViewLayer]:  # fmt: skip
     untouched = is_untouched(scene)
     matching = placement.match_scene == ALWAYS or (placement.match_scene == IF_EMPTY and untouched)
     if matching:
@@ -124,10 +143,7 @@ def place_motion(
                     "The footage behind plays at its own rate: give the scene that rate to see them in step"
                 )
     select_bones(rig)
-    if scene == bpy.context.scene and bpy.context.mode == "OBJECT":
-        select_only(rig, layer)
-        frame_selected(scene)
-    return rig, warnings
+    return rig, layer
 
 
 class _Made:
@@ -145,14 +161,16 @@ class _Made:
         return self._collection
 
 
-def _existing_armature(name: str, motion: Motion, warnings: list[str]) -> bpy.types.Object | None:
-    rig = bpy.data.objects.get(name)
-    if not is_our_armature(rig):
+def _existing_armature(placement: Placement, motion: Motion, warnings: list[str]) -> bpy.types.Object | None:
+    name = placement.armature
+    rig = find(bpy.data.objects, name, placement.armature_identity) if name else None
+    if not is_our_armature(rig) or not (rig.library or rig.users_scene):
         if name:
             warnings.append(f"There is no armature '{name}' any more: a new one is made")
         return None
     if not rig.is_editable:
         raise NikiError(f"{rig.name} is linked from a library", "make a library override of it first")
+    changeable(rig)
     if not np.allclose(rig.data.bones["L_Knee"].length, motion.body.bone_lengths[7], rtol=0.05):
         warnings.append(f"{rig.name} has other proportions than the person: hands and feet will be off")
     return rig

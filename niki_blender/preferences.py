@@ -11,6 +11,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..niki.errors import NikiError
 from . import runtime, words
+from .paths import is_there
 
 EXTENSION = __package__.rpartition(".")[0]
 """The name that Blender gives the extension."""
@@ -110,8 +111,11 @@ def look_whether_ready(*_) -> str:
     global _not_ready
     chosen = preferences()
     if chosen and chosen.runtime == "ENVIRONMENT":
-        python = Path(bpy.path.abspath(chosen.python))
-        _not_ready = "" if python.is_file() else "Choose the environment's Python in the preferences"
+        _not_ready = (
+            ""
+            if is_there(bpy.path.abspath(chosen.python))
+            else "Choose the environment's Python in the preferences"
+        )
     else:
         missing = runtime.missing_packages()
         _not_ready = f"{', '.join(missing)} is missing: install the zip for this system" if missing else ""

@@ -37,12 +37,8 @@ MATCH_DESCRIPTION = "Give the scene the footage's frame rate, frame range and re
 _OURS = "NIKI"  # a translation context: Blender's dictionary has other things in mind with some of our words
 
 
-_listed: list = []  # Blender does not keep an enum's texts alive
-
-
-def _strip_items(settings, context):
-    _listed[:] = [(strip.name, strip.name, "") for strip in footage_strips(context.scene)]
-    return _listed or [("", "No strips", "The sequencer has no film and no image sequence")]
+def _strip_names(settings, context, text):
+    return [strip.name for strip in footage_strips(settings.id_data)]
 
 
 def _footage_changed(settings, context):
@@ -68,8 +64,12 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
     clip: PointerProperty(
         name="Clip", type=bpy.types.MovieClip, description="Footage of a person", update=_footage_changed
     )
-    strip: EnumProperty(
-        name="Strip", items=_strip_items, description="Footage of a person", update=_footage_changed
+    strip: StringProperty(
+        name="Strip",
+        description="Footage of a person: a film or images in the sequencer",
+        update=_footage_changed,
+        search=_strip_names,
+        search_options=set(),
     )
     use_range: BoolProperty(name="Frame Range", description="Capture a part of the footage")
     first: IntProperty(
@@ -163,6 +163,7 @@ class NIKI_PG_armature(bpy.types.PropertyGroup):
         update=_show_confidence_changed,
         description="Green where the capture is sure of a joint, red where it is not, frame by frame",
     )
+    identity: StringProperty(options={"HIDDEN"}, description="Finds the armature again after it was renamed")
     pulled: BoolVectorProperty(name="Selected Joints", size=NUM_JOINTS)
     pinned: BoolVectorProperty(name="Pinned Joints", size=NUM_JOINTS)
     pull_mode: EnumProperty(

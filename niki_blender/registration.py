@@ -19,15 +19,27 @@ from . import (
     properties,
     pull_tool,
     setting_up,
+    sources,
     targets,
 )
 
 _CLASSES = (
     *properties.CLASSES, preferences.NIKI_AP_preferences, *capture.CLASSES, *people.CLASSES, *setting_up.CLASSES, *doubt.CLASSES, *exchange.CLASSES, *footage_files.CLASSES,
     *pull_tool.CLASSES, *correcting.CLASSES, *bake_operator.CLASSES, *targets.CLASSES,
-    *new_body.CLASSES,     *panels.CLASSES,
+    *new_body.CLASSES, *panels.CLASSES,
 )  # fmt: skip
-_MODULES = (properties, setting_up, background, people, exchange, handles, pull_tool, targets, new_body)
+_MODULES = (
+    properties,
+    sources,
+    setting_up,
+    background,
+    people,
+    exchange,
+    handles,
+    pull_tool,
+    targets,
+    new_body,
+)
 
 
 def register():

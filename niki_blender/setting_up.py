@@ -189,7 +189,7 @@ class NIKI_OT_remove_environment(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         if not state.there:
-            cls.poll_message_set("There is none")
+            cls.poll_message_set("There is no environment")
             return False
         return True
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import bpy
 
 from ..niki.errors import NikiError
+from . import timers
+from .paths import is_there
 from .preferences import why_not_ready
 from .users_scene import rate_of, strips_of
 
@@ -91,9 +93,16 @@ def look_at_footage(scene: bpy.types.Scene) -> None:
     source = chosen_source(scene)
     if not source.path:
         return
-    there = Path(source.path).exists()
+    there = is_there(source.path)
     counted = _count_frames(source.path) if there and scene.niki.source == "STRIP" else 0
     _known[source.path] = Known(there, counted, _place_in_sequence(Path(source.path)))
+
+
+def _look_at_all() -> None:
+    """Timer: once for each file, at what its panels tell of clips and strips."""
+    for scene in bpy.data.scenes:
+        if scene.niki.source != "FILE":
+            look_at_footage(scene)
 
 
 def _count_frames(path: str) -> int:
@@ -170,7 +179,7 @@ def _pace(scene, strip, frames: int) -> float:
     if strip.type != "MOVIE":
         return 1.0
     if not frames:
-        return 1.0 if strip.fps <= 0 else rate_of(scene) / strip.fps  # as Blender adds strips by default
+        return 1.0  # nobody has looked; asking the strip for its rate would open the film
     trimmed = _of(strip, "content_trim_start", "animation_offset_start")
     trimmed += _of(strip, "content_trim_end", "animation_offset_end")
     lasts = _of(
@@ -233,3 +242,19 @@ def _active_strip(context):
     editor = context.scene.sequence_editor
     active = editor.active_strip if editor is not None else None
     return active if active is not None and active.type in ("MOVIE", "IMAGE") else None
+
+
+@bpy.app.handlers.persistent
+def _file_opened(*_):
+    """Handler: its footage may be other footage, or other than it was."""
+    timers.begin(_look_at_all)
+
+
+def register():
+    bpy.app.handlers.load_post.append(_file_opened)
+    timers.begin(_look_at_all)
+
+
+def unregister():
+    timers.end(_look_at_all)
+    bpy.app.handlers.load_post.remove(_file_opened)

@@ -172,11 +172,16 @@ def follow_changes(_scene, depsgraph) -> None:
 
 @bpy.app.handlers.persistent
 def forget_deleted_rigs(*_) -> None:
-    """Handler: let go of rigs that are in no scene any more: a target would keep them in the file."""
+    """Handler: let go of rigs that are in no scene any more: a target, or the choice of an armature to
+    animate, would keep them in the file."""
     for empty in bpy.data.objects:
         rig = empty.niki.target_of
         if rig is not None and not rig.users_collection and empty.library is None:
             empty.niki.target_of = None
+    for scene in bpy.data.scenes:
+        rig = scene.niki.armature
+        if rig is not None and not rig.users_collection and scene.library is None:
+            scene.niki.armature = None
 
 
 def _animated_bones(rig: bpy.types.Object) -> set[str]:

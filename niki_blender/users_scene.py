@@ -3,13 +3,12 @@ footage where that is asked for."""
 
 from __future__ import annotations
 
-import uuid
-
 import bpy
 import numpy as np
 
 from ..niki.errors import NikiError
 from ..niki.motion import Motion
+from .identity import find
 
 _FACTORY = {
     "fps": 24,
@@ -28,43 +27,31 @@ _NTSC = tuple(whole / 1.001 for whole in (24, 30, 48, 60, 120))
 _SAME_RATE = 1e-4  # relative: containers write 23.976 or 29.97 for rates that are n / 1.001
 
 
-def identity_of(scene: bpy.types.Scene) -> str:
-    """A key that stays with the scene when it is renamed, and is saved with the file."""
-    if not scene.niki.identity:
-        scene.niki.identity = uuid.uuid4().hex
-    return scene.niki.identity
-
-
 def find_scene(name: str, identity: str = "") -> bpy.types.Scene:
     """The scene that a result belongs to; the current one where ``name`` is "".
 
     Raises:
         NikiError: it is gone, or linked from a library.
     """
-    scene = bpy.context.scene if not name else _named(name, identity)
+    scene = bpy.context.scene if not name else find(bpy.data.scenes, name, identity)
     if scene is None:
         raise NikiError(
             f"There is no scene '{name}' any more, which this belongs to",
             "go to the scene that you want it in and choose Import Capture",
         )
+    refuse_linked(scene)
+    return scene
+
+
+def refuse_linked(scene: bpy.types.Scene) -> None:
+    """Raise NikiError where a scene is linked from a library: nothing can be added to it."""
     if scene.library is not None:
         raise NikiError(f"The scene '{scene.name}' is linked from a library", "make it local first")
-    return scene
 
 
 def has_scene(name: str, identity: str = "") -> bool:
     """Whether :func:`find_scene` would find one."""
-    return not name or _named(name, identity) is not None
-
-
-def _named(name: str, identity: str) -> bpy.types.Scene | None:
-    scene = bpy.data.scenes.get(name)
-    if not identity or (scene is not None and scene.niki.identity == identity):
-        return scene
-    renamed = next((s for s in bpy.data.scenes if s.niki.identity == identity), None)
-    if renamed is None and scene is not None and not scene.niki.identity:
-        return scene  # undo has taken the key away
-    return renamed
+    return not name or find(bpy.data.scenes, name, identity) is not None
 
 
 def view_layer_of(scene: bpy.types.Scene) -> bpy.types.ViewLayer:

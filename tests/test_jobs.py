@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -33,7 +34,7 @@ SAMPLE = ROOT / "samples/sample.mp4"
 
 @pytest.fixture
 def captures(tmp_path):
-    made = jobs.Captures(tmp_path, runtime.own_runtime().start)
+    made = jobs.Captures(tmp_path, lambda: runtime.own_runtime().start)
     yield made
     made.shut_down()
 
@@ -161,9 +162,9 @@ def test_what_a_busy_blender_is_at_is_not_offered_to_another_until_it_is_gone(tm
     here = jobs.Captures(tmp_path, None)
     here.look()
     assert here.unfinished() == []
-    with pytest.raises(NikiError, match="Another Blender is at clip"):
+    with pytest.raises(NikiError, match="Another Blender is working on clip"):
         here.take_up(job_files.read_job(folder))
-    with pytest.raises(NikiError, match="Another Blender is at clip"):
+    with pytest.raises(NikiError, match="Another Blender is working on clip"):
         here.discard(job_files.read_job(folder))
     assert here.jobs == []
     assert (folder / "readings").is_file()
@@ -182,7 +183,7 @@ def test_another_blender_cannot_take_up_what_is_on_the_list_here(tmp_path, other
     age(tmp_path)
     lines = other_blender(job.folder).stdout
     assert lines.readline() == "0\n"
-    assert lines.readline().startswith("Another Blender is at clip")
+    assert lines.readline().startswith("Another Blender is working on clip")
     assert lines.readline() == "0\n"
     here.shut_down()  # and now it can
     lines = other_blender(job.folder).stdout
@@ -195,7 +196,7 @@ def test_after_a_crash_of_blender_what_was_read_is_offered(captures, tmp_path):
     captures._worker.kill()
     run(captures)
     job.lock.release()  # as the system does when a process is gone
-    other = jobs.Captures(tmp_path, runtime.own_runtime().start)
+    other = jobs.Captures(tmp_path, lambda: runtime.own_runtime().start)
     other.look()
     (offered,) = other.unfinished()
     assert (offered.title, offered.request) == (job.title, {"footage": str(SAMPLE), "quality": "fast"})
@@ -327,12 +328,26 @@ class Silent:
         self.ended = True
 
 
+def test_what_runs_the_worker_is_chosen_in_the_thread_that_ticks(tmp_path):
+    chosen_in = []
+
+    def choose():
+        chosen_in.append(threading.current_thread())
+        raise NikiError("there is no Python")
+
+    captures = jobs.Captures(tmp_path, choose)
+    job = captures.add(request(end=3), "first", {})
+    run(captures, until=lambda: job.over)
+    assert chosen_in == [threading.current_thread()]
+    assert job.message == "The worker cannot be started: there is no Python"
+
+
 def test_a_fault_of_ours_fails_its_capture_and_the_next_one_is_done(tmp_path, captures):
-    captures._start_worker, real = lambda log: Silent(ZeroDivisionError("surprise")), captures._start_worker
+    captures._choose, real = lambda: lambda log: Silent(ZeroDivisionError("surprise")), captures._choose
     first = captures.add(request(end=3), "first", {})
     second = captures.add(request(end=3), "second", {})
     run(captures, until=lambda: first.over)
-    captures._start_worker = real
+    captures._choose = real
     assert first.state == jobs.FAILED
     assert first.message == "A fault of ours: ZeroDivisionError: surprise"
     assert "Traceback" in captures.log.read_text()
@@ -353,7 +368,7 @@ def test_a_failure_says_why_and_the_next_capture_is_done(captures):
 
 
 def test_a_worker_that_cannot_start_is_explained(tmp_path):
-    captures = jobs.Captures(tmp_path, runtime.Runtime("/no/such/python").start)
+    captures = jobs.Captures(tmp_path, lambda: runtime.Runtime("/no/such/python").start)
     job = captures.add(request(), "clip", {})
     assert run(captures) == [job]
     assert job.message == "The worker cannot be started: /no/such/python: No such file or directory"
@@ -399,7 +414,7 @@ def test_a_log_that_cannot_be_replaced_or_written_stops_no_worker(tmp_path, monk
 def fake(tmp_path, program):
     """A queue whose worker is ``program``."""
     command = [sys.executable, "-c", textwrap.dedent(program)]
-    return jobs.Captures(tmp_path, lambda log: worker.WorkerProcess(command, {}, log))
+    return jobs.Captures(tmp_path, lambda: lambda log: worker.WorkerProcess(command, {}, log))
 
 
 @pytest.mark.parametrize(
@@ -478,7 +493,7 @@ class Babbler:
 @given(st.lists(lines, max_size=8))
 def test_no_babble_breaks_the_queue(said):
     with tempfile.TemporaryDirectory() as folder:
-        captures = jobs.Captures(Path(folder), lambda log: Babbler(said))
+        captures = jobs.Captures(Path(folder), lambda: lambda log: Babbler(said))
         job = captures.add(request(), "clip", {})
         run(captures)
         assert job.state in (jobs.FAILED, jobs.CANCELLED)

@@ -62,7 +62,7 @@ class Worker:
 @pytest.fixture
 def worker():
     made = Worker()
-    background.captures()._start_worker = lambda log: made
+    background.captures()._choose = lambda: lambda log: made
     return made
 
 
@@ -195,10 +195,10 @@ def test_a_fault_on_import_fails_that_capture_alone_and_loses_nothing(worker, mo
     place = background.place_motion
     said = []
 
-    def faulty(motion, name, placement):
+    def faulty(motion, name, placement, **how):
         if name == "first":
             raise ZeroDivisionError("surprise")
-        return place(motion, name, placement)
+        return place(motion, name, placement, **how)
 
     monkeypatch.setattr(background, "place_motion", faulty)
     monkeypatch.setattr(background, "say", lambda level, text: said.append((level, text)))
@@ -277,6 +277,42 @@ def test_what_the_user_selected_meanwhile_stays_selected(worker):
     assert bpy.context.view_layer.objects.active == cube
 
 
+def test_the_view_stays_where_the_user_selected_something_meanwhile(worker, monkeypatch):
+    framed = []
+    monkeypatch.setattr(modules.placing, "frame_selected", framed.append)
+    worker.done = False
+    start("first")
+    settle()
+    cube = bpy.data.objects.new("Cube", None)
+    bpy.context.scene.collection.objects.link(cube)
+    cube.select_set(True)
+    worker.done = True
+    settle()
+    assert (len(armatures()), framed) == (1, [])
+    start("second")
+    settle()
+    assert framed == [bpy.context.scene]
+
+
+def test_nothing_comes_in_while_a_render_runs(worker, monkeypatch):
+    class Rendering:
+        def __init__(self, inner, **known):
+            self.__dict__.update(known, _inner=inner)
+
+        def __getattr__(self, name):
+            return getattr(self._inner, name)
+
+    app = Rendering(bpy.app, is_job_running=lambda kind: kind == "RENDER")
+    monkeypatch.setattr(background, "bpy", Rendering(bpy, app=app))
+    start()
+    settle()
+    assert armatures() == []
+    assert "Captured; waits until rendering has ended" in drawn()
+    monkeypatch.setattr(background, "bpy", bpy)
+    settle()
+    assert len(armatures()) == 1
+
+
 def test_a_warning_is_a_line_in_the_panel_and_no_alarm(worker, monkeypatch):
     said = []
     monkeypatch.setattr(background, "say", lambda level, text: said.append(level))
@@ -307,7 +343,7 @@ def test_what_was_left_is_listed_with_its_file_date_and_frames_that_of_others_fo
     said = drawn()
     assert "walk" in said
     assert "shot12.blend, 2026-11-24 21:34, 151 of 412 frames" in " ".join(said)
-    assert "2 of other projects" in said
+    assert "2 captures of other projects" in said
     assert "run" not in said
     bpy.ops.niki.show_other_captures()
     assert {"run", "jump"} <= set(drawn())

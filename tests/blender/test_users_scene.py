@@ -1,5 +1,6 @@
 """What captures and imports do to a scene of the user's: they add what they promise, where they promise it."""
 
+import json
 import shutil
 
 import numpy as np
@@ -674,3 +675,208 @@ def test_the_import_asks_for_a_file_each_time():
 
 def test_blenders_dictionary_is_not_asked_for_words_that_mean_something_else_there():
     assert type(bpy.context.scene.niki).bl_rna.properties["quality"].translation_context == "NIKI"
+
+
+# what goes wrong, and what is the user's
+
+
+def as_it_is():
+    """The scene's settings, and the names of what is in the file."""
+    scene = bpy.context.scene
+    kinds = (
+        "objects",
+        "collections",
+        "armatures",
+        "meshes",
+        "cameras",
+        "actions",
+        "materials",
+        "movieclips",
+        "scenes",
+    )
+    render = scene.render
+    return (
+        {kind: sorted(item.name for item in getattr(bpy.data, kind)) for kind in kinds},
+        (render.fps, render.resolution_x, render.resolution_y, scene.frame_end, scene.camera),
+        [(thing.name, thing.hide_render, thing.hide_get()) for thing in scene.objects],
+    )
+
+
+def test_an_armature_in_tweak_mode_is_refused_before_anything_is_changed(tmp_path):
+    rig, _ = place(filmed(tmp_path))
+    data = rig.animation_data
+    track = data.nla_tracks.new()
+    track.strips.new("take", 1, data.action)
+    data.action = None
+    track.select = True
+    data.use_tweak_mode = True
+    assert data.use_tweak_mode
+    before = as_it_is()
+    with pytest.raises(placing.NikiError, match="tweak mode"):
+        place(filmed(tmp_path, frames=40, mocap_framerate=60.0), armature=rig.name, match_scene="ALWAYS")
+    assert as_it_is() == before
+
+
+@pytest.mark.parametrize("onto", [False, True])
+def test_a_placement_that_fails_half_way_takes_back_what_it_has_done(tmp_path, monkeypatch, onto):
+    rig = place(filmed(tmp_path), camera=False)[0] if onto else None
+    action = rig.animation_data.action if onto else None
+    before = as_it_is()
+    monkeypatch.setattr(placing, "select_bones", lambda rig: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        place(
+            filmed(tmp_path, frames=40, mocap_framerate=60.0),
+            armature="take" if onto else "",
+            match_scene="ALWAYS",
+        )
+    assert as_it_is() == before
+    if onto:
+        assert rig.animation_data.action == action
+        assert not action.use_fake_user
+        monkeypatch.undo()
+        bpy.context.view_layer.update()
+        assert pelvis_at(rig, 3) is not None
+
+
+def test_a_socket_that_holds_a_data_block_is_no_obstacle():
+    class Socket(bpy.types.NodeSocket):
+        bl_idname = "TestObjectSocket"
+        bl_label = "Object"
+        default_value: bpy.props.PointerProperty(type=bpy.types.Object)
+
+        def draw(self, context, layout, node, text):
+            pass
+
+        @classmethod
+        def draw_color_simple(cls):
+            return (1, 1, 1, 1)
+
+    class Node(bpy.types.Node):
+        bl_idname = bl_label = "TestObjectNode"
+
+        def init(self, context):
+            self.inputs.new("TestObjectSocket", "thing")
+
+    bpy.utils.register_class(Socket)
+    bpy.utils.register_class(Node)
+    try:
+        bpy.ops.niki.add_body()
+        (clay,) = (m for m in bpy.data.materials if m.name.startswith("NIKI Clay"))
+        theirs = clay.copy()
+        theirs.name = "theirs"
+        for material in (clay, theirs):
+            (socket,) = material.node_tree.nodes.new("TestObjectNode").inputs
+            socket.default_value = bpy.data.objects["Cube"]
+        bpy.ops.niki.add_body()
+        assert len([m for m in bpy.data.materials if m.name.startswith("NIKI Clay")]) == 2
+    finally:
+        bpy.utils.unregister_class(Node)
+        bpy.utils.unregister_class(Socket)
+
+
+def test_a_deleted_armature_is_not_animated_and_does_not_stay_in_the_file(tmp_path):
+    scene = bpy.context.scene
+    rig, _ = place(filmed(tmp_path), camera=False)
+    scene.niki.armature = rig
+    placement = capture.placement_of(scene)
+    bpy.ops.object.select_all(action="DESELECT")
+    rig.select_set(True)
+    bpy.ops.object.delete()
+    assert bpy.data.objects.get("take") == rig  # the setting keeps it
+    made, warnings = placing.place_motion(filmed(tmp_path), "next", placement)
+    assert made != rig
+    assert any("no armature 'take' any more" in warning for warning in warnings)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"), copy=True)
+    assert scene.niki.armature is None
+
+
+def test_a_result_follows_its_armature_to_another_name_and_does_not_go_to_a_namesake(tmp_path):
+    scene = bpy.context.scene
+    hero, _ = place(filmed(tmp_path), "Hero", camera=False)
+    scene.niki.armature = hero
+    placement = placing.Placement.from_dict(json.loads(json.dumps(capture.placement_of(scene).as_dict())))
+    hero.name = "Old Hero"
+    other, _ = place(filmed(tmp_path), "Hero", camera=False)
+    assert other.name == "Hero"
+    assert placing.place_motion(filmed(tmp_path), "next", placement)[0] == hero
+    scene.niki.armature = None
+    bpy.data.objects.remove(hero)
+    made, warnings = placing.place_motion(filmed(tmp_path), "next", placement)
+    assert made not in (hero, other)
+    assert any("no armature 'Hero' any more" in warning for warning in warnings)
+
+
+def test_of_a_scene_and_its_copy_a_result_goes_to_the_one_that_it_was_meant_for():
+    scene = bpy.context.scene
+    first = capture.placement_of(scene)
+    bpy.ops.scene.new(type="FULL_COPY")
+    copy = bpy.context.scene
+    assert copy != scene
+    second = capture.placement_of(copy)
+    assert second.scene_identity != first.scene_identity
+    assert users_scene.find_scene(first.scene, first.scene_identity) == scene
+    assert users_scene.find_scene(second.scene, second.scene_identity) == copy
+
+
+def test_copies_that_cannot_be_told_apart_get_no_result():
+    scene = bpy.context.scene
+    placement = capture.placement_of(scene)
+    bpy.ops.scene.new(type="FULL_COPY")
+    scene.name, bpy.context.scene.name = "A", "B"
+    assert not users_scene.has_scene(placement.scene, placement.scene_identity)
+
+
+def test_a_capture_of_a_linked_scene_is_refused_at_once(tmp_path):
+    bpy.context.scene.name = "Linked"
+    bpy.data.libraries.write(str(tmp_path / "lib.blend"), {bpy.context.scene}, fake_user=True)
+    bpy.context.scene.name = "Own"
+    with bpy.data.libraries.load(str(tmp_path / "lib.blend"), link=True) as (_, to):
+        to.scenes = ["Linked"]
+    with pytest.raises(placing.NikiError, match="'Linked' is linked from a library"):
+        capture.request_of(to.scenes[0])
+
+
+def test_capture_now_says_why_it_does_not(monkeypatch):
+    drop = {"filepath": str(SAMPLE), "begin": True}
+    for module in (sources, blender_module("footage_files")):
+        monkeypatch.setattr(module, "why_not_ready", lambda: "numbers is missing")
+    assert bpy.ops.niki.capture_file(**drop) == {"FINISHED"}
+    for module in (sources, blender_module("footage_files")):
+        monkeypatch.setattr(module, "why_not_ready", lambda: "")
+    monkeypatch.setattr(capture, "look_whether_ready", lambda: "gone meanwhile")
+    assert bpy.ops.niki.capture_file(**drop) == {"FINISHED"}
+    assert bpy.context.scene.niki.path == str(SAMPLE)
+
+
+@pytest.mark.parametrize("path", ["/" + "x" * 5000, "/" + "x/" * 3000])
+def test_a_path_that_is_too_long_is_no_file(path):
+    with pytest.raises(RuntimeError, match="There is no file"):
+        bpy.ops.niki.choose_footage(filepath=path[:1000])
+    assert not blender_module("paths").is_there(path)
+    assert not blender_module("paths").is_there("a\0b")
+
+
+@pytest.mark.parametrize("point", [[10**400, 0, 0], [1e300, 0, 0], [float("nan"), 0, 0], [0, 0]])
+def test_a_point_that_is_none_is_left_out(point):
+    assert placing.Placement.from_dict({"point": point}).point is None
+
+
+def test_a_strip_stays_chosen_when_others_are_removed():
+    scene = bpy.context.scene
+    first, second = strip_of(scene, "A", at=1), strip_of(scene, "B", at=300)
+    assert scene.niki.strip == "B"
+    users_scene.strips_of(scene).remove(first)
+    assert scene.niki.strip == second.name == "B"
+    assert sources.chosen_source(scene).title == "B"
+
+
+def test_people_found_in_the_footage_of_one_scene_are_not_offered_in_another():
+    scene = bpy.context.scene
+    scene.niki.path = str(SAMPLE)
+    people.search._path, people.search.people = str(SAMPLE), [people.Found((1.0, 2.0), 0)]
+    assert people.search.is_of(scene)
+    bpy.context.window.scene = bpy.data.scenes.new("other")
+    assert not people.search.is_of(bpy.context.scene)
+    with pytest.raises(RuntimeError, match="other footage"):
+        bpy.ops.niki.follow_person(place=(1.0, 2.0))
+    assert not bpy.context.scene.niki.use_subject
