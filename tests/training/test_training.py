@@ -298,7 +298,7 @@ def test_a_batch_may_be_as_large_as_a_chunk_and_larger(batch, poses, tmp_path):
         ("learning_rate = 0", "'learning_rate' and 'clip' must be above zero"),
         ("network = 3", "'network' must be a table"),
         ("[network]\nfirst = [3]", r"'first' in \[network\] must be pairs"),
-        ('[network]\nkind = "flew"', "must be flow or regressor"),
+        ('[network]\nkind = "flew"', "a flow or a regressor"),
         ('[losses]\npose = "much"', r"'pose' in \[losses\] must be a number"),
         ("[mix]\nclean = 1.0", r"\[mix\] must have a share for each"),
         ("data = 3", "'data' must be a text"),
