@@ -150,9 +150,6 @@ def cached_archives(folder: str | os.PathLike, cache: str | os.PathLike | None =
     with contextlib.suppress(OSError, NikiError):  # a cache is no more than that
         kept.parent.mkdir(parents=True, exist_ok=True)
         poses.save(kept)
-        for older in kept.parent.glob("mocap-*.npz"):
-            if older != kept:
-                older.unlink()
     return poses
 
 
