@@ -114,13 +114,3 @@ class KeyedMotion:
             if not worst:
                 return keys
             keys = np.union1d(keys, worst)
-
-
-def deviation(motion: Motion, keys: np.ndarray, modes=None, axes=None) -> np.ndarray:
-    """As :meth:`KeyedMotion.deviation`."""
-    return KeyedMotion(motion, modes, axes).deviation(keys)
-
-
-def reduced_keys(motion: Motion, bound: float, modes=None, axes=None, candidates=None) -> np.ndarray:
-    """As :meth:`KeyedMotion.reduced`."""
-    return KeyedMotion(motion, modes, axes).reduced(bound, candidates)

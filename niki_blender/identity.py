@@ -6,15 +6,13 @@ import uuid
 
 import bpy
 
-_seen: dict[
-    str, int
-] = {}  # of this file: whose keys were asked for, also where undo has taken them away since
+_seen: dict[str, int] = {}
+"""Of this file: whose keys were asked for, also where undo has taken them away since."""
 
 
 def identity_of(item: bpy.types.Scene | bpy.types.Object) -> str:
     """A key that stays with a scene or an armature when it is renamed, and is saved with the file. A copy, which
-    Blender gives the same key, gets its own here;
-    what is linked from a library, which cannot be written to, has none."""
+    Blender gives the same key, gets its own here; what is linked from a library has none."""
     if item.library is not None:
         return ""
     key = item.niki.identity

@@ -9,7 +9,7 @@ from conftest import ROOT, random_rotations, some_motion
 from niki import rotation as rot
 from niki.channels import EULER_ORDERS, MODES, channel_values, rotations_from_channels
 from niki.errors import NikiError
-from niki.keys import KeyedMotion, deviation, reduced_keys
+from niki.keys import KeyedMotion
 from niki.motion import Motion
 
 SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
@@ -129,29 +129,29 @@ def test_between_keys_each_mode_goes_its_own_way_about_the_bones_own_axes():
 
 
 def test_euler_angles_need_keys_of_their_own():
-    keys = reduced_keys(SAMPLE, 0.06)
+    keys = KeyedMotion(SAMPLE).reduced(0.06)
     eulers = KeyedMotion(SAMPLE, ["ZYX"] * 24, random_rotations(np.random.default_rng(1), 24))
-    assert deviation(SAMPLE, keys).max() <= 0.06
+    assert KeyedMotion(SAMPLE).deviation(keys).max() <= 0.06
     assert eulers.deviation(keys).max() > 0.06
     assert eulers.deviation(eulers.reduced(0.06)).max() <= 0.06
 
 
 def test_only_the_frames_that_are_allowed_are_keyed():
     candidates = np.arange(0, len(SAMPLE), 2)
-    keys = reduced_keys(SAMPLE, 0.06, candidates=candidates)
+    keys = KeyedMotion(SAMPLE).reduced(0.06, candidates=candidates)
     assert set(keys[1:-1]) <= set(candidates)
     assert len(keys) < len(candidates)
-    assert deviation(SAMPLE, keys).max() <= 0.06
-    tight = reduced_keys(SAMPLE, 1e-6, candidates=candidates)
+    assert KeyedMotion(SAMPLE).deviation(keys).max() <= 0.06
+    tight = KeyedMotion(SAMPLE).reduced(1e-6, candidates=candidates)
     np.testing.assert_array_equal(tight, np.union1d(candidates, len(SAMPLE) - 1))
 
 
 def test_a_looser_bound_needs_no_more_keys_and_a_still_motion_two():
     motion = SAMPLE
-    assert len(reduced_keys(motion, 0.05)) <= len(reduced_keys(motion, 0.005))
+    assert len(KeyedMotion(motion).reduced(0.05)) <= len(KeyedMotion(motion).reduced(0.005))
     poses, trans = np.tile(motion.poses[0], (len(motion), 1)), np.tile(motion.trans[0], (len(motion), 1))
     motion = replace(motion, poses=poses, trans=trans)
-    np.testing.assert_array_equal(reduced_keys(motion, 1e-6), [0, len(motion) - 1])
+    np.testing.assert_array_equal(KeyedMotion(motion).reduced(1e-6), [0, len(motion) - 1])
 
 
 @pytest.mark.parametrize(
@@ -166,4 +166,6 @@ def test_a_looser_bound_needs_no_more_keys_and_a_still_motion_two():
 )
 def test_what_cannot_be_keyed_is_named(arguments, message):
     with pytest.raises(NikiError, match=message):
-        reduced_keys(**({"motion": SAMPLE, "bound": 0.01} | arguments))
+        KeyedMotion(SAMPLE, arguments.get("modes")).reduced(
+            arguments.get("bound", 0.01), arguments.get("candidates")
+        )
