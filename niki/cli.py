@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from . import __version__
-from .blender import save_blend
-from .bvh import save_bvh
-from .corrections import carried, posture_at
+from .body.skeleton import JOINTS
 from .errors import NikiError, in_words
 from .files import check_output, check_replaceable, is_motion, is_network, writing
-from .motion import Motion
-from .posing import MODES, Poser, Target
-from .skeleton import JOINTS
-from .solver import Solver
+from .formats.bvh import save_bvh
+from .motion.motion import Motion
+from .pose.corrections import carried, posture_at
+from .pose.posing import MODES, Poser, Target
+from .review.blender_process import save_blend
+from .solve.solver import Solver
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -241,10 +241,10 @@ def _point(text: str) -> tuple[float, float]:
 
 
 def _capture(options) -> None:
-    from .capture import capture, reprojection_error
-    from .footage.camera import checked_focal
-    from .footage.estimator import make_estimator
-    from .footage.video import footage_files
+    from .capturing.estimate.estimator import make_estimator
+    from .capturing.footage.camera import checked_focal
+    from .capturing.footage.video import footage_files
+    from .capturing.pipeline import capture, reprojection_error
 
     files, journal = footage_files(options.footage), Path(f"{options.output}.readings")
     _check_output(options, options.output, (".npz",), files, is_motion)
@@ -291,8 +291,8 @@ def _capture(options) -> None:
 
 
 def _preview(options) -> None:
-    from .footage.video import footage_files
-    from .preview import save_overlay
+    from .capturing.footage.video import footage_files
+    from .review.preview import save_overlay
 
     inputs = [options.motion, *footage_files(options.footage)]
     _check_output(options, options.output, (".mp4",), inputs)
@@ -355,15 +355,15 @@ def _info(options) -> None:
 
 
 def _mocap(options) -> None:
-    from .training.report import describe
+    from .mocap.report import describe
 
     print(describe(_poses(options.folder, options.unit)), end="")
 
 
 def _eval(options) -> None:
     from .evaluation.ik import as_markdown, evaluate, save_plot
-    from .network import Network
-    from .solver import WEIGHTS
+    from .network.model import Network
+    from .solve.solver import WEIGHTS
 
     runs = sorted(Path(options.runs).glob("*/network.npz")) if options.runs else []
     if options.plot:
@@ -388,7 +388,7 @@ def _eval(options) -> None:
 
 def _bench(options) -> None:
     from .evaluation.posing import as_markdown, evaluate
-    from .network import Network
+    from .network.model import Network
 
     if options.output:
         networks = [Path(folder) / "network.npz" for folder in options.runs]
@@ -416,8 +416,8 @@ def _data_in(folder: str) -> Iterator[Path]:
 
 
 def _poses(folder: str, unit: str | None):
-    from .training.mocap import cached_archives, load_bvh_folder
-    from .training.refit import UNITS
+    from .mocap.collection import cached_archives, load_bvh_folder
+    from .mocap.refit import UNITS
 
     if not Path(folder).is_dir():
         raise NikiError(f"There is no folder {folder}", "give one with motion capture: --data DIR")
@@ -442,7 +442,7 @@ def _export_weights(options) -> None:
 
 
 def _setup(options) -> None:
-    from .footage.models import set_up
+    from .capturing.estimate.blazepose.models import set_up
 
     for path in set_up():
         print(path)

@@ -4,13 +4,15 @@ import textwrap
 
 import bpy
 
-from ..niki.posing import ORIENTED
-from . import background, people, setting_up
-from .armature import is_our_armature
-from .confidence import has_confidence
-from .job import CANCELLED, DONE, FAILED, RUNNING, UNREADABLE, WAITING, Job
-from .preferences import EXTENSION, preferences, why_not_ready
-from .sources import chosen_source, known, offered_source
+from ..niki.pose.posing import ORIENTED
+from .capture import people
+from .capture import results as background
+from .capture.sources import chosen_source, known, offered_source
+from .rig.armature import is_our_armature
+from .rig.confidence import has_confidence
+from .settings import environment_operators as setting_up
+from .settings.preferences import EXTENSION, preferences, why_not_ready
+from .work.job import CANCELLED, DONE, FAILED, RUNNING, UNREADABLE, WAITING, Job
 
 _STAGES = {"starting": "Starting", "loading": "Loading networks", "reading": "Reading", "solving": "Solving"}
 _ICONS = {WAITING: "TIME", RUNNING: "PLAY", DONE: "CHECKMARK", FAILED: "ERROR", CANCELLED: "X"}

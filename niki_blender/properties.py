@@ -12,11 +12,13 @@ from bpy.props import (
     StringProperty,
 )
 
-from ..niki.skeleton import NUM_JOINTS
-from . import confidence, people, targets
-from .armature import is_our_armature
-from .placing import ALWAYS, IF_EMPTY, NEVER
-from .sources import footage_strips, look_at_footage
+from ..niki.body.skeleton import NUM_JOINTS
+from .capture import people
+from .capture.sources import footage_strips, look_at_footage
+from .placement.placing import ALWAYS, IF_EMPTY, NEVER
+from .pose import targets
+from .rig import confidence
+from .rig.armature import is_our_armature
 
 PLACES = (
     (

@@ -2,26 +2,17 @@
 
 import bpy
 
-from . import (
-    background,
-    bake_operator,
-    capture,
-    confidence,
-    correcting,
-    doubt,
-    exchange,
-    footage_files,
-    handles,
-    new_body,
-    panels,
-    people,
-    preferences,
-    properties,
-    pull_tool,
-    setting_up,
-    sources,
-    targets,
-)
+from . import panels, properties
+from .capture import footage_files, people, sources
+from .capture import operators as capture
+from .capture import results as background
+from .exchange import motion_files as exchange
+from .pose import bake as bake_operator
+from .pose import correcting, handles, targets
+from .pose import tool as pull_tool
+from .rig import confidence, doubt, new_body
+from .settings import environment_operators as setting_up
+from .settings import preferences
 
 _CLASSES = (
     *properties.CLASSES, preferences.NIKI_AP_preferences, *capture.CLASSES, *people.CLASSES, *setting_up.CLASSES, *doubt.CLASSES, *exchange.CLASSES, *footage_files.CLASSES,

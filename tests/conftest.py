@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from niki import rotation as rot
-from niki.motion import Motion
-from niki.skeleton import MIRROR, Body
+from niki.body import rotation as rot
+from niki.body.skeleton import MIRROR, Body
+from niki.motion.motion import Motion
 
 
 @pytest.fixture

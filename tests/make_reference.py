@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from niki.skeleton import Body
-from niki.solver import Solver
+from niki.body.skeleton import Body
+from niki.solve.solver import Solver
 
 rng = np.random.default_rng(20)
 joints = Body.default().rest_joints + 0.08 * rng.normal(size=(6, 29, 3))

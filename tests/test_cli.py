@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from conftest import ROOT, some_motion
 
-from niki.blender import run_job
-from niki.capture import capture
+from niki.capturing.estimate.blazepose.models import set_up
+from niki.capturing.estimate.estimator import make_estimator
+from niki.capturing.footage.video import Footage, VideoWriter
+from niki.capturing.pipeline import capture
 from niki.cli import EXTRAS, main
 from niki.errors import NikiError
-from niki.footage.estimator import make_estimator
-from niki.footage.models import set_up
-from niki.footage.video import Footage, VideoWriter
-from niki.motion import Motion
-from niki.preview import save_contact_sheet, save_overlay
+from niki.motion.motion import Motion
+from niki.review.blender_process import run_job
+from niki.review.preview import save_contact_sheet, save_overlay
 
 SAMPLE = ROOT / "samples/sample.mp4"
 
@@ -241,7 +241,7 @@ def test_our_own_motions_and_empty_files_are_replaced_as_ever(tmp_path):
 def test_weights_are_replaced_by_weights_alone(tmp_path, capsys):
     run, weights = tmp_path / "run", tmp_path / "w.npz"
     run.mkdir()
-    (run / "network.npz").write_bytes((ROOT / "niki/weights/niki-open-1.npz").read_bytes())
+    (run / "network.npz").write_bytes((ROOT / "niki/network/weights/niki-open-1.npz").read_bytes())
     some_motion(frames=2).save(weights)
     assert main(["export-weights", str(run), "-o", str(weights)]) == 1
     assert "exists already" in capsys.readouterr().err
@@ -407,7 +407,7 @@ def test_nothing_is_imported_from_where_the_user_is(tmp_path, monkeypatch):
     plant(tmp_path, "json")
     plant(tmp_path, "pip")
     with pytest.raises(NikiError, match="job failed"):
-        run_job("jobs.nothing")
+        run_job("work.queue.nothing")
     assert not (tmp_path / "ran").exists()
     monkeypatch.setenv("NIKI_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -419,9 +419,11 @@ def test_nothing_is_imported_from_where_the_user_is(tmp_path, monkeypatch):
 @pytest.mark.skipif(os.name == "nt", reason="there are no signals")
 def test_a_blender_that_is_killed_is_told_in_words(monkeypatch):
     for number, words in ((9, "stopped by the system: out of memory"), (11, "Blender crashed")):
-        monkeypatch.setattr("niki.blender._BOOTSTRAP", f"import os; os.kill(os.getpid(), {number})")
+        monkeypatch.setattr(
+            "niki.review.blender_process._BOOTSTRAP", f"import os; os.kill(os.getpid(), {number})"
+        )
         with pytest.raises(NikiError, match=words):
-            run_job("jobs.nothing")
+            run_job("work.queue.nothing")
 
 
 def test_motion_with_a_wrong_field(tmp_path, capsys):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from niki.posing import Posture, Target
-from niki.skeleton import NUM_BONES, Bodies, Body
-from niki.solver import Solver
+from niki.body.skeleton import NUM_BONES, Bodies, Body
+from niki.pose.posing import Posture, Target
+from niki.solve.solver import Solver
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import sys
 import pytest
 from conftest import ROOT, some_motion
 
-from niki.bvh import save_bvh
+from niki.formats.bvh import save_bvh
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from conftest import ROOT, some_motion
 
 from niki.errors import NikiError
 from niki.files import read_npz
-from niki.motion import Motion
-from niki.network import Network, NetworkSpec
+from niki.motion.motion import Motion
+from niki.network.model import Network, NetworkSpec
 
 
 def header(descr="<f8", shape="(3,)", order="False"):
@@ -205,7 +205,7 @@ def test_a_spec_that_makes_no_sense_is_refused(tmp_path, spec):
 
 
 def test_the_weights_that_ship_are_whole():
-    network = Network.load(ROOT / "niki/weights/niki-open-1.npz")
-    with np.load(ROOT / "niki/weights/niki-open-1.npz") as stored:
+    network = Network.load(ROOT / "niki/network/weights/niki-open-1.npz")
+    with np.load(ROOT / "niki/network/weights/niki-open-1.npz") as stored:
         for name, value in network.weights.items():
             np.testing.assert_array_equal(value, stored[name].astype(np.float32))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, some_motion
 
-from niki.bvh import save_bvh
+from niki.formats.bvh import save_bvh
 
 SAMPLE = ROOT / "samples/sample.mp4"
 _TRAP = b"raise SystemExit('a file of the folder that it was started in was run')"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import rotation as rot
-from ..kinematics import forward_kinematics, swing_and_twist
-from ..skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS, Bodies, Body
-from ..training.mocap import Poses
-from ..uncertainty import sigma_from_metres
+from ..body import rotation as rot
+from ..body.kinematics import forward_kinematics, swing_and_twist
+from ..body.skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS, Bodies, Body
+from ..mocap.collection import Poses
+from ..network.uncertainty import sigma_from_metres
 
 EFFECTORS = [
     JOINTS.index(n) for n in ("pelvis", "neck", "left_wrist", "right_wrist", "left_ankle", "right_ankle")
@@ -46,7 +46,7 @@ class Truth:
 
 @dataclass(eq=False)
 class Case:
-    """What is seen of N poses: as :meth:`niki.solver.Solver.inverse` takes it; NaN in twist is
+    """What is seen of N poses: as :meth:`niki.solve.solver.Solver.inverse` takes it; NaN in twist is
     unknown. hidden (N, 29) tells the joints that say nothing."""
 
     joints: np.ndarray

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import rotation as rot
-from ..kinematics import analytic_ik, forward_kinematics
-from ..network import Network, observe
-from ..skeleton import KINDS
-from ..solver import Solver
-from ..training.mocap import Poses
-from ..uncertainty import KNOWN_BELOW
+from ..body import rotation as rot
+from ..body.kinematics import analytic_ik, forward_kinematics
+from ..body.skeleton import KINDS
+from ..mocap.collection import Poses
+from ..network.model import Network, observe
+from ..network.uncertainty import KNOWN_BELOW
+from ..solve.solver import Solver
 from .cases import Case, Truth, apart, draw_truth, make_cases, noisy, scores
 
 SWEEP = (0, 2, 5, 10, 15, 20, 30, 40, 60, 80, 100)

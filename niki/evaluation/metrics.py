@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..body.rotation import kabsch
 from ..errors import NikiError
-from ..rotation import kabsch
 
 
 def mpjpe(estimated: np.ndarray, truth: np.ndarray) -> float:

@@ -9,15 +9,15 @@ from functools import partial
 
 import numpy as np
 
-from .. import rotation as rot
+from ..body import rotation as rot
+from ..body.kinematics import forward_kinematics
+from ..body.limits import beyond
+from ..body.skeleton import JOINTS, NUM_BONES, PARENTS, Body
 from ..errors import NikiError
-from ..kinematics import forward_kinematics
-from ..limits import beyond
-from ..network import Network
-from ..posing import Poser, Posture, Target
-from ..skeleton import JOINTS, NUM_BONES, PARENTS, Body
-from ..solver import Solver
-from ..training.mocap import Poses
+from ..mocap.collection import Poses
+from ..network.model import Network
+from ..pose.posing import Poser, Posture, Target
+from ..solve.solver import Solver
 from .cases import EFFECTORS
 
 _WRISTS = [JOINTS.index("left_wrist"), JOINTS.index("right_wrist")]

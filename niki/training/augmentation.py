@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from .. import rotation as rot
-from ..skeleton import JOINTS, MIRROR, NUM_BONES
+from ..body import rotation as rot
+from ..body.skeleton import JOINTS, MIRROR, NUM_BONES
 
 _EXCHANGED = (  # joints and how often they come from another pose
     (("left_collar", "left_shoulder", "left_elbow", "left_wrist", "left_hand"), 0.2),

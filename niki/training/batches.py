@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 
-from .. import rotation as rot
-from ..kinematics import forward_kinematics, swing_and_twist
-from ..network import Observation, observe
-from ..skeleton import Bodies
+from ..body import rotation as rot
+from ..body.kinematics import forward_kinematics, swing_and_twist
+from ..body.skeleton import Bodies
+from ..network.model import Observation, observe
 from .augmentation import augmented
 from .bodies import mistaken, random_bodies
 from .corruption import KINDS_OF_CORRUPTION, Corrupted, Corrupter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..skeleton import KINDS, Bodies, Body
+from ..body.skeleton import KINDS, Bodies, Body
 
 STATURE, SEGMENT, LARGEST = 0.07, 0.05, 0.3
 """Standard deviations of the logarithm: of all bones together (men and women with some children), of

@@ -6,7 +6,7 @@ import os
 
 from tqdm import tqdm
 
-from .mocap import cached_archives
+from ..mocap.collection import cached_archives
 from .train import Config, Training, export
 
 

@@ -1,7 +1,7 @@
 """Joints as detectors see them and as animators give them.
 
 Each kind of corruption draws the uncertainty first and the error from it, so that sigma means what
-:func:`niki.uncertainty.metres_from_sigma` says: the standard error per axis, in metres.
+:func:`niki.network.uncertainty.metres_from_sigma` says: the standard error per axis, in metres.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import torch
 
-from ..footage.calibration import STANDARD_ERROR
-from ..rotation import dot
-from ..skeleton import BONE_CHILD, JOINTS, KINDS, NUM_JOINTS
-from ..uncertainty import sigma_from_metres
+from ..body.rotation import dot
+from ..body.skeleton import BONE_CHILD, JOINTS, KINDS, NUM_JOINTS
+from ..capturing.estimate.calibration import STANDARD_ERROR
+from ..network.uncertainty import sigma_from_metres
 
 KINDS_OF_CORRUPTION = ("clean", "noise", "detector", "occluded", "sparse")
 

@@ -8,11 +8,11 @@ from dataclasses import fields
 import numpy as np
 import torch
 
-from ..kinematics import forward_kinematics
-from ..layers import initial_residual_mlp
-from ..network import ERROR_INPUTS, Network, Observation
-from ..skeleton import NUM_JOINTS, Bodies
-from ..solver import Solver, result_features
+from ..body.kinematics import forward_kinematics
+from ..body.skeleton import NUM_JOINTS, Bodies
+from ..network.layers import initial_residual_mlp
+from ..network.model import ERROR_INPUTS, Network, Observation
+from ..solve.solver import Solver, result_features
 from .batches import CHUNK, Batch, BatchMaker
 
 HIDDEN, BLOCKS, BATCH = 192, 1, 512

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
-from .. import rotation as rot
-from ..kinematics import forward_kinematics
-from ..network import Network, Solution
-from ..skeleton import NUM_BONES, Bodies
+from ..body import rotation as rot
+from ..body.kinematics import forward_kinematics
+from ..body.skeleton import NUM_BONES, Bodies
+from ..network.model import Network, Solution
 from .batches import Batch
 
 _SAMPLE = 96  # poses compared for independence: the kernel grows with their square

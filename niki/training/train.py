@@ -17,13 +17,13 @@ import torch
 from ..errors import NikiError
 from ..evaluation.cases import draw_truth, make_cases, scores
 from ..files import writing
-from ..network import Network, NetworkSpec
-from ..solver import Solver
+from ..mocap.collection import Poses
+from ..network.model import Network, NetworkSpec
+from ..solve.solver import Solver
 from .batches import CHUNK, BatchMaker, means
 from .corruption import KINDS_OF_CORRUPTION
 from .error_head import train_error_head
 from .losses import LossWeights, losses
-from .mocap import Poses
 
 CHECKPOINT, LOG, NETWORK = "checkpoint.pt", "log.jsonl", "network.npz"
 _EVALUATED = 300  # held-out poses that progress is measured on

@@ -7,15 +7,15 @@ from conftest import random_rotations, some_motion
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 from mathutils import Euler, Matrix
 
-from niki import rotation as rot
-from niki.blender import blender_module
-from niki.channels import EULER_ORDERS, MODES, channel_values, rotations_from_channels
-from niki.keys import KeyedMotion
-from niki.kinematics import forward_kinematics
-from niki.skeleton import BONES
+from niki.body import rotation as rot
+from niki.body.kinematics import forward_kinematics
+from niki.body.skeleton import BONES
+from niki.motion.channels import EULER_ORDERS, MODES, channel_values, rotations_from_channels
+from niki.motion.keys import KeyedMotion
+from niki.review.blender_process import blender_module
 
 animation, armature, posture, space = (
-    blender_module(n) for n in ("animation", "armature", "posture", "space")
+    blender_module(n) for n in ("rig.animation", "rig.armature", "rig.posture", "rig.space")
 )
 
 

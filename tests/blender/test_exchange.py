@@ -6,9 +6,9 @@ from conftest import some_motion
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
-from niki.blender import blender_module
+from niki.review.blender_process import blender_module
 
-registration, sampling = (blender_module(name) for name in ("registration", "sampling"))
+registration, sampling = (blender_module(name) for name in ("registration", "rig.sampling"))
 
 
 @pytest.fixture(autouse=True)

@@ -8,22 +8,22 @@ from conftest import ROOT, some_motion
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
-from niki.blender import blender_module
-from niki.motion import Motion
-from niki.rotation import angle_between
-from niki.skeleton import BONES
+from niki.body.rotation import angle_between
+from niki.body.skeleton import BONES
+from niki.motion.motion import Motion
+from niki.review.blender_process import blender_module
 
 background, confidence, placing, preferences, registration, sampling, sources, space = (
     blender_module(n)
     for n in (
-        "background",
-        "confidence",
-        "placing",
-        "preferences",
+        "capture.results",
+        "rig.confidence",
+        "placement.placing",
+        "settings.preferences",
         "registration",
-        "sampling",
-        "sources",
-        "space",
+        "rig.sampling",
+        "capture.sources",
+        "rig.space",
     )
 )
 SAMPLE = ROOT / "samples/sample.mp4"
@@ -32,7 +32,7 @@ SAMPLE = ROOT / "samples/sample.mp4"
 @pytest.fixture(autouse=True)
 def extension(tmp_path, monkeypatch):
     """Registered in an empty file, its data in a folder of the test's."""
-    for name in ("background", "people", "setting_up"):
+    for name in ("capture.results", "capture.people", "settings.environment_operators"):
         monkeypatch.setattr(blender_module(name), "data_folder", lambda name: tmp_path)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     registration.register()
@@ -73,7 +73,10 @@ def test_registered_and_unregistered_fifty_times_it_leaves_nothing():
         registration.unregister()
         assert names_left() == set()
         assert not hasattr(bpy.context.scene, "niki")
-        setting_up, people = blender_module("setting_up"), blender_module("people")
+        setting_up, people = (
+            blender_module("settings.environment_operators"),
+            blender_module("capture.people"),
+        )
         for timer in (background._tick, background._look, setting_up._look, setting_up._poll, people._poll):
             assert not bpy.app.timers.is_registered(timer)
         assert [len(getattr(bpy.app.handlers, n)) for n in kinds] == handlers
@@ -103,7 +106,7 @@ def test_a_capture_ends_with_an_armature_that_moves_over_its_footage():
     truth = Motion.load(ROOT / "samples/sample_truth.npz")
     motion = sampling.sample_motion(rig, 1, 10)
     assert angle_between(motion.rotations[:, 0], truth.rotations[:10, 0]).mean() < 0.6
-    curve = next(c for c in blender_module("animation").fcurves_of(rig) if "confidence" in c.data_path)
+    curve = next(c for c in blender_module("rig.animation").fcurves_of(rig) if "confidence" in c.data_path)
     assert len(curve.keyframe_points) == 10
 
 
@@ -279,7 +282,7 @@ def test_doubt_is_found_and_coloured():
 
 @needs_capture
 def test_people_in_the_footage_can_be_chosen_from():
-    people = blender_module("people")
+    people = blender_module("capture.people")
     settings(path=str(SAMPLE))
     assert bpy.ops.niki.find_people() == {"FINISHED"}
     started = time.monotonic()
@@ -288,14 +291,14 @@ def test_people_in_the_footage_can_be_chosen_from():
         time.sleep(0.02)
     (person,) = people.search.people
     assert bpy.ops.niki.follow_person(place=person.place) == {"FINISHED"}
-    request, _ = blender_module("capture").request_of(bpy.context.scene)
+    request, _ = blender_module("capture.operators").request_of(bpy.context.scene)
     np.testing.assert_allclose(request["subject"], person.place, rtol=1e-5)
     assert people.search.people == []
 
 
 @needs_capture
 def test_the_runtime_is_checked_without_waiting():
-    setting_up = blender_module("setting_up")
+    setting_up = blender_module("settings.environment_operators")
     assert bpy.ops.niki.check_runtime() == {"FINISHED"}
     assert setting_up.state.checked == ""
     started = time.monotonic()

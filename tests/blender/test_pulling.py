@@ -6,14 +6,23 @@ from conftest import ROOT
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
-from niki.blender import blender_module
-from niki.motion import Motion
-from niki.rotation import angle_between
-from niki.skeleton import BONES, JOINTS
+from niki.body.rotation import angle_between
+from niki.body.skeleton import BONES, JOINTS
+from niki.motion.motion import Motion
+from niki.review.blender_process import blender_module
 
 animation, placing, posture, pulling, registration, sampling, space, targets = (
     blender_module(n)
-    for n in ("animation", "placing", "posture", "pulling", "registration", "sampling", "space", "targets")
+    for n in (
+        "rig.animation",
+        "placement.placing",
+        "rig.posture",
+        "pose.pulling",
+        "registration",
+        "rig.sampling",
+        "rig.space",
+        "pose.targets",
+    )
 )
 SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
 WRIST = JOINTS.index("left_wrist")
@@ -269,7 +278,7 @@ def test_a_fresh_body_stands_relaxed_and_is_posed():
 
 
 def test_the_preview_shows_where_a_carried_pull_goes(rig):
-    preview_module = blender_module("carry_preview")
+    preview_module = blender_module("pose.carry_preview")
     assert preview_module.can_preview(rig)
     rig.niki.carry_before, rig.niki.carry_after = 4, 6
     preview = preview_module.CarryPreview(rig, 30)

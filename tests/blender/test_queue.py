@@ -14,10 +14,22 @@ from conftest import ROOT, some_motion
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
-from niki.blender import blender_module
+from niki.review.blender_process import blender_module
 
-NAMES = "background capture job panels people placing preferences registration setting_up timers words"
-modules = SimpleNamespace(**{name: blender_module(name) for name in NAMES.split()})
+NAMES = {
+    "background": "capture.results",
+    "capture": "capture.operators",
+    "job": "work.job",
+    "panels": "panels",
+    "people": "capture.people",
+    "placing": "placement.placing",
+    "preferences": "settings.preferences",
+    "registration": "registration",
+    "setting_up": "settings.environment_operators",
+    "timers": "interface.timers",
+    "words": "work.words",
+}
+modules = SimpleNamespace(**{name: blender_module(module) for name, module in NAMES.items()})
 background, panels, people = modules.background, modules.panels, modules.people
 Placement = modules.placing.Placement
 
@@ -25,7 +37,7 @@ Placement = modules.placing.Placement
 @pytest.fixture(autouse=True)
 def extension(tmp_path, monkeypatch):
     """Registered in an empty file, its data in a folder of the test's."""
-    for name in ("background", "people", "setting_up"):
+    for name in ("capture.results", "capture.people", "settings.environment_operators"):
         monkeypatch.setattr(blender_module(name), "data_folder", lambda name: tmp_path / "data")
     (tmp_path / "data").mkdir()
     bpy.ops.wm.read_factory_settings(use_empty=True)

@@ -8,15 +8,16 @@ from conftest import ROOT, some_motion
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
-from niki.blender import blender_module, run_job
-from niki.bvh import save_bvh
-from niki.skeleton import BONES, PARENTS, Body
+from niki.body.skeleton import BONES, PARENTS, Body
+from niki.formats.bvh import save_bvh
+from niki.meshes.mannequin import mannequin
+from niki.review.blender_process import blender_module, run_job
 
 animation, armature, baking, body_module = (
-    blender_module(n) for n in ("animation", "armature", "baking", "body")
+    blender_module(n) for n in ("rig.animation", "rig.armature", "rig.keying", "rig.body")
 )
-footage, mannequin, scene, space, users_scene = (
-    blender_module(n) for n in ("footage", "mannequin", "scene", "space", "users_scene")
+footage, scene, space, users_scene = (
+    blender_module(n) for n in ("placement.camera", "placement.build", "rig.space", "scene.users_scene")
 )
 
 
@@ -164,7 +165,7 @@ def test_rates_as_containers_write_them_become_the_exact_ones(rate, pair):
 @pytest.mark.parametrize("size", [0.75, 1.0, 1.2])
 def test_mannequin_is_closed_and_every_vertex_is_held(size):
     body = Body(Body.default().rest_joints * size)
-    skin = mannequin.mannequin(body)
+    skin = mannequin(body)
     edges = np.stack([skin.faces, np.roll(skin.faces, -1, axis=1)], -1).reshape(-1, 2)
     forward = {tuple(e) for e in edges.tolist()}
     assert all((b, a) in forward for a, b in forward)  # every edge has a face on either side
@@ -196,7 +197,11 @@ def test_job_in_its_own_process_reports_errors(tmp_path):
     from niki.errors import NikiError
 
     with pytest.raises(NikiError, match=r"no file .*none\.npz"):
-        run_job("scene.save_blend", motion_file=str(tmp_path / "none.npz"), path=str(tmp_path / "m.blend"))
+        run_job(
+            "placement.build.save_blend",
+            motion_file=str(tmp_path / "none.npz"),
+            path=str(tmp_path / "m.blend"),
+        )
 
 
 def test_stills_are_rendered(tmp_path):
@@ -208,7 +213,7 @@ def test_stills_are_rendered(tmp_path):
     )
     motion.save(tmp_path / "m.npz")
     paths = run_job(
-        "scene.render_stills",
+        "placement.build.render_stills",
         motion_file=str(tmp_path / "m.npz"),
         indices=[0, 2],
         folder=str(tmp_path),

@@ -19,11 +19,11 @@ from user_scene import ACTION, DRIVEN, FILM, LOCKED, OTHER_SCENE, RIG, SCENE, TW
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
-from niki.blender import blender_module
-from niki.skeleton import BONES, JOINTS
+from niki.body.skeleton import BONES, JOINTS
+from niki.review.blender_process import blender_module
 
 preferences, pulling, registration, sampling = (
-    blender_module(n) for n in ("preferences", "pulling", "registration", "sampling")
+    blender_module(n) for n in ("settings.preferences", "pose.pulling", "registration", "rig.sampling")
 )
 SEEDS = (1, 2, 3) if bpy.app.version[:2] == (4, 5) else (1,)  # one Blender tries them all
 UNDO_SEEDS = SEEDS[:1]
@@ -100,7 +100,12 @@ class Timers:
 @pytest.fixture(autouse=True)
 def timers(tmp_path, monkeypatch):
     """The extension registered; its data in a folder of the test's."""
-    for name in ("background", "people", "setting_up", "preferences"):
+    for name in (
+        "capture.results",
+        "capture.people",
+        "settings.environment_operators",
+        "settings.preferences",
+    ):
         if hasattr(module := blender_module(name), "data_folder"):
             monkeypatch.setattr(module, "data_folder", lambda name: tmp_path)
     fake = Timers(monkeypatch)

@@ -9,13 +9,21 @@ from conftest import ROOT
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
-from niki.blender import blender_module
-from niki.motion import Motion
-from niki.skeleton import BONES, JOINTS
+from niki.body.skeleton import BONES, JOINTS
+from niki.motion.motion import Motion
+from niki.review.blender_process import blender_module
 
 animation, bake_operator, placing, pulling, registration, sampling, targets = (
     blender_module(n)
-    for n in ("animation", "bake_operator", "placing", "pulling", "registration", "sampling", "targets")
+    for n in (
+        "rig.animation",
+        "pose.bake",
+        "placement.placing",
+        "pose.pulling",
+        "registration",
+        "rig.sampling",
+        "pose.targets",
+    )
 )
 SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
 SLOTTED = hasattr(bpy.types, "ActionSlot")

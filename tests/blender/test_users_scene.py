@@ -11,12 +11,12 @@ bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
 from mathutils import Vector
 
-from niki.blender import blender_module
+from niki.review.blender_process import blender_module
 
 background, capture, footage, people, placing, registration, sampling, sources, space, users_scene = (
     blender_module(n)
-    for n in ("background", "capture", "footage", "people", "placing", "registration", "sampling", "sources",
-              "space", "users_scene")
+    for n in ("capture.results", "capture.operators", "placement.camera", "capture.people", "placement.placing", "registration", "rig.sampling", "capture.sources",
+              "rig.space", "scene.users_scene")
 )  # fmt: skip
 SAMPLE = ROOT / "samples/sample.mp4"
 
@@ -24,7 +24,7 @@ SAMPLE = ROOT / "samples/sample.mp4"
 @pytest.fixture(autouse=True)
 def extension(tmp_path, monkeypatch):
     """Registered in Blender's start-up file, its data in a folder of the test's."""
-    for name in ("background", "people", "setting_up"):
+    for name in ("capture.results", "capture.people", "settings.environment_operators"):
         monkeypatch.setattr(blender_module(name), "data_folder", lambda name: tmp_path)
     bpy.ops.wm.read_factory_settings()
     registration.register()
@@ -838,10 +838,10 @@ def test_a_capture_of_a_linked_scene_is_refused_at_once(tmp_path):
 
 def test_capture_now_says_why_it_does_not(monkeypatch):
     drop = {"filepath": str(SAMPLE), "begin": True}
-    for module in (sources, blender_module("footage_files")):
+    for module in (sources, blender_module("capture.footage_files")):
         monkeypatch.setattr(module, "why_not_ready", lambda: "numbers is missing")
     assert bpy.ops.niki.capture_file(**drop) == {"FINISHED"}
-    for module in (sources, blender_module("footage_files")):
+    for module in (sources, blender_module("capture.footage_files")):
         monkeypatch.setattr(module, "why_not_ready", lambda: "")
     monkeypatch.setattr(capture, "look_whether_ready", lambda: "gone meanwhile")
     assert bpy.ops.niki.capture_file(**drop) == {"FINISHED"}
@@ -852,8 +852,8 @@ def test_capture_now_says_why_it_does_not(monkeypatch):
 def test_a_path_that_is_too_long_is_no_file(path):
     with pytest.raises(RuntimeError, match="There is no file"):
         bpy.ops.niki.choose_footage(filepath=path[:1000])
-    assert not blender_module("paths").is_there(path)
-    assert not blender_module("paths").is_there("a\0b")
+    assert not blender_module("work.paths").is_there(path)
+    assert not blender_module("work.paths").is_there("a\0b")
 
 
 @pytest.mark.parametrize("point", [[10**400, 0, 0], [1e300, 0, 0], [float("nan"), 0, 0], [0, 0]])

@@ -14,7 +14,7 @@ import bpy
 from conftest import ROOT
 from mathutils import Quaternion
 
-from niki.skeleton import BONES
+from niki.body.skeleton import BONES
 
 FILM = ROOT / "samples/sample.mp4"
 SCENE, OTHER_SCENE, RIG, TWIN, ACTION = "Shot 10", "Shot 20", "Hero", "Twin", "Walk"

@@ -4,9 +4,9 @@ import numpy as np
 from conftest import ROOT
 
 from niki.evaluation.posing import evaluate, make_problems
-from niki.motion import Motion
-from niki.posing import Poser
-from niki.training.mocap import Poses
+from niki.mocap.collection import Poses
+from niki.motion.motion import Motion
+from niki.pose.posing import Poser
 
 SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
 POSES = Poses(

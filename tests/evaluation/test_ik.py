@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from conftest import some_motion
 
-from niki import rotation as rot
-from niki.bvh import save_bvh
+from niki.body import rotation as rot
+from niki.body.kinematics import forward_kinematics
 from niki.cli import main
 from niki.evaluation.cases import draw_truth, make_cases, noisy, scores
-from niki.kinematics import forward_kinematics
-from niki.training.mocap import Poses, load_bvh_folder
-from niki.uncertainty import metres_from_sigma
+from niki.formats.bvh import save_bvh
+from niki.mocap.collection import Poses, load_bvh_folder
+from niki.network.uncertainty import metres_from_sigma
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,7 @@ class CaptureScenario:
 
     def __init__(self, window: Window, module: str, output: Path):
         self.window, self.output = window, output
-        self._background = f"sys.modules['{module}.niki_blender.background']"
+        self._background = f"sys.modules['{module}.niki_blender.capture.results']"
         self._queue, self._module = f"{self._background}.captures()", module
 
     def run(self) -> None:
@@ -212,7 +212,7 @@ class CaptureScenario:
     def choose_person(self):
         w = self.window
         w.press(r"niki\.find_people")
-        w.until(f"sys.modules['{self._module}.niki_blender.people'].search.people")
+        w.until(f"sys.modules['{self._module}.niki_blender.capture.people'].search.people")
         self.shot("7_people")
         w.press(r"niki\.follow_person")
         w.until("bpy.context.scene.niki.use_subject")
@@ -223,7 +223,7 @@ class CaptureScenario:
         w.press(r"preferences\.addon_show")
         w.until("len(bpy.context.window_manager.windows) == 2")
         w.do("bpy.ops.niki.check_runtime()")
-        w.until(f"sys.modules['{self._module}.niki_blender.setting_up'].state.good")
+        w.until(f"sys.modules['{self._module}.niki_blender.settings.environment_operators'].state.good")
         self.shot("8_preferences")
         w.do(
             "other = bpy.context.window_manager.windows[1]\n"

@@ -11,7 +11,7 @@ MOVES = 200
 PROJECT = """
 from bpy_extras.view3d_utils import location_3d_to_region_2d
 from mathutils import Vector
-pulling = sys.modules['{module}.niki_blender.pulling']
+pulling = sys.modules['{module}.niki_blender.pose.pulling']
 def handle(joint):
     area, region, _ = view()
     place = Vector(pulling.joint_places(bpy.context.object)[joint])

@@ -6,9 +6,9 @@ import tarfile
 import pytest
 from conftest import some_motion
 
-from niki.bvh import save_bvh
 from niki.cli import main
-from niki.training.mocap import HELD_OUT_PEOPLE, load_archives
+from niki.formats.bvh import save_bvh
+from niki.mocap.collection import HELD_OUT_PEOPLE, load_archives
 
 CONFIG = """
 data = "mocap"

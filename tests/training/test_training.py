@@ -8,20 +8,20 @@ from conftest import ROOT, random_rotations
 
 torch = pytest.importorskip("torch", reason="torch is not installed here (niki[train])")
 
-from niki import rotation as rot
+from niki.body import rotation as rot
+from niki.body.kinematics import forward_kinematics
+from niki.body.skeleton import MIRROR, Bodies, Body
 from niki.errors import NikiError
-from niki.flow import Flow, FlowSpec
-from niki.kinematics import forward_kinematics
-from niki.network import Network, NetworkSpec, condition_of, observe
-from niki.skeleton import MIRROR, Bodies, Body
+from niki.mocap.collection import HELD_OUT_PEOPLE, Poses
+from niki.network.flow import Flow, FlowSpec
+from niki.network.model import Network, NetworkSpec, condition_of, observe
+from niki.network.uncertainty import metres_from_sigma
 from niki.training.augmentation import mirrored
 from niki.training.batches import CHUNK, BatchMaker, means
 from niki.training.bodies import random_bodies
 from niki.training.corruption import KINDS_OF_CORRUPTION
 from niki.training.losses import LossWeights, discrepancy, losses
-from niki.training.mocap import HELD_OUT_PEOPLE, Poses
 from niki.training.train import Config, Training, export
-from niki.uncertainty import metres_from_sigma
 
 EVEN = dict.fromkeys(KINDS_OF_CORRUPTION, 0.2)
 TINY = {

@@ -1,0 +1,1 @@
+"""Joint estimators and what they share."""

@@ -1,0 +1,1 @@
+"""The estimator that comes with the program: BlazePose GHUM."""

@@ -1,0 +1,1 @@
+"""Decodes video and image sequences; the camera."""

@@ -1,0 +1,319 @@
+"""The main job, in reading order: footage -> joints -> pose -> motion. Needs ``niki[capture]``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+
+from .. import __version__
+from ..body import rotation as rot
+from ..body.kinematics import analytic_ik, forward_kinematics, swing_and_twist
+from ..body.skeleton import JOINTS, KINDS, MIRROR, NUM_BONES, NUM_JOINTS, PARENTS, Body
+from ..errors import NikiError
+from ..motion.blocks import blocks
+from ..motion.motion import Motion
+from ..network.uncertainty import metres_from_sigma
+from ..solve.solver import WEIGHTS, Solver, weights_hash
+from .estimate.blazepose.landmarks import REST_HINTS
+from .estimate.estimator import Estimate, JointEstimator, make_estimator
+from .estimate.journal import Journal
+from .footage.camera import CAMERA_TO_LIBRARY, Camera
+from .footage.video import Footage, Frame
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with the stage, "reading" or "solving", frames done in it, and frames expected (None when the
+footage does not say)."""
+
+REPROJECTED = [
+    JOINTS.index(f"{side}_{name}")
+    for side in ("left", "right")
+    for name in ("shoulder", "elbow", "wrist", "knee", "ankle")
+]
+"""Joints that the estimator marks in the picture itself: reprojection is measured on these."""
+
+SOLVERS = ("niki", "hybrik")
+"""The network, and the analytic twist-and-swing solution that it is measured against."""
+
+_NEAR_A_JUMP = ((0, 0.3), (1, 0.45), (2, 0.65), (3, 0.85))
+"""Frames away from where the person may have changed, and what is left of the confidence."""
+
+_BUILT = {"head", "head_top", "hand", "middle_finger", "foot", "big_toe"}  # too short to measure
+
+
+@dataclass(eq=False)
+class Captured:
+    """A motion with how it came about.
+
+    ``warnings`` are for the user to read. ``journal_holds_more``: it has readings of frames after the range,
+    or is ``unfinished``: the range has more frames, which a capture could go on to. They would be lost with it.
+    """
+
+    motion: Motion
+    estimate: Estimate
+    camera: Camera
+    warnings: list[str] = field(default_factory=list)
+    journal_holds_more: bool = False
+    unfinished: bool = False
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(T,) bool: frames where the person was found."""
+        return self.estimate.seen
+
+    @property
+    def share_seen(self) -> float:
+        return float(self.seen.mean())
+
+
+def reprojection_error(motion: Motion) -> float:
+    """Mean distance in pixels of ``REPROJECTED`` joints from their keypoints; gaps left out."""
+    error = np.empty((len(motion), NUM_JOINTS))
+    for part in blocks(len(motion)):
+        rotations = rot.matrix_from_axis_angle(motion.poses[part].reshape(-1, NUM_BONES, 3))
+        joints = forward_kinematics(rotations, motion.body, motion.trans[part])[0]
+        error[part] = np.linalg.norm(motion.projected(joints) - motion.keypoints[part], axis=-1)
+    return float(np.nanmean(error[:, REPROJECTED]))
+
+
+def capture(
+    path: str | os.PathLike,
+    start: int | None = None,
+    end: int | None = None,
+    rate: float | None = None,
+    focal: float | None = None,
+    estimator: Callable[[], JointEstimator] = make_estimator,
+    progress: Progress = lambda stage, done, expected: None,
+    solver: str = "niki",
+    journal: str | os.PathLike | None = None,
+    finish: bool = False,
+) -> Captured:
+    """Footage of a person -> their motion; frame N of the motion is frame N of the range.
+
+    Args:
+        path: a video file, a folder of numbered images, or one image of a sequence.
+        start, end: first and last frame, from 0, both included.
+        rate: frames per second; default what the footage says.
+        focal: focal length in pixels; default assumed from the picture's size, and said so.
+        estimator: makes the estimator, once the footage is known to be readable.
+        solver: of ``SOLVERS``.
+        journal: a file to keep what is read of each frame in. Where an earlier capture of the same
+            left one, this one goes on where that was, to this ``end``. It stays: delete it when the motion
+            is safe, unless it holds more than that.
+        finish: read no more frames, make do with those in the journal.
+
+    Raises:
+        NikiError: unreadable footage, an empty range, nobody in it; a journal of other footage, another
+            ``start``, estimator or clock, or one that another capture is writing.
+    """
+    footage = Footage(path, start, end, rate)
+    camera = Camera.of(footage.size, focal)
+    joint_estimator = estimator()
+    settings = _settings(footage, joint_estimator)
+    with Journal(journal, settings, joint_estimator.width, footage.end, footage.source) as readings:
+        if finish and not len(readings):
+            raise NikiError(
+                f"No frame of {path} has been read yet: there is nothing to make a motion of",
+                "capture it without finishing first",
+            )
+        first = footage.start if readings.last is None else readings.last + 1
+        frames = () if finish or readings.complete else footage.read(first)
+        watched = _watched(frames, readings, footage.expected, progress)
+        try:
+            estimate = joint_estimator.estimate(watched, readings, camera, footage.rate)
+        except NikiError:
+            if not (finish or readings.beyond or readings.found.any()):
+                readings.delete()  # nothing to go on from
+            raise
+        beyond = readings.beyond
+        unfinished = finish and not readings.complete
+        if footage.expected is not None:
+            unfinished = unfinished and len(readings) < footage.expected
+        motion = motion_from_estimate(estimate, camera, footage.rate, solver, progress)
+    motion.footage = os.fspath(footage.file.resolve())
+    motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {solver_name(solver)}"
+    warnings = list(footage.warnings)
+    if camera.assumed:
+        warnings.append(
+            f"The focal length is assumed to be {camera.focal:.0f} px; give it if you know it:"
+            " distances to the camera scale with it"
+        )
+    missing = int((~estimate.seen).sum())
+    if missing:
+        warnings.append(f"{missing} of {len(estimate.seen)} frames show nobody and are bridged")
+    if len(estimate.jumps):
+        warnings.append(
+            f"The person followed may have changed at {_named(estimate.frames[estimate.jumps])}:"
+            " look there, and choose the person if it is another"
+        )
+    if beyond:
+        warnings.append(f"{journal} is kept: it holds {beyond} frames after frame {end}")
+    return Captured(motion, estimate, camera, warnings, bool(beyond) or unfinished, unfinished)
+
+
+def _named(frames: np.ndarray, most: int = 10) -> str:
+    """Such as "frames 3, 17 and 12 more"."""
+    text = ", ".join(str(frame) for frame in frames[:most])
+    more = f" and {len(frames) - most} more" if len(frames) > most else ""
+    return f"frame{'s' if len(frames) > 1 else ''} {text}{more}"
+
+
+def _watched(frames: Iterable[Frame], readings: Journal, expected: int | None, progress: Progress):
+    """``frames``, with progress: each is read when the next is asked for."""
+    progress("reading", len(readings), expected)
+    for frame in frames:
+        yield frame
+        progress("reading", len(readings), expected)
+
+
+def _settings(footage: Footage, estimator: JointEstimator) -> dict:
+    """What readings depend on: with other settings they are no use. Named for people to read."""
+    stat = footage.file.stat()
+    changed = f"{datetime.fromtimestamp(stat.st_mtime, UTC):%Y-%m-%d %H:%M:%S}"
+    settings = {
+        "footage": os.fspath(footage.file.resolve()), "size of the footage": stat.st_size,
+        "date of the footage": f"{changed}.{stat.st_mtime_ns % 10**9:09d} UTC",
+        "first frame": footage.start, "estimator": estimator.name,
+    }  # fmt: skip
+    if footage.timed_by_rate:
+        settings["frame rate"] = footage.rate
+    return settings
+
+
+def motion_from_estimate(
+    estimate: Estimate,
+    camera: Camera,
+    rate: float,
+    solver: str = "niki",
+    progress: Progress = lambda stage, done, expected: None,
+) -> Motion:
+    """Joints with their uncertainty -> a motion in library space, gaps bridged, feet on y = 0.
+
+    Raises:
+        NikiError: there is no solver of that name.
+    """
+    if solver not in SOLVERS:
+        raise NikiError(f"There is no solver '{solver}'", f"choose from: {', '.join(SOLVERS)}")
+    solve = solve_by_network if solver == "niki" else solve_analytically
+    joints, seen = estimate.joints @ CAMERA_TO_LIBRARY, np.flatnonzero(estimate.seen)
+    body, count = body_from_joints(joints), len(joints)
+    poses, trans, lowest = np.zeros((count, 3 * NUM_BONES)), np.zeros((count, 3)), np.zeros(len(seen))
+    confidence = np.zeros((count, NUM_JOINTS))
+    gaps = Gaps(estimate.seen)
+    for part in blocks(len(seen)):
+        progress("solving", part.start, len(seen))
+        at = seen[part]
+        hints = estimate.hints[at] @ CAMERA_TO_LIBRARY
+        rotations, trans[at], confidence[at] = solve(joints[at], hints, estimate.sigma[at], body)
+        lowest[part] = forward_kinematics(rotations, body, trans[at])[0][..., 1].min(-1)
+        poses[at] = rot.axis_angle_from_matrix(rotations).reshape(-1, 3 * NUM_BONES)
+        gaps.remember(at, rotations)
+    gaps.bridge(poses, trans)
+    confidence *= _trust(count, estimate.jumps)[:, None]
+    lift = 0.02 - np.percentile(lowest, 5)  # a stray frame may not set the floor
+    pose = np.eye(4)
+    pose[:3, :3], pose[1, 3] = CAMERA_TO_LIBRARY, lift
+    joints += [0, lift, 0]
+    return Motion(
+        poses=poses,
+        trans=trans + [0, lift, 0],
+        mocap_framerate=rate,
+        rest_joints=body.rest_joints,
+        frames=estimate.frames,
+        times=estimate.times,
+        confidence=confidence,
+        joints=joints,
+        keypoints=estimate.keypoints,
+        camera=camera.matrix,
+        camera_pose=pose,
+        image_size=np.array(camera.size),
+    )
+
+
+def _trust(count: int, jumps: np.ndarray) -> np.ndarray:
+    """(count,) what confidence is multiplied with: little where the person may have changed."""
+    trust = np.ones(count)
+    for away, share in _NEAR_A_JUMP:
+        for frame in (jumps - 1 - away, jumps + away):  # the frames before the step and after it
+            inside = frame[(frame >= 0) & (frame < count)]
+            trust[inside] = np.minimum(trust[inside], share)
+    return trust
+
+
+def body_from_joints(joints: np.ndarray) -> Body:
+    """Proportions of a person from their joints (T, 29, 3): median bone lengths, left and right
+    made equal. Head, hands and feet, too short to measure, are scaled with the rest."""
+    lengths = np.empty(joints.shape[:2])
+    for part in blocks(len(joints)):
+        lengths[part] = np.linalg.norm(joints[part] - joints[part][:, list(PARENTS)], axis=-1)
+    lengths = np.nanmedian(lengths, axis=0)
+    lengths = (lengths + lengths[list(MIRROR)]) / 2
+    default = Body.default().bone_lengths
+    built = np.array([kind in _BUILT for kind in KINDS])
+    measured = ~built & (np.arange(NUM_JOINTS) > 0)
+    scale = lengths[measured].sum() / default[measured].sum()
+    return Body.from_bone_lengths(np.where(built, default * scale, lengths))
+
+
+def solve_by_network(joints, hints, sigma, body: Body):
+    """NIKI: rotations (T, 24, 3, 3), translation (T, 3) and confidence (T, 29)."""
+    view = rot.normalize(joints[:, 0])  # from the camera, which is at the origin
+    with_hints = analytic_ik(joints, body, hints=hints, rest_hints=REST_HINTS)
+    twist = swing_and_twist(with_hints, body)[1]
+    twist[~np.isfinite(hints).all(-1)[:, 1:]] = np.nan
+    pose = Solver().inverse(joints, sigma, twist, body, view)
+    return pose.rotations, pose.translation, pose.confidence
+
+
+def solve_analytically(joints, hints, sigma, body: Body):
+    """Swing and twist alone, the baseline: as :func:`solve_by_network`; the confidence is the
+    estimate's. The body is placed where its joints are, on the whole, nearest the estimated ones."""
+    rotations = analytic_ik(joints, body, hints=hints, rest_hints=REST_HINTS)
+    solved = forward_kinematics(rotations, body)[0]
+    weights = (1 / metres_from_sigma(np.clip(sigma[..., 0], 1e-3, 1 - 1e-6)) ** 2)[..., None]
+    trans = ((joints - solved) * weights).sum(1) / weights.sum(1)
+    return rotations, trans, 1 - sigma.mean(-1)
+
+
+def solver_name(solver: str) -> str:
+    """What the motion file calls it: the network with its weights' hash."""
+    return f"niki:{WEIGHTS.stem}:{weights_hash()}" if solver == "niki" else solver
+
+
+class Gaps:
+    """Fills frames where nobody was seen: the body turns and moves evenly between their neighbours;
+    before the first and after the last, it holds.
+
+    Args:
+        seen: (T,) bool, true somewhere.
+    """
+
+    def __init__(self, seen: np.ndarray):
+        known, frames = np.flatnonzero(seen), np.flatnonzero(~np.asarray(seen))
+        after = np.searchsorted(known, frames)
+        self._frames = frames
+        self._before, self._after = known[np.maximum(after - 1, 0)], known[np.minimum(after, len(known) - 1)]
+        span = np.maximum(self._after - self._before, 1)
+        self._t = np.clip((frames - self._before) / span, 0, 1)
+        self._edges = np.union1d(self._before, self._after)
+        self._turns = np.empty((len(self._edges), NUM_BONES, 4))
+
+    def remember(self, frames: np.ndarray, rotations: np.ndarray) -> None:
+        """Take note of the pose at seen frames (n,), rotations (n, 24, 3, 3), where it is needed."""
+        chosen = np.isin(frames, self._edges)
+        places = np.searchsorted(self._edges, frames[chosen])
+        self._turns[places] = rot.quaternion_from_matrix(rotations[chosen])
+
+    def bridge(self, poses: np.ndarray, trans: np.ndarray) -> None:
+        """Fill in poses (T, 72), axis-angle, and trans (T, 3). All seen frames must have been remembered."""
+        for part in blocks(len(self._frames)):
+            ends = [
+                self._turns[np.searchsorted(self._edges, end[part])] for end in (self._before, self._after)
+            ]
+            turned = rot.matrix_from_quaternion(rot.slerp(*ends, self._t[part, None, None]))
+            poses[self._frames[part]] = rot.axis_angle_from_matrix(turned).reshape(-1, 3 * NUM_BONES)
+        t = self._t[:, None]
+        trans[self._frames] = (1 - t) * trans[self._before] + t * trans[self._after]

@@ -1,0 +1,1 @@
+"""Reads and writes the motion files of other programs."""

@@ -1,0 +1,1 @@
+"""Vertices and skin weights of bodies. No bpy."""

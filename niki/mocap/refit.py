@@ -1,0 +1,302 @@
+"""A recording of any skeleton -> rotations of ours.
+
+Rest poses differ between sources, so rotations never carry over as they are. For each bone a
+constant correction turns our T-pose into the source's zero pose; a pose then is the source's world
+rotation times that correction, twist included. Limbs are corrected by bone direction. Trunk, neck,
+head and collars are not: their bones run differently in every skeleton, and what is wanted is that
+the trunk is upright in both. Feet follow the shins, hands the forearms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..body import rotation as rot
+from ..body.skeleton import (
+    BONE_CHILD,
+    JOINTS,
+    KINDS,
+    MIRROR,
+    NUM_BONES,
+    NUM_JOINTS,
+    PARENTS,
+    TREE_ORDER,
+    Body,
+)
+from ..errors import NikiError
+from .recording import Recording
+
+
+def _convention(trunk: dict, side: dict, left: str, right: str) -> dict[str, list[str]]:
+    bones = {ours: theirs.split() for ours, theirs in trunk.items()}
+    for name, word in (("left", left), ("right", right)):
+        bones |= {f"{name}_{ours}": theirs.replace("*", word).split() for ours, theirs in side.items()}
+    return bones
+
+
+CONVENTIONS = {
+    "acclaim": _convention(
+        {"pelvis": "root", "spine1": "lowerback", "spine2": "upperback", "spine3": "thorax",
+         "neck": "lowerneck upperneck", "head": "head"},
+        {"hip": "*femur", "knee": "*tibia", "ankle": "*foot", "foot": "*toes", "collar": "*clavicle",
+         "shoulder": "*humerus", "elbow": "*radius *wrist", "wrist": "*hand", "hand": "*fingers"},
+        "l", "r",
+    ),
+    "cgspeed": _convention(
+        {"pelvis": "Hips", "spine1": "LowerBack", "spine2": "Spine", "spine3": "Spine1",
+         "neck": "Neck Neck1", "head": "Head"},
+        {"hip": "*UpLeg", "knee": "*Leg", "ankle": "*Foot", "foot": "*ToeBase", "collar": "*Shoulder",
+         "shoulder": "*Arm", "elbow": "*ForeArm *Hand", "wrist": "*FingerBase", "hand": "*HandIndex1"},
+        "Left", "Right",
+    ),
+    "motionbuilder": _convention(
+        {"pelvis": "Hips", "spine1": "Spine", "spine2": "Spine1", "spine3": "Spine2", "neck": "Neck",
+         "head": "Head"},
+        {"hip": "*UpLeg", "knee": "*Leg", "ankle": "*Foot", "foot": "*ToeBase", "collar": "*Shoulder",
+         "shoulder": "*Arm", "elbow": "*ForeArm", "wrist": "*Hand", "hand": "*Hand"},
+        "Left", "Right",
+    ),
+    "lafan": _convention(
+        {"pelvis": "Hips", "spine1": "Spine", "spine2": "Spine1", "spine3": "Spine2", "neck": "Neck",
+         "head": "Head"},
+        {"hip": "*UpLeg", "knee": "*Leg", "ankle": "*Foot", "foot": "*Toe", "collar": "*Shoulder",
+         "shoulder": "*Arm", "elbow": "*ForeArm", "wrist": "*Hand", "hand": "*Hand"},
+        "Left", "Right",
+    ),
+    "bvh11": _convention(
+        {"pelvis": "Hips", "spine1": "lowerback", "spine2": "Chest", "spine3": "Chest2",
+         "neck": "lowerneck Neck", "head": "Head"},
+        {"hip": "*Hip", "knee": "*Knee", "ankle": "*Ankle", "foot": "*Toe", "collar": "*Collar",
+         "shoulder": "*Shoulder", "elbow": "*Elbow", "wrist": "*Wrist", "hand": "*Wrist"},
+        "Left", "Right",
+    ),
+    "poser": _convention(
+        {"pelvis": "hip", "spine1": "abdomen", "spine2": "abdomen chest", "spine3": "chest",
+         "neck": "neck", "head": "head"},
+        {"hip": "*Thigh", "knee": "*Shin", "ankle": "*Foot", "foot": "*Foot", "collar": "*Collar",
+         "shoulder": "*Shldr", "elbow": "*ForeArm", "wrist": "*Hand", "hand": "*Hand"},
+        "l", "r",
+    ),
+    "bandai": _convention(
+        {"pelvis": "Hips", "spine1": "Spine", "spine2": "Spine Chest", "spine3": "Chest",
+         "neck": "Neck", "head": "Head"},
+        {"hip": "UpperLeg_*", "knee": "LowerLeg_*", "ankle": "Foot_*", "foot": "Toes_*",
+         "collar": "Shoulder_*", "shoulder": "UpperArm_*", "elbow": "LowerArm_*", "wrist": "Hand_*",
+         "hand": "Hand_*"},
+        "L", "R",
+    ),
+    "smpl": _convention(
+        {"pelvis": "Pelvis", "spine1": "Spine1", "spine2": "Spine2", "spine3": "Spine3", "neck": "Neck",
+         "head": "Head"},
+        {"hip": "*_Hip", "knee": "*_Knee", "ankle": "*_Ankle", "foot": "*_Foot", "collar": "*_Collar",
+         "shoulder": "*_Shoulder", "elbow": "*_Elbow", "wrist": "*_Wrist", "hand": "*_Hand"},
+        "L", "R",
+    ),
+}  # fmt: skip
+"""Our bones <- theirs, for each way of naming them. Two of theirs: the rotation halfway between."""
+
+UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "ft": 0.3048, "in": 0.0254, "cmu": 0.0254 / 0.45}
+"""Metres per unit of the usual ones; CMU's is an inch over 0.45, the scale that its files name."""
+_LEGS = (0.5, 1.1)  # metres from hip to ankle along the leg: people of about 1.0 to 2.2 m
+_ALIGNED = {"hip", "knee", "shoulder", "elbow"}
+_LIKE_PARENT = {"ankle", "foot", "wrist", "hand"}
+_REST = 60.0  # degrees that a rest pose's trunk and thighs may lean and its knees and elbows bend
+
+
+@dataclass(eq=False)
+class Refitted:
+    """A recording on our skeleton.
+
+    Attributes:
+        rotations: (T, 24, 3, 3) parent-relative.
+        body: our skeleton in the recorded person's bone lengths.
+        residual: (29,) mean distance in mm of our joints, on the source's own zero pose, from the
+            source's; NaN where the source has no such joint. Tells a wrong parent or correction.
+    """
+
+    rotations: np.ndarray
+    body: Body
+    residual: np.ndarray
+    rate: float
+
+
+def refit(recording: Recording, rest: np.ndarray | None = None) -> Refitted:
+    """Turn ``recording`` into our rotations.
+
+    Args:
+        rest: (n, 3, 3) the rest pose, as :func:`best_rest` gives it; default: found here.
+
+    Raises:
+        NikiError: the bones' names are of no known convention, or no pose stands upright that could
+            serve as rest pose.
+    """
+    bones = _bones(recording)
+    rest = best_rest([recording]) if rest is None else rest
+    if rest is not None:
+        recording = recording.zeroed(rest)
+    turn = _facing(recording.zero_positions(), bones)
+    zero = recording.zero_positions() @ turn.T
+    positions, world = recording.posed()
+    positions, world = positions @ turn.T, turn @ world @ turn.T
+    sources = _sources(recording, bones)
+    correction = _corrections(zero, sources)
+    ours = np.stack([_halfway(world[:, bones[JOINTS[j]]]) @ correction[j] for j in range(NUM_BONES)], 1)
+    local = ours.copy()
+    for j in range(1, NUM_BONES):
+        local[:, j] = rot.transpose(ours[:, PARENTS[j]]) @ ours[:, j]
+    return Refitted(
+        local, _body(zero, sources), _residual(ours, correction, zero, positions, sources), recording.rate
+    )
+
+
+def metres_per_unit(recording: Recording) -> float:
+    """The one of :data:`UNITS` in which a recording, whose offsets are in an unknown unit, has the legs
+    of a person. Legs, as the zero pose need not stand and fingers and heads end anywhere.
+
+    Raises:
+        NikiError: there is none, or the bones' names are of no known convention.
+    """
+    bones, places = _bones(recording), recording.zero_positions()
+    legs = [[bones[side + joint][0] for joint in ("hip", "knee", "ankle")] for side in ("left_", "right_")]
+    length = np.mean([np.linalg.norm(np.diff(places[leg], axis=0), axis=-1).sum() for leg in legs])
+    # No two units are less than a factor of 2.2 apart: at most one of them fits.
+    for unit in UNITS.values():
+        if _LEGS[0] <= length * unit <= _LEGS[1]:
+            return unit
+    raise NikiError(f"In no usual unit are legs {length:g} long those of a person", "say the unit: --unit cm")
+
+
+def _bones(recording: Recording) -> dict[str, list[int]]:
+    """Our bones -> the recording's nodes."""
+    index = {name.rpartition(":")[2].removeprefix("Neo_"): i for i, name in enumerate(recording.names)}
+    missing = {}
+    for title, convention in CONVENTIONS.items():
+        lacking = [name for names in convention.values() for name in names if name not in index]
+        if not lacking:
+            return {ours: [index[name] for name in names] for ours, names in convention.items()}
+        missing[title] = lacking
+    nearest = min(missing, key=lambda title: len(missing[title]))
+    raise NikiError(
+        "The skeleton's bones are named in no known way",
+        f"nearest is '{nearest}', which also needs: {', '.join(missing[nearest][:6])}",
+    )
+
+
+def _sources(recording: Recording, bones: dict[str, list[int]]) -> np.ndarray:
+    """(29,) the node where each of our joints is in the source; -1 where it has none."""
+    sources = np.full(NUM_JOINTS, -1)
+    for j in range(NUM_BONES):
+        node = bones[JOINTS[j]][0]
+        sources[j] = -1 if node in sources else node
+    for j in range(NUM_BONES, NUM_JOINTS):
+        ends = np.flatnonzero(recording.parents == bones[JOINTS[PARENTS[j]]][-1])
+        if len(ends) == 1 and sources[PARENTS[j]] >= 0:
+            sources[j] = ends[0]
+    return sources
+
+
+def best_rest(recordings: list[Recording]) -> np.ndarray | None:
+    """Where the zero pose of recordings of one skeleton is no rest pose, (n, 3, 3) world rotations of
+    the frame among them that is most like one; None where the zero pose will do.
+
+    Raises:
+        NikiError: neither does any frame.
+    """
+    bones, zero = _bones(recordings[0]), recordings[0].zero_positions()
+    up = rot.normalize(zero[bones["head"][0]] - zero[bones["pelvis"][0]])
+    if _unrest(zero, bones, up) < _REST:
+        return None
+    least, rest = _REST, None
+    for recording in recordings:
+        positions, world = recording.posed()
+        spine = positions[:, bones["head"][0]] - positions[:, bones["pelvis"][0]]
+        up = np.eye(3)[1 + np.argmax(spine.mean(0)[1:])]  # Y or Z
+        unrest = _unrest(positions, bones, up)
+        if unrest.min() < least:
+            least, rest = unrest.min(), world[np.argmin(unrest)]
+    if rest is None:
+        raise NikiError(
+            "Neither the zero pose nor any frame stands upright with straight limbs",
+            "one such pose is needed to tell how the bones are turned at rest",
+        )
+    return rest
+
+
+def _unrest(positions, bones, up) -> np.ndarray:
+    """How far from a rest pose, in degrees: the worst lean of trunk and thighs, bend of knees and
+    elbows, raise of the arms. positions (..., n, 3), up (3,) -> (...)."""
+
+    def bone(start, end):
+        return rot.normalize(positions[..., bones[end][0], :] - positions[..., bones[start][0], :])
+
+    cosines = [(bone("pelvis", "neck") * up).sum(-1)]
+    for side in ("left_", "right_"):
+        thigh, shin = bone(side + "hip", side + "knee"), bone(side + "knee", side + "ankle")
+        arm, forearm = bone(side + "shoulder", side + "elbow"), bone(side + "elbow", side + "wrist")
+        raised = np.maximum((arm * up).sum(-1), 0)
+        cosines += [-(thigh * up).sum(-1), (thigh * shin).sum(-1), (arm * forearm).sum(-1), 1 - raised]
+    return np.degrees(np.arccos(np.clip(np.min(cosines, axis=0), -1, 1)))
+
+
+def _facing(zero: np.ndarray, bones) -> np.ndarray:
+    """The turn that stands the zero pose up, facing +Z: one between axes where that is right."""
+    left = rot.normalize(zero[bones["left_hip"][0]] - zero[bones["right_hip"][0]])
+    up = zero[bones["neck"][0]] - zero[bones["pelvis"][0]]
+    axes = np.stack([s * row for row in np.eye(3) for s in (1, -1)])
+    up = axes[np.argmax(axes @ up)]
+    along = axes[np.argmax(axes @ left)]
+    if along @ left < np.cos(np.radians(20)):
+        along = rot.normalize(left - (left @ up) * up)
+    return np.stack([along, up, np.cross(along, up)])
+
+
+def _corrections(zero: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    """(24, 3, 3) from our T-pose to the source's zero pose."""
+    axes = Body.default().bone_axes
+    correction = np.tile(np.eye(3), (NUM_BONES, 1, 1))
+    for j in range(1, NUM_BONES):
+        parent = correction[PARENTS[j]]
+        if KINDS[j] in _ALIGNED:
+            bone = rot.normalize(zero[sources[BONE_CHILD[j]]] - zero[sources[j]])
+            correction[j] = parent @ rot.swing_between(axes[j], parent.T @ bone)
+        elif KINDS[j] in _LIKE_PARENT:
+            correction[j] = parent
+    return correction
+
+
+def _halfway(world: np.ndarray) -> np.ndarray:
+    """(T, 1 or 2, 3, 3) -> (T, 3, 3): the rotation, or that between the two."""
+    if world.shape[1] == 1:
+        return world[:, 0]
+    quaternions = rot.quaternion_from_matrix(world)
+    half = np.full((len(world), 1), 0.5)
+    return rot.matrix_from_quaternion(rot.slerp(quaternions[:, 0], quaternions[:, 1], half))
+
+
+def _body(zero: np.ndarray, sources: np.ndarray) -> Body:
+    """Our skeleton with the source's limbs, the rest scaled with them."""
+    usual = Body.default().bone_lengths
+    lengths = np.full(NUM_JOINTS, np.nan)
+    for j, kind in enumerate(KINDS):
+        if kind in ("knee", "ankle", "elbow", "wrist"):
+            lengths[j] = np.linalg.norm(zero[sources[j]] - zero[sources[PARENTS[j]]])
+    lengths = (lengths + lengths[list(MIRROR)]) / 2
+    return Body.from_bone_lengths(np.where(np.isnan(lengths), usual * np.nanmean(lengths / usual), lengths))
+
+
+def _residual(ours, correction, zero, positions, sources) -> np.ndarray:
+    """Our world rotations on the source's own zero pose, against the source's positions: (29,) mm."""
+    placed = {0: positions[:, sources[0]]}
+    residual = np.full(NUM_JOINTS, np.nan)
+    for j in TREE_ORDER:
+        if sources[j] < 0:
+            continue
+        parent = PARENTS[j]
+        while parent not in placed:
+            parent = PARENTS[parent]
+        offset = correction[parent].T @ (zero[sources[j]] - zero[sources[parent]])
+        placed[j] = placed[parent] + rot.apply(ours[:, parent], offset)
+        residual[j] = 1000 * np.linalg.norm(placed[j] - positions[:, sources[j]], axis=-1).mean()
+    return residual

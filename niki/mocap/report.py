@@ -1,0 +1,64 @@
+"""``niki mocap``: what a collection holds, and how well it was carried over to our skeleton."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..body.kinematics import swing_and_twist
+from ..body.skeleton import JOINTS, Body
+from .collection import RATE, Poses
+
+_TWISTED = ("left_hip", "left_knee", "left_ankle", "neck", "left_shoulder", "left_elbow", "left_wrist")
+
+
+def describe(poses: Poses) -> str:
+    """Per source: clips, people, frames, residual, and the mean twist of some bones with its
+    standard deviation, left and right (mirrored) side by side: where they differ much, or lie far
+    from zero, a rest pose is wrong."""
+    lines = []
+    for source in sorted(set(poses.sources.tolist())):
+        part = poses.of_clips(poses.sources == source)
+        worst = np.nan_to_num(part.residual).max(0)
+        joint = int(worst.argmax())
+        lines += [
+            f"{source}: {len(part.names)} clips of {len(set(part.subjects.tolist()))} people,"
+            f" {len(part):,} poses at {RATE:.0f} a second",
+            f"  residual {np.nanmean(part.residual):.2f} mm on average, at most {worst[joint]:.1f} ({JOINTS[joint]})",
+            "  twist in degrees, left and right: " + ", ".join(_twists(part)),
+        ]
+    training, held_out = poses.split()
+    if len(training) and len(held_out):
+        lines.append("held out, with the median angle per joint to the nearest pose that is trained on:")
+        nearest = nearest_poses(held_out, training)
+        for clip, name in enumerate(held_out.names):
+            own = held_out.clip == clip
+            lines.append(f"  {name}: {own.sum()} poses, {np.median(nearest[own]):.1f} degrees")
+    return "\n".join(lines) + "\n"
+
+
+def nearest_poses(poses: Poses, among: Poses) -> np.ndarray:
+    """(N,) root mean square angle per joint, in degrees, from each pose to the nearest of ``among``, the
+    pelvis left out: near zero where one recording is in both."""
+    columns = [part.rotations[:, 1:].reshape(len(part), -1) for part in (poses, among)]
+    squares = [(part**2).sum(1) for part in columns]
+    least = np.full(len(poses), np.inf)
+    for start in range(0, len(among), 4096):
+        rows = slice(start, start + 4096)
+        product = columns[0] @ columns[1][rows].T
+        least = np.minimum(least, (squares[0][:, None] + squares[1][rows] - 2 * product).min(1))
+    # Two rotations a small angle apart differ by the square root of two times it.
+    return np.degrees(np.sqrt(np.maximum(least, 0) / 2 / (poses.rotations.shape[1] - 1)))
+
+
+def _twists(poses: Poses) -> list[str]:
+    twist = swing_and_twist(poses.rotations[::5].astype(float), Body.default())[1]
+    angles = np.degrees(np.arctan2(twist[..., 1], twist[..., 0]))
+    words = []
+    for name in _TWISTED:
+        left = angles[:, JOINTS.index(name) - 1]
+        text = f"{name.removeprefix('left_')} {left.mean():.0f} ± {left.std():.0f}"
+        if name.startswith("left_"):
+            right = -angles[:, JOINTS.index(name.replace("left", "right")) - 1]
+            text += f" and {right.mean():.0f} ± {right.std():.0f}"
+        words.append(text)
+    return words

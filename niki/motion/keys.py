@@ -1,0 +1,116 @@
+"""As few keyframes as an error bound allows. numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from ..body import rotation as rot
+from ..body.kinematics import forward_kinematics
+from ..body.skeleton import NUM_BONES
+from ..errors import NikiError
+from .channels import channel_values, rotations_from_channels
+from .motion import Motion
+
+
+class KeyedMotion:
+    """A motion as the channels that Blender keys, and what linear keys at some of its frames make of it.
+
+    Args:
+        motion: the motion.
+        modes: the rotation mode of each of the 24 bones (:data:`niki.motion.channels.MODES`); default quaternions.
+        axes: (24, 3, 3) rotations whose columns are each bone's x, y and z at rest, in library axes;
+            default the library's own. Euler angles are about these.
+
+    Attributes:
+        values: per bone (T, n), what to key: :func:`niki.motion.channels.channel_values`.
+
+    Raises:
+        NikiError: the modes are not 24, or there is no such mode.
+    """
+
+    def __init__(self, motion: Motion, modes: Sequence[str] | None = None, axes: np.ndarray | None = None):
+        modes = ["QUATERNION"] * NUM_BONES if modes is None else list(modes)
+        if len(modes) != NUM_BONES:
+            raise NikiError(f"There must be a rotation mode for each of {NUM_BONES} bones, not {len(modes)}")
+        self._motion = motion
+        self._axes = (
+            np.broadcast_to(np.eye(3), (NUM_BONES, 3, 3)) if axes is None else np.asarray(axes, float)
+        )
+        quaternions = rot.quaternion_from_axis_angle(motion.poses.reshape(-1, NUM_BONES, 3))
+        quaternions[..., 1:] = rot.apply(rot.transpose(self._axes), quaternions[..., 1:])
+        self._groups = []  # bones of one mode at once
+        self.values: list[np.ndarray] = [None] * NUM_BONES
+        for mode in sorted(set(modes)):
+            bones = [b for b in range(NUM_BONES) if modes[b] == mode]
+            values = channel_values(quaternions[:, bones], mode)
+            self._groups.append((mode, bones, values))
+            for n, bone in enumerate(bones):
+                self.values[bone] = values[:, n]
+
+    @cached_property
+    def _joints(self) -> np.ndarray:
+        return self._motion.solved_joints()
+
+    def interpolated(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What linear keys at frames ``keys`` (ascending, the first and last among them) make of it, as
+        Blender has it: each channel by itself.
+
+        Returns:
+            rotations (T, 24, 3, 3), parent-relative in library axes, and translation (T, 3) metres.
+        """
+        frames = np.arange(len(self._motion))
+        after = (
+            np.clip(np.searchsorted(keys, frames), 1, max(len(keys) - 1, 1)) if len(keys) > 1 else frames * 0
+        )
+        before = np.maximum(after - 1, 0)
+        t = (frames - keys[before]) / np.maximum(keys[after] - keys[before], 1)
+
+        def between(values):
+            share = t.reshape(-1, *[1] * (values.ndim - 1))
+            return (1 - share) * values[keys[before]] + share * values[keys[after]]
+
+        local = np.empty((len(frames), NUM_BONES, 3, 3))
+        for mode, bones, values in self._groups:
+            local[:, bones] = rotations_from_channels(between(values), mode)
+        return self._axes @ local @ rot.transpose(self._axes), between(self._motion.trans)
+
+    def deviation(self, keys: np.ndarray) -> np.ndarray:
+        """(T,) metres by which linear keys at frames ``keys`` put the joint that is furthest off."""
+        rotations, translation = self.interpolated(keys)
+        places = forward_kinematics(rotations, self._motion.body, translation)[0]
+        return np.linalg.norm(places - self._joints, axis=-1).max(1)
+
+    def reduced(self, bound: float, candidates: np.ndarray | None = None) -> np.ndarray:
+        """Frames to key for no joint to be off by more than ``bound`` metres at any frame: between the ends,
+        the worst frames are added until none is worse (Ramer, 1972; Douglas and Peucker, 1973).
+
+        Args:
+            candidates: frames that may be keyed besides the first and the last; default all. Where they
+                are too few for the bound all are keyed, and :meth:`deviation` tells what is left.
+
+        Raises:
+            NikiError: the bound is no number above zero, or a candidate is not in the motion.
+        """
+        last = len(self._motion) - 1
+        allowed = np.arange(last + 1) if candidates is None else np.unique(np.asarray(candidates, int))
+        if not bound > 0:
+            raise NikiError(f"The bound must be above zero, not {bound}")
+        if len(allowed) and (allowed[0] < 0 or allowed[-1] > last):
+            raise NikiError("A frame to key is not in the motion", f"it has frames 0 to {last}")
+        keys = np.unique([0, last])
+        while True:
+            off = self.deviation(keys)
+            off[keys] = 0
+            worst = []
+            for first, end in pairwise(keys):
+                free = allowed[(allowed > first) & (allowed < end)]
+                frame = first + int(off[first:end].argmax())
+                if len(free) and off[frame] > bound:
+                    worst.append(free[np.abs(free - frame).argmin()])
+            if not worst:
+                return keys
+            keys = np.union1d(keys, worst)

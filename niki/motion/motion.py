@@ -1,0 +1,244 @@
+"""The motion file: one person's animation, with what it was estimated from.
+
+An ``.npz`` with AMASS's field names where AMASS has them. Everything is in library space (metres,
+Y up): a tool that expects AMASS's Z up must turn the root by +90 degrees about X. The pelvis is
+at ``rest_joints[0] + trans``.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import InitVar, dataclass, field, fields, replace
+
+import numpy as np
+
+from ..body import rotation as rot
+from ..body.kinematics import forward_kinematics
+from ..body.skeleton import NUM_JOINTS, Body
+from ..errors import NikiError
+from ..files import MOST_BYTES, read_npz, save_npz
+
+_SHAPES = {  # T is the number of frames
+    "poses": ("T", 72),
+    "trans": ("T", 3),
+    "betas": (10,),
+    "gender": (),
+    "mocap_framerate": (),
+    "rest_joints": (NUM_JOINTS, 3),
+    "confidence": ("T", NUM_JOINTS),
+    "joints": ("T", NUM_JOINTS, 3),
+    "keypoints": ("T", NUM_JOINTS, 2),
+    "frames": ("T",),
+    "times": ("T",),
+    "camera": (3, 3),
+    "camera_pose": (4, 4),
+    "image_size": (2,),
+    "footage": (),
+    "source": (),
+}
+MOST_FRAMES = MOST_BYTES // 2016
+"""What is saved can be loaded: :func:`niki.files.read_npz` takes no more than this."""
+_TEXT = {"gender", "footage", "source"}
+_MAY_HOLD_NAN = {"joints", "keypoints"}
+_WHOLE = {"frames", "image_size"}
+_MOST = 1e12  # nothing in a motion is larger; the squares of what is would be lost to rounding
+_FASTEST = 100_000  # frames per second
+
+
+@dataclass(eq=False)
+class Motion:
+    """An animation of T frames. All arrays are checked on construction.
+
+    Attributes:
+        poses: (T, 72) parent-relative axis-angle of the 24 rotating joints, radians.
+        trans: (T, 3) metres, added to all joints.
+        mocap_framerate: frames per second.
+        rest_joints: (29, 3) metres, the person's T-pose.
+        frames: (T,) frame numbers in the footage, from 0.
+        times: (T,) seconds, each frame's own time stamp.
+        confidence: (T, 29) in [0, 1]; 0 where the frame was a gap and is bridged.
+        joints: (T, 29, 3) metres as estimated, before the solver; NaN in gaps.
+        keypoints: (T, 29, 2) pixels as estimated; NaN in gaps.
+        camera: (3, 3) intrinsics in pixels, OpenCV's.
+        camera_pose: (4, 4) from OpenCV camera space (X right, Y down, Z forward) to library space.
+        image_size: (2,) width and height of the footage in pixels.
+        betas, gender: SMPL's shape, zeros and "neutral" where unknown.
+        footage: path of the footage. source: what made the file.
+        copy: whether arrays are copied; else they may be taken over as they are.
+
+    Raises:
+        NikiError: names the field that is missing, misshapen or makes no sense.
+    """
+
+    poses: np.ndarray
+    trans: np.ndarray
+    mocap_framerate: float
+    rest_joints: np.ndarray
+    frames: np.ndarray = None
+    times: np.ndarray = None
+    confidence: np.ndarray = None
+    joints: np.ndarray = None
+    keypoints: np.ndarray = None
+    camera: np.ndarray = field(default_factory=lambda: np.eye(3))
+    camera_pose: np.ndarray = field(default_factory=lambda: np.diag([1.0, -1.0, -1.0, 1.0]))
+    image_size: np.ndarray = field(default_factory=lambda: np.zeros(2, int))
+    betas: np.ndarray = field(default_factory=lambda: np.zeros(10))
+    gender: str = "neutral"
+    footage: str = ""
+    source: str = ""
+    copy: InitVar[bool] = True
+
+    def __post_init__(self, copy: bool):
+        count = len(self.poses) if np.ndim(self.poses) else 0
+        if count == 0:
+            raise NikiError("poses holds no frame")
+        if count > MOST_FRAMES:
+            raise NikiError(
+                f"A motion may have at most {MOST_FRAMES:,} frames, not {count:,}", "take it in parts"
+            )
+        rate = _checked("mocap_framerate", self.mocap_framerate, (), count, copy)
+        if not 1 / _FASTEST <= rate <= _FASTEST:
+            raise NikiError(
+                f"mocap_framerate must be a positive number of at most {_FASTEST} a second, not {rate:g}"
+            )
+        if self.frames is None:
+            self.frames = np.arange(count)
+        self.frames = _checked("frames", self.frames, _SHAPES["frames"], count, copy)
+        if (np.diff(self.frames) < 0).any():
+            raise NikiError("frames must not go back")
+        if self.times is None:
+            self.times = self.frames / rate
+        if self.confidence is None:
+            self.confidence = np.ones((count, NUM_JOINTS))
+        if self.joints is None:
+            self.joints = np.full((count, NUM_JOINTS, 3), np.nan)
+        if self.keypoints is None:
+            self.keypoints = np.full((count, NUM_JOINTS, 2), np.nan)
+        for name, shape in _SHAPES.items():
+            setattr(self, name, _checked(name, getattr(self, name), shape, count, copy))
+        Body(self.rest_joints)
+        if not ((self.confidence > -1e-6) & (self.confidence < 1 + 1e-6)).all():
+            raise NikiError("confidence must be from 0 to 1")
+        if not (self.image_size >= 0).all():
+            raise NikiError("image_size must not be negative")
+        if not (self.camera[0, 0] > 0 and self.camera[1, 1] > 0):
+            raise NikiError("camera must have positive focal lengths")
+        turn = self.camera_pose[:3, :3]
+        if not np.abs(turn @ turn.T - np.eye(3)).max() < 1e-3:
+            raise NikiError("camera_pose must hold a rotation")
+
+    def __len__(self) -> int:
+        return len(self.poses)
+
+    @property
+    def body(self) -> Body:
+        """The person's proportions."""
+        return Body(self.rest_joints)
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(T,) bool: frames where the person was seen; the others are bridged."""
+        return self.confidence.any(1)
+
+    @property
+    def rotations(self) -> np.ndarray:
+        """(T, 24, 3, 3) parent-relative matrices."""
+        return rot.matrix_from_axis_angle(self.poses.reshape(-1, 24, 3))
+
+    def solved_joints(self) -> np.ndarray:
+        """(T, 29, 3) metres, library space: the joints of the animated body."""
+        return forward_kinematics(self.rotations, self.body, self.trans)[0]
+
+    def projected(self, joints: np.ndarray | None = None) -> np.ndarray:
+        """(T, ..., 2) pixels of ``joints`` (default: the solved ones) in the footage."""
+        joints = self.solved_joints() if joints is None else joints
+        in_camera = (joints - self.camera_pose[:3, 3]) @ self.camera_pose[:3, :3]
+        image = in_camera @ self.camera.T
+        return image[..., :2] / image[..., 2:]
+
+    def resampled(self, rate: float) -> Motion:
+        """The same motion at another frame rate: rotations turn evenly between frames (slerp),
+        places move evenly; what was estimated from the footage (joints, keypoints, frame numbers) is
+        the nearest frame's."""
+        count = max(1, round((len(self) - 1) * rate / self.mocap_framerate) + 1)
+        at = np.minimum(np.arange(count) * self.mocap_framerate / rate, len(self) - 1)
+        before = np.floor(at).astype(int)
+        after, t = np.minimum(before + 1, len(self) - 1), at - before
+        quaternions = rot.quaternion_from_matrix(self.rotations)
+        turned = rot.slerp(quaternions[before], quaternions[after], t[:, None, None])
+        nearest = np.where(t < 0.5, before, after)
+        sure = self.seen[before] & (self.seen[after] | (t < 1e-9))
+
+        def between(values):
+            return values[before] + t[:, None] * (values[after] - values[before])
+
+        return replace(
+            self,
+            poses=rot.axis_angle_from_matrix(rot.matrix_from_quaternion(turned)).reshape(count, 72),
+            trans=between(self.trans),
+            mocap_framerate=rate,
+            confidence=np.where(sure[:, None], between(self.confidence), 0.0),
+            times=between(self.times[:, None])[:, 0],
+            frames=self.frames[nearest],
+            joints=self.joints[nearest],
+            keypoints=self.keypoints[nearest],
+        )
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the file, whole or not at all.
+
+        Raises:
+            NikiError: the path cannot be written.
+        """
+        values = {name: getattr(self, name) for name in _SHAPES}
+        save_npz(path, values)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Motion:
+        """Read a file written by :meth:`save`.
+
+        Raises:
+            NikiError: not a motion file, or names the field that is wrong.
+        """
+        values = read_npz(path, _SHAPES, "a motion file", "expected the .npz that niki capture writes")
+        required = {f.name for f in fields(cls)} - {"betas", "gender", "footage", "source"}
+        missing = sorted(required - values.keys())
+        if missing:
+            raise NikiError(f"{path} lacks the field '{missing[0]}'")
+        try:
+            return cls(**values, copy=False)
+        except NikiError as error:
+            raise NikiError(f"{path}: {error.message}") from None
+
+
+def _checked(name: str, value, shape: tuple, count: int, copy: bool):
+    """``value`` as the field's type, or NikiError naming the field."""
+    if name in _TEXT:
+        return _text(name, value)
+    value = np.asarray(value)
+    expected = tuple(count if n == "T" else n for n in shape)
+    if value.dtype.kind not in "iufb":
+        raise NikiError(f"{name} must hold numbers, not {value.dtype}")
+    if value.shape != expected:
+        raise NikiError(f"{name} must have shape {expected}, not {value.shape}")
+    with np.errstate(over="ignore"):
+        value = value.astype(np.float64, copy=copy)
+    if name not in _MAY_HOLD_NAN and not np.isfinite(value).all():
+        raise NikiError(f"{name} has a value that is not finite")
+    if (np.abs(value) > _MOST).any():
+        raise NikiError(f"{name} has a value out of all proportion")
+    if name in _WHOLE:
+        if (value != np.round(value)).any():
+            raise NikiError(f"{name} must hold whole numbers")
+        return value.astype(np.int64)
+    return value if value.ndim else float(value)
+
+
+def _text(name: str, value) -> str:
+    """``value`` as text, also from an array of one, or of bytes as older numpy wrote them."""
+    value = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if not isinstance(value, str | os.PathLike):
+        raise NikiError(f"{name} must be text")
+    return str(value)

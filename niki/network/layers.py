@@ -1,0 +1,110 @@
+"""Layers of small networks, in any array namespace: training runs them in torch, Blender in numpy.
+
+Weights live in one flat dict of arrays; a network is a function of that dict and a name in it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..body import rotation as rot
+
+_EPSILON = 1e-5
+
+
+def linear(weights: dict, name: str, x):
+    """``W x + b``: (..., in) -> (..., out)."""
+    matrix, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    if rot.namespace(x) is np:
+        return (np.dot(matrix, x) if x.ndim == 1 else x @ matrix.T) + bias
+    import torch
+
+    return torch.nn.functional.linear(x, matrix, bias)
+
+
+def silu(x):
+    """``x sigmoid(x)``."""
+    if rot.namespace(x) is np:
+        half = 0.5 * x
+        return half + half * np.tanh(half)
+    import torch
+
+    return torch.nn.functional.silu(x)
+
+
+def leaky_relu(x):
+    """``x``, a hundredth of it below zero."""
+    return rot.namespace(x).where(x > 0, x, 0.01 * x)
+
+
+def layer_norm(weights: dict, name: str, x):
+    """Zero mean and unit variance over the last axis, then scale and shift."""
+    scale, shift = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    if rot.namespace(x) is np:
+        centred = x - x.sum(-1, keepdims=True) / x.shape[-1]
+        variance = np.einsum("...i,...i->...", centred, centred)[..., None] / x.shape[-1]
+        return centred * (1 / np.sqrt(variance + _EPSILON)) * scale + shift
+    import torch
+
+    return torch.nn.functional.layer_norm(x, scale.shape, scale, shift, _EPSILON)
+
+
+def residual_mlp(weights: dict, name: str, x):
+    """Linear, SiLU, any number of [LayerNorm, Linear, SiLU, Linear] added to their input, SiLU, Linear."""
+    x = silu(linear(weights, f"{name}.first", x))
+    block = 0
+    while f"{name}.{block}.norm.weight" in weights:
+        inner = layer_norm(weights, f"{name}.{block}.norm", x)
+        inner = silu(linear(weights, f"{name}.{block}.up", inner))
+        x = x + linear(weights, f"{name}.{block}.down", inner)
+        block += 1
+    return linear(weights, f"{name}.last", silu(x))
+
+
+def plain_mlp(weights: dict, name: str, x):
+    """Linear, LeakyReLU, Linear, LeakyReLU, Linear: the subnets of the published NIKI."""
+    x = leaky_relu(linear(weights, f"{name}.first", x))
+    x = leaky_relu(linear(weights, f"{name}.second", x))
+    return linear(weights, f"{name}.last", x)
+
+
+def mlp_shapes(name: str, inputs: int, hidden: int, blocks: int, outputs: int) -> dict[str, tuple]:
+    """Shapes of the weights of :func:`residual_mlp`, or without ``blocks`` of :func:`plain_mlp`."""
+    sizes = {"first": (hidden, inputs), "last": (outputs, hidden)}
+    if not blocks:
+        sizes["second"] = (hidden, hidden)
+    shapes = {}
+    for block in range(blocks):
+        sizes |= {f"{block}.{part}": (hidden, hidden) for part in ("up", "down")}
+        shapes |= {f"{name}.{block}.norm.{part}": (hidden,) for part in ("weight", "bias")}
+    for part, size in sizes.items():
+        shapes |= {f"{name}.{part}.weight": size, f"{name}.{part}.bias": size[:1]}
+    return shapes
+
+
+def initial_residual_mlp(name: str, inputs: int, hidden: int, blocks: int, outputs: int, rng) -> dict:
+    """Weights for :func:`residual_mlp`; it gives zero, and its blocks change nothing, to begin with."""
+    weights = _initial_linear(f"{name}.first", inputs, hidden, rng)
+    for block in range(blocks):
+        weights[f"{name}.{block}.norm.weight"] = np.ones(hidden, np.float32)
+        weights[f"{name}.{block}.norm.bias"] = np.zeros(hidden, np.float32)
+        weights |= _initial_linear(f"{name}.{block}.up", hidden, hidden, rng)
+        weights |= _initial_linear(f"{name}.{block}.down", hidden, hidden, rng, zero=True)
+    return weights | _initial_linear(f"{name}.last", hidden, outputs, rng, zero=True)
+
+
+def initial_plain_mlp(name: str, inputs: int, hidden: int, outputs: int, rng) -> dict:
+    """Weights for :func:`plain_mlp`; it gives zero to begin with."""
+    return (
+        _initial_linear(f"{name}.first", inputs, hidden, rng)
+        | _initial_linear(f"{name}.second", hidden, hidden, rng)
+        | _initial_linear(f"{name}.last", hidden, outputs, rng, zero=True)
+    )
+
+
+def _initial_linear(name: str, inputs: int, outputs: int, rng, zero: bool = False) -> dict:
+    bound = 0.0 if zero else inputs**-0.5
+    return {
+        f"{name}.weight": rng.uniform(-bound, bound, (outputs, inputs)).astype(np.float32),
+        f"{name}.bias": rng.uniform(-bound, bound, outputs).astype(np.float32),
+    }

@@ -1,0 +1,432 @@
+"""NIKI: uncertain joints <-> pose through invertible networks. Any array namespace.
+
+An observation is first turned into the body's own frame (:func:`observe`), so that accuracy does
+not depend on which way a person faces or lies. The flow then maps it to rotations and latents
+(Li et al., NIKI, CVPR 2023, section 3): in one stage, or in two, joints -> swing, then swing and
+twist -> rotation. How sure each joint is and the bones' lengths are conditions of the flow, the
+same in both directions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from ..body import rotation as rot
+from ..body.skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS, Bodies, Body
+from ..errors import NikiError
+from ..files import read_npz, save_npz
+from .flow import Flow, FlowSpec
+from .layers import initial_plain_mlp, initial_residual_mlp, mlp_shapes, plain_mlp, residual_mlp
+from .uncertainty import KNOWN_BELOW, metres_from_sigma
+
+POSE, TWIST, POINTS = 6 * NUM_BONES, 2 * (NUM_BONES - 1), 3 * NUM_JOINTS
+
+_GROUPS = [
+    [i for i in range(1, NUM_JOINTS) if KINDS[i] in kinds]
+    for kinds in (
+        ("hip",), ("knee",), ("ankle",), ("foot", "big_toe"), ("spine1", "spine2", "spine3"), ("neck",),
+        ("collar",), ("head", "head_top"), ("shoulder",), ("elbow",), ("wrist",), ("hand", "middle_finger"),
+    )
+]  # fmt: skip
+_RELATIVE_LENGTHS = np.array([[float(i in group) for group in _GROUPS] for i in range(NUM_JOINTS)])
+_RELATIVE_LENGTHS /= Body.default().bone_lengths @ _RELATIVE_LENGTHS  # (29, 12): lengths -> 1 where usual
+CONDITION = 2 * NUM_JOINTS + 3 + (NUM_BONES - 1) + len(_GROUPS)
+ERROR_INPUTS = CONDITION + 2 * POINTS
+_REGRESSED = POINTS + TWIST + CONDITION  # a regressor's inputs
+_JOINT_SCALE, _LENGTH_SCALE, _RESIDUAL_SCALE = 3.0, 5.0, 5.0  # bring inputs to about unit size
+_USUAL_LOG_ERROR = -3.5  # 3 cm
+
+_USUAL = {  # where poses have a joint, pelvis held, against the rest pose, and how far from there (rms)
+    "pelvis": (0, 0, 0, 0.003), "hip": (0, 0, 0, 0.003), "spine1": (0, 0, 0, 0.003),
+    "spine2": (0, -0.01, 0.02, 0.035), "spine3": (0, -0.01, 0.02, 0.05), "neck": (0, -0.02, 0.04, 0.11),
+    "collar": (0, -0.02, 0.03, 0.09), "shoulder": (-0.01, -0.01, 0.04, 0.11),
+    "head": (0, -0.03, 0.04, 0.14), "head_top": (0, -0.05, 0.09, 0.20), "knee": (-0.02, 0.07, 0.14, 0.18),
+    "ankle": (-0.01, 0.12, 0.05, 0.28), "foot": (0, 0.13, 0.03, 0.30), "big_toe": (0, 0.13, 0.02, 0.32),
+    "elbow": (-0.21, -0.20, 0.08, 0.21), "wrist": (-0.47, -0.29, 0.20, 0.36),
+    "hand": (-0.54, -0.30, 0.23, 0.42), "middle_finger": (-0.62, -0.33, 0.27, 0.48),
+}  # fmt: skip
+_LEFT = np.array([[-1.0 if "right_" in joint else 1.0, 1.0, 1.0] for joint in JOINTS])
+USUAL_PLACE = np.array([_USUAL[kind][:3] for kind in KINDS]) * _LEFT
+USUAL_SPREAD = np.array([_USUAL[kind][3] for kind in KINDS]) / np.sqrt(3)
+
+
+@dataclass(eq=False)
+class Observation:
+    """What is seen of a body, in the body's own frame.
+
+    Attributes:
+        joints: (..., 29, 3) metres, pelvis near the origin.
+        sigma: (..., 29, 2) uncertainty across and along the view, 0 exact .. 1 unknown.
+        view: (..., 3) unit direction of view, or zero where there is none.
+        twist: (..., 23, 2) cosine and sine. known: (..., 23) 1 where the twist is known, else 0.
+        lengths: (..., 29) bone lengths, metres.
+        frame: (..., 3, 3) from the body's frame to the one that joints were given in.
+        origin: (..., 3) the frame's origin there.
+    """
+
+    joints: np.ndarray
+    sigma: np.ndarray
+    view: np.ndarray
+    twist: np.ndarray
+    known: np.ndarray
+    lengths: np.ndarray
+    frame: np.ndarray
+    origin: np.ndarray
+
+
+def observe(joints, sigma, view, twist, known, body: Body | Bodies) -> Observation:
+    """Joints in any frame -> observation in the body's own.
+
+    The frame is that of the usual pose, laid over the joints by weighted least squares (Kabsch): a
+    joint weighs as much as its error and the pose's freedom there allow. Where the pelvis, hips and
+    lowest spine are certain it is exactly the pelvis's own.
+
+    Args:
+        joints, sigma, view, twist, known: as in :class:`Observation`, view in the joints' frame.
+        body: the proportions.
+    """
+    rest = rot.like(body.rest_joints - body.pelvis[..., None, :], joints) + rot.like(USUAL_PLACE, joints)
+    # Cast: double precision would cost the network half its speed, or all of it where one pose is solved.
+    error = rot.like(metres_from_sigma(rot.namespace(joints).clip(sigma, 0, 1 - 1e-6)), joints)
+    variance = (2 * error[..., 0] ** 2 + error[..., 1] ** 2) / 3 + rot.like(USUAL_SPREAD**2, joints)
+    weights = (1 / variance) / (1 / variance).sum(-1)[..., None]
+    middle = (weights[..., None] * joints).sum(-2)
+    rest_middle = (weights[..., None] * rest).sum(-2)
+    centred, rest_centred = joints - middle[..., None, :], rest - rest_middle[..., None, :]
+    frame = rot.kabsch(rest_centred, centred, weights)
+    into_body = rot.like(rot.transpose(frame), joints)
+    return Observation(
+        rot.apply(into_body[..., None, :, :], centred) + rest_middle[..., None, :],
+        sigma,
+        rot.apply(into_body, view),
+        twist,
+        known,
+        rot.like(body.bone_lengths, joints) + 0 * joints[..., 0],
+        frame,
+        middle - rot.apply(rot.like(frame, joints), rest_middle),
+    )
+
+
+def condition_of(observation: Observation):
+    """What steers the flow in both directions: (..., CONDITION)."""
+    xp = rot.namespace(observation.joints)
+    groups = xp.log(observation.lengths @ rot.like(_RELATIVE_LENGTHS, observation.lengths))
+    sigma = observation.sigma
+    return xp.concatenate(
+        [
+            sigma.reshape(*sigma.shape[:-2], 2 * NUM_JOINTS),
+            observation.view,
+            observation.known,
+            _LENGTH_SCALE * groups,
+        ],
+        -1,
+    )
+
+
+def error_features(observation: Observation, solved):
+    """What the error of a solved pose shows in: (..., ERROR_INPUTS).
+
+    Args:
+        solved: (..., 29, 3) its joints in the body's frame, pelvis at the origin.
+    """
+    xp = rot.namespace(solved)
+    known = (observation.sigma < KNOWN_BELOW).any(-1)[..., None]
+    residual = xp.where(known, observation.joints - solved, xp.zeros_like(solved)) * _RESIDUAL_SCALE
+    parts = [part.reshape(*part.shape[:-2], POINTS) for part in (solved, residual)]
+    return xp.concatenate([condition_of(observation), *parts], -1)
+
+
+@dataclass(eq=False)
+class Solution:
+    """What a network makes of an observation, in the body's own frame.
+
+    Attributes:
+        pose: (..., 144) rotations in 6D, not yet orthonormal; the root's relative to the frame.
+        swing: (..., 144) the swings in 6D; None in one stage.
+        latents: (..., n) what the observation says beyond the pose: its error; None for a regressor.
+    """
+
+    pose: np.ndarray
+    swing: np.ndarray | None = None
+    latents: np.ndarray | None = None
+
+
+_WIDEST, _DEEPEST = 16384, 64  # of any network that there will be
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """Which network, and how large.
+
+    Attributes:
+        kind: "flow", or "regressor": no inverse, the baseline.
+        first: (hidden width, residual blocks) of each subnet of the flow, or of its first stage, or
+            of the regressor; no blocks: the plain subnets of the published NIKI.
+        second: the same of the second stage, (swing, twist) -> rotation; none: one stage.
+        reference: the published layout: joints, sigma and padding mixed by alternating masks in the
+            frame they were given in, no condition.
+    """
+
+    kind: str = "flow"
+    first: tuple[tuple[int, int], ...] = ((384, 3), (384, 1), (384, 1), (384, 1))
+    second: tuple[tuple[int, int], ...] = ((384, 1), (384, 1), (384, 1))
+    reference: bool = False
+
+    def __post_init__(self):
+        for name in ("first", "second"):
+            try:
+                object.__setattr__(self, name, tuple(tuple(subnet) for subnet in getattr(self, name)))
+            except TypeError:
+                raise NikiError(f"'{name}' lists subnets, each by its width and blocks") from None
+            for subnet in getattr(self, name):
+                whole = len(subnet) == 2 and all(type(n) is int for n in subnet)
+                if not whole or not (0 < subnet[0] <= _WIDEST and 0 <= subnet[1] <= _DEEPEST):
+                    raise NikiError(f"A subnet is given by its width and blocks, not {subnet!r}"[:120])
+        if self.kind not in ("flow", "regressor") or not 0 < len(self.first) + len(self.second) <= _DEEPEST:
+            raise NikiError("A network is a flow or a regressor of 1 to 64 subnets")
+        if not self.first or type(self.reference) is not bool or (self.reference and self.kind != "flow"):
+            raise NikiError("A network needs a subnet in its first stage; the published layout is a flow's")
+
+    def as_dict(self) -> dict:
+        """For storing; ``NetworkSpec(**...)`` restores it."""
+        return asdict(self)
+
+
+class Network:
+    """A network with its weights.
+
+    The first stage maps [0 | joints, 0] to [swing | latents], the second [swing | twist, 0] to
+    [rotations | latents]; in one stage [0 | joints, twist, 0] to [rotations | latents]. The zeros
+    make room: the first coupling is then a full regression of the pose, the next compares it with
+    what was seen, and so on.
+
+    Args:
+        spec: its shape.
+        weights: flat dict of arrays, among them the mean pose, swing, twist and joints of the
+            training data, around which the network works.
+        remarks: how it came about, stored with it.
+    """
+
+    def __init__(self, spec: NetworkSpec, weights: dict, remarks: dict[str, str] | None = None):
+        self.spec, self.weights, self.remarks = spec, weights, remarks or {}
+        flows = _flow_specs(spec)
+        self._first = Flow(flows[0], weights, "first") if flows else None
+        self._second = Flow(flows[1], weights, "second") if len(flows) > 1 else None
+
+    @classmethod
+    def initial(cls, spec: NetworkSpec, means: dict, rng: np.random.Generator) -> Network:
+        """Random weights around ``means`` (mean_pose, mean_swing, mean_twist, mean_joints)."""
+        weights = {name: np.asarray(value, np.float32) for name, value in means.items()}
+        for name, flow in zip(("first", "second"), _flow_specs(spec), strict=False):
+            weights |= flow.initial_weights(name, rng)
+        if spec.kind == "regressor":
+            hidden, blocks = spec.first[0]
+            make = initial_residual_mlp if blocks else initial_plain_mlp
+            sizes = (_REGRESSED, hidden, blocks, POSE) if blocks else (_REGRESSED, hidden, POSE)
+            weights |= make("regressor", *sizes, rng)
+        return cls(spec, weights)
+
+    def joint_features(self, observation: Observation):
+        """(..., 87) about unit size; zero, the mean, for joints that are unknown."""
+        xp = rot.namespace(observation.joints)
+        mean = rot.like(self.weights["mean_joints"], observation.joints)
+        features = (observation.joints - mean) * _JOINT_SCALE
+        unknown = (observation.sigma >= KNOWN_BELOW).all(-1)[..., None]
+        features = xp.where(unknown, xp.zeros_like(features), features)
+        return features.reshape(*features.shape[:-2], POINTS)
+
+    def twist_features(self, observation: Observation):
+        """(..., 46); zero, the mean, where the twist is unknown."""
+        mean = rot.like(self.weights["mean_twist"], observation.joints).reshape(NUM_BONES - 1, 2)
+        features = (observation.twist - mean) * observation.known[..., None]
+        return features.reshape(*features.shape[:-2], TWIST)
+
+    def inverse(self, observation: Observation) -> Solution:
+        """Observation -> pose and latents."""
+        xp = rot.namespace(observation.joints)
+        joints, twist = self.joint_features(observation), self.twist_features(observation)
+        mean_pose = rot.like(self.weights["mean_pose"], joints)
+        condition = self._condition(observation)
+        if self.spec.kind == "regressor":
+            network = residual_mlp if self.spec.first[0][1] else plain_mlp
+            out = network(self.weights, "regressor", xp.concatenate([joints, twist, condition], -1))
+            return Solution(rot.like(out, joints) + mean_pose)
+        if self._second is None:
+            y = self._first.inverse(self._padded(joints, twist), condition)
+            return Solution(y[..., :POSE] + mean_pose, latents=y[..., POSE:])
+        if self.spec.reference:
+            joints = xp.concatenate([joints, observation.sigma.mean(-1)], -1)
+        y = self._first.inverse(self._padded(joints), condition)
+        swing, first = y[..., :POSE], y[..., POSE:]
+        y = self._second.inverse(self._with_twist(swing, twist), condition)
+        return Solution(
+            y[..., :POSE] + mean_pose,
+            swing + rot.like(self.weights["mean_swing"], joints),
+            xp.concatenate([first, y[..., POSE:]], -1),
+        )
+
+    def forward(self, pose, observation: Observation, latents=None):
+        """Pose and latents -> what would be seen; the inverse of :meth:`inverse`.
+
+        Args:
+            pose: (..., 144) rotations in 6D. observation: only its condition counts.
+            latents: (..., n), default zero: no error.
+
+        Returns:
+            joints (..., 29, 3), twist (..., 23, 2), swing (..., 144) or None, and padding (..., k),
+            zero where the pose is one that an observation can give.
+        """
+        xp = rot.namespace(pose)
+        if latents is None:
+            latents = _zeros(pose, self.latents)
+        condition = self._condition(observation)
+        y = pose - rot.like(self.weights["mean_pose"], pose)
+        swing = None
+        if self._second is not None:
+            kept = self._first.spec.width - POSE
+            second = self._second.forward(xp.concatenate([y, latents[..., kept:]], -1), condition)
+            swing, latents = second[..., :POSE], latents[..., :kept]
+            twist, spare = second[..., POSE : POSE + TWIST], second[..., POSE + TWIST :]
+            x = self._first.forward(xp.concatenate([swing, latents], -1), condition)
+            joints, padding = self._unpadded(x, spare)
+            swing = swing + rot.like(self.weights["mean_swing"], pose)
+        else:
+            x = self._first.forward(xp.concatenate([y, latents], -1), condition)
+            joints, padding = self._unpadded(x, x[..., :0])
+            twist, padding = padding[..., -TWIST:], padding[..., :-TWIST]
+        joints = joints.reshape(*joints.shape[:-1], NUM_JOINTS, 3) / _JOINT_SCALE
+        twist = twist + rot.like(self.weights["mean_twist"], pose).reshape(TWIST)
+        return (
+            joints + rot.like(self.weights["mean_joints"], pose),
+            twist.reshape(*twist.shape[:-1], NUM_BONES - 1, 2),
+            swing,
+            padding,
+        )
+
+    def save(self, path: str | os.PathLike, dtype=np.float16, **remarks: str) -> None:
+        """Write spec, weights (as ``dtype``; the means in single precision) and ``remarks`` as .npz,
+        whole or not at all."""
+        values = {name: np.asarray(value, dtype) for name, value in self.weights.items()}
+        values |= {
+            name: np.asarray(value, np.float32) for name, value in self.weights.items() if "mean_" in name
+        }
+        about = {"spec": self.spec.as_dict(), **remarks}
+        save_npz(path, {"about": json.dumps(about), **values})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Network:
+        """Read what :meth:`save` wrote; arithmetic is in float32.
+
+        Raises:
+            NikiError: there is no such file, it is none of ours, or names the weight that is missing,
+                misshapen or not finite.
+        """
+        hint = "expected what niki export-weights writes"
+        weights = read_npz(path, kind="a NIKI network", hint=hint)
+        try:
+            about = json.loads(weights.pop("about").item())
+            spec = NetworkSpec(**about.pop("spec"))
+        except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
+            raise NikiError(f"{path} is not a NIKI network", hint) from None
+        except NikiError as error:
+            raise NikiError(f"{path}: {error.message}") from None
+        _check_weights(weights, spec, path)
+        for name, value in weights.items():
+            with np.errstate(over="ignore"):
+                weights[name] = value.astype(np.float32)
+            if not np.isfinite(weights[name]).all():
+                raise NikiError(f"{path}: the weight {name} has a value that is not finite")
+        return cls(spec, weights, about)
+
+    def log_error(self, features):
+        """Logarithm of the expected error in metres of each solved joint: (..., 29), from
+        :func:`error_features`."""
+        return residual_mlp(self.weights, "error", features) + _USUAL_LOG_ERROR
+
+    @property
+    def latents(self) -> int:
+        """How many latents there are."""
+        widths = [flow.spec.width - POSE for flow in (self._first, self._second) if flow is not None]
+        return sum(widths)
+
+    @property
+    def size(self) -> int:
+        """Number of weights that are trained."""
+        return sum(w.size if isinstance(w, np.ndarray) else w.numel() for w in self.weights.values())
+
+    def _condition(self, observation):
+        return observation.joints[..., 0, :0] if self.spec.reference else condition_of(observation)
+
+    def _padded(self, *features):
+        """[0 | features, 0], or as published [features, 0], to the first stage's width."""
+        xp = rot.namespace(*features)
+        width = self._first.spec.width
+        given = xp.concatenate(features, -1)
+        missing = width - given.shape[-1]
+        before = 0 if self.spec.reference else POSE
+        return xp.concatenate([_zeros(given, before), given, _zeros(given, missing - before)], -1)
+
+    def _unpadded(self, x, spare):
+        """Inverse of :meth:`_padded`: joints, and the rest (sigma as published counts with it)."""
+        start = 0 if self.spec.reference else POSE
+        xp = rot.namespace(x)
+        joints, after = x[..., start : start + POINTS], x[..., start + POINTS :]
+        if self._second is None:
+            twist, after = after[..., :TWIST], after[..., TWIST:]
+            return joints, xp.concatenate([x[..., :start], after, twist], -1)
+        if self.spec.reference:
+            after = after[..., NUM_JOINTS:]
+        return joints, xp.concatenate([x[..., :start], after, spare], -1)
+
+    def _with_twist(self, swing, twist):
+        xp = rot.namespace(swing)
+        missing = self._second.spec.width - POSE - TWIST
+        return xp.concatenate([swing, twist, _zeros(swing, missing)], -1)
+
+
+def _zeros(reference, count: int):
+    """(..., count) zeros for ``reference`` (..., n)."""
+    return rot.like(np.zeros(count), reference) + rot.namespace(reference).zeros_like(reference[..., :1])
+
+
+def _flow_specs(spec: NetworkSpec) -> list[FlowSpec]:
+    if spec.kind == "regressor":
+        return []
+    if spec.reference:  # NIKI's released code: 144 + 32 and 144 + 46 values
+        first = FlowSpec(POSE + 32, (POSE + 32) // 2, 0, spec.first, alternating=True)
+        return [first, FlowSpec(POSE + TWIST, (POSE + TWIST) // 2, 0, spec.second, alternating=True)]
+    first = FlowSpec(2 * POSE, POSE, CONDITION, spec.first)
+    if not spec.second:
+        return [first]
+    return [first, replace(first, subnets=spec.second, first="B")]
+
+
+def _check_weights(weights: dict, spec: NetworkSpec, path) -> None:
+    """Raise NikiError unless every weight that ``spec`` needs is there in its shape, and no other."""
+    shapes = {"mean_pose": (POSE,), "mean_twist": (TWIST,), "mean_joints": (NUM_JOINTS, 3)}
+    flows = _flow_specs(spec)
+    if len(flows) > 1 or "mean_swing" in weights:
+        shapes["mean_swing"] = (POSE,)
+    for name, flow in zip(("first", "second"), flows, strict=False):
+        shapes |= flow.weight_shapes(name)
+    if spec.kind == "regressor":
+        shapes |= mlp_shapes("regressor", _REGRESSED, *spec.first[0], POSE)
+    if any(name.startswith("error.") for name in weights):
+        blocks = sum(name.startswith("error.") and name.endswith(".norm.weight") for name in weights)
+        hidden = len(np.atleast_1d(weights.get("error.first.bias", 0)))
+        shapes |= mlp_shapes("error", ERROR_INPUTS, hidden, max(blocks, 1), NUM_JOINTS)
+    for name in sorted(shapes.keys() | weights.keys()):
+        if name not in weights:
+            raise NikiError(f"{path} lacks the weight {name}")
+        if name not in shapes:
+            raise NikiError(f"{path} has a weight {name!r} that its network has no place for")
+        if weights[name].dtype.kind != "f":
+            raise NikiError(f"{path}: the weight {name} must hold decimal numbers")
+        if weights[name].shape != shapes[name]:
+            raise NikiError(
+                f"{path}: the weight {name} must have shape {shapes[name]}, not {weights[name].shape}"
+            )

@@ -1,0 +1,29 @@
+"""Sigma: how uncertain a joint is, from 0, exact, to 1, unknown. Any array namespace."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..body import rotation as rot
+
+SIGMA_SCALE = 0.1
+"""Metres of standard error, per axis, at which sigma is one half."""
+KNOWN_BELOW = 1 - 1e-5
+"""Sigma from which a joint counts as unknown: its place is not looked at."""
+
+
+def sigma_from_metres(error):
+    """Standard error per axis in metres [0, inf] -> sigma in [0, 1]."""
+    xp = rot.namespace(error)
+    error = np.asarray(error, float) if xp is np else error
+    finite = xp.where(xp.isinf(error), xp.ones_like(error), error)
+    return xp.where(xp.isinf(error), xp.ones_like(error), finite / (finite + SIGMA_SCALE))
+
+
+def metres_from_sigma(sigma):
+    """Inverse of :func:`sigma_from_metres`."""
+    if rot.namespace(sigma) is not np:
+        return SIGMA_SCALE * sigma / (1 - sigma)
+    sigma = np.asarray(sigma, float)
+    with np.errstate(divide="ignore"):
+        return SIGMA_SCALE * sigma / (1 - sigma)

@@ -1,0 +1,1 @@
+"""Posing by targets, and corrections of a motion over time."""

@@ -1,0 +1,198 @@
+"""Damped least squares onto targets, from a prior, within joints' ranges. numpy, one pose at a time.
+
+Each step is that of an iterated extended Kalman filter: bones turn as their stiffness allows, and
+targets are measurements. In that form the system is as small as the targets are few. Where a target
+cannot be met, damping grows with what is left (Sugihara, Solvability-unconcerned inverse kinematics by
+the Levenberg-Marquardt method, IEEE Transactions on Robotics 27, 2011).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..body import rotation as rot
+from ..body.freedom import Freedom
+from ..body.kinematics import above, forward_kinematics, jacobian, turned
+from ..body.limits import nearest
+from ..body.skeleton import ANCESTRY, NUM_BONES, Body
+
+_PINNED, _EXACT, _WISHED = 5e-5, 3e-4, 0.02  # metres of standard error: pins, hard targets, soft ones
+_RADIANS = 3.0  # by metre: how much an orientation counts against a position
+_LIMIT = np.radians(0.5)
+_DAMPING, _PINNED_DAMPING = 0.1, 0.02  # standard error added, as a share of what a target is missed by
+_FAR = 2.3  # radians from which a rotation vector no longer changes nearly as its bone turns
+_FARTHEST_STEP = 0.35  # radians
+_FARTHEST_PULL = 0.25  # metres
+_STEPS, _SETTLING = 16, 12
+_PULLED = 2  # steps that go back towards the prior as well; the others only onto the targets
+_CLOSE = 2e-4  # metres at which steps end
+_TURNS = ANCESTRY[:NUM_BONES, :NUM_BONES]  # bones that turn a bone: it too
+
+
+class Effectors:
+    """Targets of one pose.
+
+    Args:
+        targets: :class:`niki.pose.posing.Target`. body: the proportions.
+        ranges: (24, 3, 2) as :mod:`niki.body.limits` has them.
+        stiffness: (25,) radians by which each bone is lightly turned, and metres by which the whole
+            is moved; 0 holds it.
+        start: the pose that locked directions are kept of. freedom: what is locked; None: nothing.
+    """
+
+    def __init__(
+        self,
+        targets,
+        body: Body,
+        ranges: np.ndarray,
+        stiffness: np.ndarray,
+        start=None,
+        freedom: Freedom | None = None,
+    ):
+        self._body, self._ranges, self._start, self._freedom = body, ranges, start, freedom
+        self._variance = np.repeat(stiffness**2, 3)
+        self._limited = np.flatnonzero(stiffness[:NUM_BONES] > 0)
+        placed = [t for t in targets if t.position is not None]
+        self._joints = [t.index for t in placed]
+        self._places = np.array([t.position for t in placed]).reshape(-1, 3)
+        self._errors = np.array([_standard_error(t) for t in placed])
+        oriented = [t for t in targets if t.orientation is not None]
+        self._bones = [t.index for t in oriented]
+        self._turns = np.array([t.orientation for t in oriented]).reshape(-1, 3, 3)
+        self._turn_errors = np.array([_standard_error(t) * _RADIANS for t in oriented])
+        looking = [t for t in targets if t.look_at is not None]
+        self._looking = [t.index for t in looking]
+        self._looked_at = np.array([t.look_at for t in looking]).reshape(-1, 3)
+        self._look_errors = np.array([_standard_error(t) * _RADIANS for t in looking])
+
+    def refine(self, prior, first):
+        """The pose that meets the targets and is nearest to ``prior``, searched from ``first``.
+
+        Returns:
+            rotations (24, 3, 3) and translation (3,), finite for finite targets.
+        """
+        state = (first.rotations, first.translation, self._apart(prior, first))
+        for k in range(_STEPS):
+            state, left = self._step(*state, pulled=k < _PULLED)
+            if k >= _PULLED and left < _CLOSE:
+                break
+        else:  # not within reach: what is pulled stops here, and what is pinned gets its place back
+            self._yield(state)
+            for _ in range(_SETTLING):
+                state, left = self._step(*state, pulled=False)
+                if left < _CLOSE:
+                    break
+        return rot.matrix_from_6d(rot.sixd_from_matrix(state[0])), state[1]
+
+    def _step(self, rotations, translation, moved, pulled: bool):
+        """One step onto the targets, also towards the prior where ``pulled``; then metres by which hard
+        targets were missed before it."""
+        places, world = forward_kinematics(rotations, self._body, translation)
+        parents = above(world)
+        residual, rows, errors, left = self._rows(places, world, parents, rotations)
+        if not len(residual) or (not pulled and left < _CLOSE):
+            return (rotations, translation, moved), left
+        spread = self._spread(rows, rotations, parents)
+        system = spread @ rows.T
+        system[np.diag_indices_from(system)] += errors**2
+        if pulled:
+            residual = residual + rows @ moved
+        step = spread.T @ np.linalg.solve(system, residual) - (moved if pulled else 0)
+        turns = step[:-3].reshape(NUM_BONES, 3)
+        step *= min(1.0, _FARTHEST_STEP / max(np.sqrt((turns**2).sum(-1).max()), 1e-12))
+        rotations = turned(rotations, parents, rot.matrix_from_axis_angle(turns))
+        translation = translation + step[-3:]
+        if self._freedom is not None:
+            rotations, translation = self._freedom.kept(rotations, translation, self._start)
+        return (rotations, translation, moved + step), left
+
+    def _spread(self, rows, rotations, parents):
+        """Rows times the covariance of the step."""
+        if self._freedom is None:
+            return rows * self._variance
+        return self._freedom.spread(rows, self._variance, rotations, parents, self._start)
+
+    def _yield(self, state):
+        """Take where hard targets that are not pinned have come for what is wanted of them, more or less."""
+        places = forward_kinematics(state[0], self._body, state[1])[0][self._joints]
+        yielding = self._errors == _EXACT
+        self._places[yielding], self._errors[yielding] = places[yielding], _WISHED
+
+    def _apart(self, prior, first):
+        """(75,) turns about the world's axes, and metres, from ``prior`` to ``first``."""
+        if first is prior:
+            return np.zeros(3 * NUM_BONES + 3)
+        world = forward_kinematics(first.rotations, self._body)[1]
+        turns = rot.apply(
+            above(world), rot.axis_angle_from_matrix(first.rotations @ rot.transpose(prior.rotations))
+        )
+        return np.append(turns.ravel(), first.translation - prior.translation)
+
+    def _rows(self, places, world, parents, rotations):
+        """What is missed, how it changes as bones turn about the world's axes, and with what standard
+        error it counts; last, metres by which hard targets are missed."""
+        joints, count = self._joints, len(self._joints)
+        missed = self._places - places[joints]
+        distance = np.sqrt((missed**2).sum(-1))
+        missed *= np.minimum(1, _FARTHEST_PULL / np.maximum(distance, 1e-12))[:, None]
+        parts = [
+            (
+                missed.ravel(),
+                jacobian(places, joints).reshape(3 * count, 3 * NUM_BONES + 3),
+                self._damped(self._errors, distance),
+            )
+        ]
+        left = float(distance[self._errors < _WISHED].max(initial=0.0))
+        if self._bones:
+            turn = rot.axis_angle_from_matrix(self._turns @ rot.transpose(world[self._bones]))
+            rows = _turning(self._bones)
+            angle = np.sqrt((turn**2).sum(-1))
+            parts.append((turn.ravel(), rows, self._damped(self._turn_errors, angle / _RADIANS)))
+        if self._looking:
+            turn = self._look(places, world)
+            angle = np.sqrt((turn**2).sum(-1))
+            parts.append(
+                (turn.ravel(), _turning(self._looking), self._damped(self._look_errors, angle / _RADIANS))
+            )
+        parts += self._limits(parents, rotations)
+        residual, rows, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return residual, rows, errors, left
+
+    def _damped(self, errors, left):
+        damping = np.where(errors < _EXACT, _PINNED_DAMPING, _DAMPING)
+        return np.repeat(np.sqrt(errors**2 + (damping * left) ** 2), 3)
+
+    def _look(self, places, world):
+        """(n, 3) turns that would bring the gaze onto what is looked at, the short way."""
+        gaze = world[self._looking][..., 2]
+        wanted = rot.normalize(self._looked_at - places[self._looking], fallback=[0.0, 0.0, 1.0])
+        return rot.axis_angle_from_matrix(rot.swing_between(gaze, wanted))
+
+    def _limits(self, parents, rotations):
+        """Rows that bring components of bones back into their range."""
+        vectors, over = nearest(rotations[self._limited], self._ranges[self._limited], fade=True)
+        found = np.argwhere(over != 0)
+        if not len(found):
+            return []
+        rows = np.zeros((len(found), NUM_BONES + 1, 3))
+        for row, (k, component) in enumerate(found):
+            bone = self._limited[k]
+            if vectors[k] @ vectors[k] > _FAR**2:
+                rows[row, bone] = parents[bone] @ rot.rotation_vector_jacobian(vectors[k])[component]
+            else:
+                rows[row, bone] = parents[bone][:, component]
+        return [(-over[over != 0], rows.reshape(len(found), -1), np.full(len(found), _LIMIT))]
+
+
+def _turning(bones):
+    """(3 n, 75): how bones' orientation changes as those above them turn."""
+    rows = np.zeros((len(bones), 3, NUM_BONES + 1, 3))
+    for row in range(3):
+        rows[:, row, :NUM_BONES, row] = _TURNS[bones]
+    return rows.reshape(3 * len(bones), -1)
+
+
+def _standard_error(target) -> float:
+    if target.pinned:
+        return _PINNED
+    return _EXACT if target.weight == 1 else _WISHED / target.weight

@@ -1,0 +1,1 @@
+"""Pictures and scenes to look at, rendered in a Blender process of their own."""

@@ -1,0 +1,1 @@
+"""The background process: its protocol and its program."""

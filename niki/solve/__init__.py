@@ -1,0 +1,1 @@
+"""From joints to rotations: the network or the analytic solution, refined."""

@@ -1,0 +1,257 @@
+"""Joints and how sure they are -> pose, and back: NIKI ready for use. numpy only."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from ..body import rotation as rot
+from ..body.kinematics import analytic_ik, forward_kinematics, swing_and_twist
+from ..body.skeleton import JOINTS, NUM_BONES, NUM_JOINTS, Bodies, Body
+from ..errors import NikiError
+from ..network.model import Network, Observation, Solution, error_features, observe
+from ..network.uncertainty import KNOWN_BELOW, metres_from_sigma, sigma_from_metres
+from .refinement import refine
+
+WEIGHTS = Path(__file__).parent.parent / "network" / "weights" / "niki-open-1.npz"
+EXACT = 0.004
+"""Metres of mean standard error at and above which the network alone decides; below, the analytic
+solution is blended in, and at zero it is all."""
+
+FARTHEST = 100.0
+"""Metres from the middle of all joints beyond which one is taken to be no nearer."""
+ERROR_RANGE = (1e-4, 10.0)
+"""Metres that an expected error can be."""
+LEAST_ERROR = 0.001
+"""Metres added to every standard error before refinement: joints are never weighed infinitely."""
+_NO_TWIST = np.tile([1.0, 0.0], (NUM_BONES - 1, 1))
+STIFFNESS = np.full(NUM_BONES, np.radians(4))
+"""How far refinement lightly turns each bone."""
+
+
+@dataclass(eq=False)
+class Pose:
+    """A solved pose, batched like the joints that it was solved from.
+
+    Attributes:
+        rotations: (..., 24, 3, 3) parent-relative; the root's is in the joints' frame.
+        translation: (..., 3) metres, as :func:`~niki.body.kinematics.forward_kinematics` takes it.
+        body: the proportions.
+        latents: (..., n) what the joints say beyond the pose: their error; near zero where they
+            are exact.
+        error: (..., 29) metres by which each joint, pelvis on pelvis, is expected to be off.
+    """
+
+    rotations: np.ndarray
+    translation: np.ndarray
+    body: Body | Bodies
+    latents: np.ndarray
+    error: np.ndarray
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """(..., 29) in [0, 1]: 1 where no error is expected, one half at 10 cm."""
+        return 1 - sigma_from_metres(self.error)
+
+    @property
+    def swing(self) -> np.ndarray:
+        """(..., 24, 3, 3) of the rotations; the pelvis is kept whole."""
+        return swing_and_twist(self.rotations, self.body)[0]
+
+    @property
+    def twist(self) -> np.ndarray:
+        """(..., 23, 2) of the rotations, joints 1..23 about their bones."""
+        return swing_and_twist(self.rotations, self.body)[1]
+
+
+class Solver:
+    """Inverse and forward kinematics by a trained network.
+
+    Args:
+        network: its weights; default those that come with the program.
+        blend: make exact joints exact, by the analytic solution.
+        refine: bring seen joints nearer to where they were seen (:mod:`niki.solve.refinement`).
+    """
+
+    def __init__(self, network: Network | None = None, blend: bool = True, refine: bool = True):
+        self.network, self._blend, self._refine = network or _shipped(), blend, refine
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Solver:
+        """A solver with the weights in ``path``.
+
+        Raises:
+            NikiError: the file cannot be read or holds no network.
+        """
+        return cls(Network.load(path))
+
+    def inverse(self, joints, sigma, twist=None, body: Body | Bodies | None = None, view=None) -> Pose:
+        """Joints -> pose.
+
+        Args:
+            joints: (..., 29, 3) metres, in any frame. sigma: (..., 29) or (..., 29, 2), 0 exact ..
+                1 unknown; two columns: across and along ``view``. Where a joint is unknown its
+                place does not count.
+            twist: (..., 23, 2) cosine and sine of joints 1..23 about their bones; NaN or zero where
+                unknown; default unknown.
+            body: the proportions; default :meth:`Body.default`.
+            view: (3,) or (..., 3) direction of view in the joints' frame; needed where sigma's
+                columns differ.
+
+        Raises:
+            NikiError: names the argument with a wrong shape or a value that is not finite.
+        """
+        body = Body.default() if body is None else body
+        joints, sigma, view = _checked(joints, sigma, view)
+        twist, known = _checked_twist(twist, joints.shape[:-2])
+        middle = np.median(joints, axis=-2)  # far from the origin single precision would be coarse
+        joints = np.clip(joints - middle[..., None, :], -FARTHEST, FARTHEST)
+        observation = observe(
+            *(part.astype(np.float32) for part in (joints, sigma, view, twist, known)), body
+        )
+        solution = self.network.inverse(observation)
+        rotations = _rotations_of(solution, observation)
+        translation = _placed(rotations, joints, sigma, body)
+        if self._refine:
+            rotations, translation = _refined(rotations, translation, joints, sigma, view, body)
+        if self._blend:
+            rotations, translation = _exact_where_certain(
+                rotations, translation, joints, sigma, twist, known, body
+            )
+        error = self._expected_error(observation, rotations, body)
+        return Pose(rotations, translation + middle, body, solution.latents, error)
+
+    def guess(self, joints, sigma, body: Body):
+        """One pose by the network alone, unchecked: for those who ask at every move of the mouse.
+
+        Args:
+            joints: (29, 3) metres. sigma: (29, 2).
+
+        Returns:
+            rotations (24, 3, 3) and translation (3,).
+        """
+        middle = np.median(joints, axis=0)
+        joints = np.clip(joints - middle, -FARTHEST, FARTHEST)
+        parts = (joints, sigma, np.zeros(3), _NO_TWIST, np.zeros(NUM_BONES - 1))
+        observation = observe(*(part.astype(np.float32) for part in parts), body)
+        rotations = _rotations_of(self.network.inverse(observation), observation)
+        return rotations, _placed(rotations, joints, sigma, body) + middle
+
+    def _expected_error(self, observation, rotations, body):
+        """(..., 29) metres; NaN with a network that has not learned to tell."""
+        if "error.last.bias" not in self.network.weights:
+            return np.full(rotations.shape[:-3] + (NUM_JOINTS,), np.nan)
+        features = result_features(observation, rotations, body)
+        logarithm = self.network.log_error(features).astype(float)
+        return np.exp(np.clip(logarithm, *np.log(ERROR_RANGE)))
+
+    def forward(self, pose: Pose, body: Body | Bodies | None = None) -> np.ndarray:
+        """Pose -> joints (..., 29, 3) metres, by kinematics; of the pose's own body, or of another ``body``."""
+        return forward_kinematics(pose.rotations, pose.body if body is None else body, pose.translation)[0]
+
+
+def result_features(observation: Observation, rotations, body: Body | Bodies):
+    """What the error of a result shows in: (..., ERROR_INPUTS). ``rotations`` in the frame in which the
+    observation's joints were given."""
+    placed = forward_kinematics(rotations, body)[0]
+    into = rot.transpose(observation.frame)[..., None, :, :]
+    return error_features(observation, rot.apply(into, placed - placed[..., :1, :]).astype(np.float32))
+
+
+def _rotations_of(solution: Solution, observation: Observation):
+    """(..., 24, 3, 3), the root's in the frame that joints were given in."""
+    pose = solution.pose
+    rotations = rot.matrix_from_6d(pose.reshape(*pose.shape[:-1], NUM_BONES, 6)).astype(float)
+    rotations[..., 0, :, :] = observation.frame @ rotations[..., 0, :, :]
+    return rotations
+
+
+@cache
+def _shipped() -> Network:
+    return Network.load(WEIGHTS)
+
+
+@cache
+def weights_hash() -> str:
+    """The first 12 digits of the SHA-256 of the weights that come with the program."""
+    return hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()[:12]
+
+
+def _checked(joints, sigma, view):
+    joints, sigma = np.asarray(joints, float), np.asarray(sigma, float)
+    if joints.shape[-2:] != (NUM_JOINTS, 3):
+        raise NikiError(f"joints must have shape (..., {NUM_JOINTS}, 3), not {joints.shape}")
+    batch = joints.shape[:-2]
+    if sigma.shape[-1:] == (NUM_JOINTS,):
+        sigma = np.repeat(sigma[..., None], 2, -1)
+    if sigma.shape[-2:] != (NUM_JOINTS, 2):
+        raise NikiError(
+            f"sigma must have shape (..., {NUM_JOINTS}) or (..., {NUM_JOINTS}, 2), not {sigma.shape}"
+        )
+    for name, value in (("joints", joints), ("sigma", sigma)):
+        bad = np.argwhere(~np.isfinite(value))
+        if len(bad):
+            raise NikiError(f"{name} has a value that is not finite at {JOINTS[bad[0][-2]]}")
+    if (sigma < 0).any() or (sigma > 1).any():
+        raise NikiError("sigma must lie between 0 (exact) and 1 (unknown)")
+    if view is None:
+        if (sigma[..., 0] != sigma[..., 1]).any():
+            raise NikiError("view is needed where sigma differs across and along it")
+        view = np.zeros(3)
+    view = np.asarray(view, float)
+    if view.shape[-1:] != (3,) or not np.isfinite(view).all():
+        raise NikiError("view must be a finite direction (3,) or (..., 3)")
+    try:
+        sigma = np.broadcast_to(sigma, (*batch, NUM_JOINTS, 2))
+        view = np.broadcast_to(rot.normalize(view), (*batch, 3))
+    except ValueError:
+        raise NikiError(f"sigma and view must be for as many poses as joints: {batch}") from None
+    return joints, sigma, view
+
+
+def _checked_twist(twist, batch):
+    """Unit twist and 1 where it is known, for ``batch`` poses."""
+    shape = (*batch, NUM_BONES - 1, 2)
+    if twist is None:
+        twist = np.zeros(shape)
+    twist = np.asarray(twist, float)
+    if twist.shape[-2:] != shape[-2:]:
+        raise NikiError(f"twist must have shape (..., {NUM_BONES - 1}, 2), not {twist.shape}")
+    if np.isinf(twist).any():
+        raise NikiError("twist has a value that is infinite; use NaN where it is unknown")
+    twist = np.broadcast_to(twist, shape)
+    known = np.isfinite(twist).all(-1) & (np.nan_to_num(twist) != 0).any(-1)
+    twist = rot.normalize(np.where(known[..., None], np.nan_to_num(twist), 0), fallback=[1.0, 0.0])
+    return twist, known.astype(float)
+
+
+def _refined(rotations, translation, joints, sigma, view, body):
+    error = metres_from_sigma(np.where(sigma < KNOWN_BELOW, sigma, 1.0)) + LEAST_ERROR
+    return refine(rotations, translation, joints, error, view, body, STIFFNESS)
+
+
+def _exact_where_certain(rotations, translation, joints, sigma, twist, known, body):
+    """The analytic pose blended into the network's as the joints' error goes to zero; where the
+    twist is not known it is the network's."""
+    error = metres_from_sigma(np.minimum(sigma, 0.99)).mean((-2, -1))
+    share = np.clip(error / EXACT, 0, 1)[..., None, None]
+    if (share >= 1).all():
+        return rotations, translation
+    guessed = swing_and_twist(rotations, body)[1]
+    exact = analytic_ik(joints, body, np.where(known[..., None] > 0, twist, guessed))
+    blended = (1 - share) * rot.sixd_from_matrix(exact) + share * rot.sixd_from_matrix(rotations)
+    rotations = np.where(share[..., None] >= 1, rotations, rot.matrix_from_6d(blended))
+    return rotations, np.where(share[..., 0] >= 1, translation, _placed(rotations, joints, sigma, body))
+
+
+def _placed(rotations, joints, sigma, body):
+    """The translation that lays the body over the joints, certain ones counting more."""
+    error = metres_from_sigma(np.clip(sigma, 0, 1 - 1e-6))
+    weights = 1 / ((2 * error[..., 0] ** 2 + error[..., 1] ** 2) / 3 + 1e-6)
+    apart = joints - forward_kinematics(rotations, body)[0]
+    return (apart * weights[..., None]).sum(-2) / weights.sum(-1)[..., None]

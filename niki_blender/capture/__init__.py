@@ -1,0 +1,1 @@
+"""Footage, people, the queue of captures and their results."""

@@ -1,0 +1,168 @@
+"""Who is in the footage: asked of a worker, shown as pictures to choose from."""
+
+import shutil
+import tempfile
+import threading
+from dataclasses import dataclass
+
+import bpy
+import bpy.utils.previews
+from bpy.props import FloatVectorProperty
+
+from ...niki.errors import NikiError
+from ..interface import timers
+from ..settings.preferences import chosen_runtime, data_folder
+from ..work import words
+from ..work.runtime import Question
+from .sources import OnFootage, chosen_source, readable_source
+
+
+@dataclass
+class Found:
+    """Somebody in the footage: where, and the icon that pictures them."""
+
+    place: tuple[float, float]
+    icon: int
+
+
+class Search:
+    """The search under way, or what the last one found, in footage of the file that is open."""
+
+    def __init__(self):
+        self.question: Question | None = None
+        self.people: list[Found] = []
+        self.problem = ""
+        self._path = ""
+        self._icons = None
+        self._folder = ""
+
+    def is_of(self, scene: bpy.types.Scene) -> bool:
+        """Whether it is about the footage that a scene has chosen: another scene may have other."""
+        return self._path != "" and self._path == chosen_source(scene).path
+
+    def begin(self, path: str, frame: int) -> None:
+        """Ask who is in a frame of the footage.
+
+        Raises:
+            NikiError, OSError: there is no folder for the pictures.
+        """
+        self.end()
+        self._path = path
+        self._folder = tempfile.mkdtemp(prefix="niki-people-")
+        log = data_folder("captures") / "people.log"
+        self.question = Question(
+            chosen_runtime(), log, "people", footage=path, frame=frame, folder=self._folder
+        )
+        timers.begin(_poll)
+
+    def take(self, answer: dict) -> None:
+        """Show what the worker found."""
+        self.question, self.problem = None, str(answer.get("problem", ""))
+        self._icons = bpy.utils.previews.new()
+        for person in answer.get("people", []):
+            picture = self._icons.load(person["picture"], person["picture"], "IMAGE")
+            self.people.append(Found((person["x"], person["y"]), picture.icon_id))
+        if not self.problem and not self.people:
+            self.problem = "Nobody was found in the first frame"
+
+    def give_up(self, problem: str) -> None:
+        """Stop, and tell the user why."""
+        path = self._path
+        self.end()
+        self._path, self.problem = path, problem
+
+    def end(self, wait: bool = False) -> None:
+        """Forget it all; the worker ends in its own time unless told to ``wait``."""
+        if self._icons is not None:
+            bpy.utils.previews.remove(self._icons)
+        ending = threading.Thread(target=_clear_away, args=(self.question, self._folder), daemon=True)
+        ending.start()
+        if wait:
+            ending.join()
+        self.question, self.people, self.problem, self._icons = None, [], "", None
+        self._path = self._folder = ""
+
+
+def _clear_away(question: Question | None, folder: str):
+    """Remove the pictures once nobody adds to them any more."""
+    if question is not None:
+        question.end(wait=True)
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+search = Search()
+
+
+def forget_choice(scene: bpy.types.Scene) -> None:
+    """The scene's footage is another one: whoever was found or chosen was in the old one."""
+    search.end()
+    if scene.niki.use_subject:
+        scene.niki.use_subject = False
+
+
+@timers.lasting(lambda problem: search.give_up(words.of_error(problem)))
+def _poll() -> float | None:
+    if search.question is None:
+        return None
+    answer = search.question.poll()
+    if answer is not None:
+        search.take(answer)
+        timers.redraw("VIEW_3D")
+    return None if answer is not None else 0.1
+
+
+class NIKI_OT_find_people(OnFootage, bpy.types.Operator):
+    """Begins the search."""
+
+    bl_idname = "niki.find_people"
+    bl_label = "Find People"
+    bl_description = "Look who is in the first frame of the footage, to choose whom to follow"
+
+    def execute(self, context):
+        try:
+            source = readable_source(context.scene)
+            search.begin(source.path, source.first or 0)
+        except (NikiError, OSError) as problem:
+            self.report({"ERROR"}, words.of_error(problem))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class NIKI_OT_follow_person(bpy.types.Operator):
+    """Makes one of those found the scene's choice."""
+
+    bl_idname = "niki.follow_person"
+    bl_label = "Follow"
+    bl_description = "Follow this person"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    place: FloatVectorProperty(size=2, options={"HIDDEN", "SKIP_SAVE"})
+
+    def execute(self, context):
+        if not search.is_of(context.scene):
+            self.report({"ERROR"}, "They were found in other footage: choose Find People again")
+            return {"CANCELLED"}
+        settings = context.scene.niki
+        settings.use_subject, settings.subject = True, self.place
+        search.end()
+        return {"FINISHED"}
+
+
+CLASSES = (NIKI_OT_find_people, NIKI_OT_follow_person)
+
+
+@bpy.app.handlers.persistent
+def _file_opened(*_):
+    """Handler: the footage that was searched belongs to the file that was open before."""
+    search.end()
+
+
+def register():
+    bpy.app.handlers.load_post.append(_file_opened)
+
+
+def unregister():
+    bpy.app.handlers.load_post.remove(_file_opened)
+    search.end(wait=True)
+    timers.end(_poll)

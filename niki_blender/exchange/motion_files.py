@@ -1,0 +1,138 @@
+"""Motions in and out of Blender: NIKI's and AMASS's .npz."""
+
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
+from bpy_extras.io_utils import ExportHelper, ImportHelper
+
+from ...niki.errors import NikiError
+from ...niki.formats.amass import is_amass, load_amass, save_amass
+from ...niki.motion.motion import Motion
+from ..placement.placing import NEVER, Placement, place_motion
+from ..properties import MATCH_DESCRIPTION, MATCH_NAME, MATCHES, PLACES
+from ..rig.armature import OnArmature, is_our_armature
+from ..rig.sampling import sample_motion
+from ..scene.users_scene import place_of
+
+
+class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
+    """Load a motion of NIKI's, or SMPL, SMPL-H or SMPL-X poses as AMASS has them"""
+
+    bl_idname = "niki.import_motion"
+    bl_label = "Import Motion"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filename_ext = ".npz"
+    filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
+    filepath: StringProperty(name="File Path", subtype="FILE_PATH", options={"HIDDEN", "SKIP_SAVE"})
+    frame_start: IntProperty(
+        name="Start Frame", default=1, description="Scene frame of the motion's first frame"
+    )
+    place_at: EnumProperty(name="Place At", items=PLACES, description="Where in the scene the motion goes")
+    match_scene: EnumProperty(name=MATCH_NAME, items=MATCHES, default=NEVER, description=MATCH_DESCRIPTION)
+    onto_active: BoolProperty(
+        name="Onto Active Armature", description="Make it an action of the active armature, its own kept"
+    )
+    camera: BoolProperty(name="Camera", default=True, description="Make the camera of a captured motion")
+    active_camera: BoolProperty(
+        name="Make Active", description="Make it the scene's camera, also where the scene has one already"
+    )
+
+    def execute(self, context):
+        rig = context.object if self.onto_active and is_our_armature(context.object) else None
+        if self.onto_active and rig is None:
+            self.report({"ERROR"}, "The active object is no armature with SMPL's bones")
+            return {"CANCELLED"}
+        placement = Placement(
+            armature=rig.name if rig else "",
+            frame_start=self.frame_start,
+            point=place_of(context.scene, self.place_at),
+            match_scene=self.match_scene,
+            camera=self.camera,
+            footage=self.camera,
+            active_camera=self.active_camera,
+        )
+        notes = []
+        try:
+            foreign = is_amass(self.filepath)
+            motion = load_amass(self.filepath, notes.append) if foreign else Motion.load(self.filepath)
+            if context.mode not in ("OBJECT", "POSE"):  # Edit Mode's undo steps know nothing of new objects
+                bpy.ops.object.mode_set(mode="OBJECT")
+            made, warnings = place_motion(motion, Path(self.filepath).stem, placement)
+        except NikiError as problem:
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
+        for warning in [*notes, *warnings]:
+            self.report({"WARNING"}, warning)
+        self.report({"INFO"}, f"{made.name}: {len(motion)} frames")
+        return {"FINISHED"}
+
+    def invoke(self, context, event):
+        if self.properties.is_property_set("filepath"):  # dropped onto the window
+            title = Path(self.filepath).name
+            return context.window_manager.invoke_props_dialog(self, title=title, confirm_text="Import Motion")
+        return super().invoke(context, event)
+
+
+class NIKI_OT_export_motion(OnArmature, bpy.types.Operator, ExportHelper):
+    """Save what the active armature does, as a motion of NIKI's or with AMASS's fields"""
+
+    changes = False
+    bl_idname = "niki.export_motion"
+    bl_label = "Export Motion"
+
+    filename_ext = ".npz"
+    filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
+    layout: EnumProperty(
+        name="Layout",
+        items=(
+            ("NIKI", "NIKI", "Y up, with the skeleton and confidence"),
+            ("AMASS", "AMASS", "SMPL's 24 joints, Z up"),
+        ),
+    )
+
+    def execute(self, context):
+        scene = context.scene
+        try:
+            motion = sample_motion(context.object, scene.frame_start, scene.frame_end)
+            (motion.save if self.layout == "NIKI" else lambda path: save_amass(motion, path))(self.filepath)
+        except NikiError as problem:
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{self.filepath}: {len(motion)} frames")
+        return {"FINISHED"}
+
+
+class NIKI_FH_motion(bpy.types.FileHandler):
+    """Drops motion files onto the 3D view."""
+
+    bl_idname = "NIKI_FH_motion"
+    bl_label = "Motion"
+    bl_import_operator = "niki.import_motion"
+    bl_file_extensions = ".npz"
+
+    @classmethod
+    def poll_drop(cls, context):
+        return context.area is not None and context.area.type == "VIEW_3D"
+
+
+def _draw_import(menu, context):
+    menu.layout.operator(NIKI_OT_import_motion.bl_idname, text="Motion, SMPL or NIKI (.npz)")
+
+
+def _draw_export(menu, context):
+    menu.layout.operator(NIKI_OT_export_motion.bl_idname, text="Motion, SMPL or NIKI (.npz)")
+
+
+CLASSES = (NIKI_OT_import_motion, NIKI_OT_export_motion, NIKI_FH_motion)
+
+
+def register():
+    bpy.types.TOPBAR_MT_file_import.append(_draw_import)
+    bpy.types.TOPBAR_MT_file_export.append(_draw_export)
+
+
+def unregister():
+    bpy.types.TOPBAR_MT_file_import.remove(_draw_import)
+    bpy.types.TOPBAR_MT_file_export.remove(_draw_export)

@@ -1,0 +1,1 @@
+"""Puts a motion into a scene: camera, footage, armature, body."""

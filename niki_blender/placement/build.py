@@ -1,0 +1,132 @@
+"""A whole scene from a motion file: what ``niki export -o FILE.blend`` writes and previews show."""
+
+import math
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ...niki.body.skeleton import Body
+from ...niki.errors import NikiError
+from ...niki.files import read_npz
+from ...niki.meshes.mannequin import Skin
+from ...niki.motion.motion import Motion
+from ..rig.body import add_mannequin, add_skin, make_material
+from .camera import create_camera
+from .placing import ALWAYS, Placement, place_motion
+
+FRAME_START = 1
+_REGION_COLOURS = {"skin": (0.62, 0.40, 0.30, 1), "hair": (0.06, 0.04, 0.03, 1), "shirt": (0.10, 0.22, 0.42, 1),
+                   "trousers": (0.09, 0.09, 0.10, 1), "shoes": (0.55, 0.54, 0.52, 1)}  # fmt: skip
+
+
+def build_scene(motion: Motion, footage: str = "", skin_file: str = ""):
+    """An empty file with armature, body, keys, light, and the footage behind its camera.
+
+    Args:
+        footage: path of the footage; default the motion's own.
+        skin_file: .npz of a body (``niki.meshes.anny``) in place of the mannequin.
+
+    Returns:
+        the armature object, and warnings for the user.
+    """
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    scene.name = "NIKI"
+    motion = replace(motion, footage=footage or motion.footage)
+    human = partial(add_human, skin_file=skin_file)
+    rig, warnings = place_motion(
+        motion,
+        "NIKI",
+        Placement(frame_start=FRAME_START, match_scene=ALWAYS),
+        human if skin_file else add_mannequin,
+    )
+    if scene.camera is None:
+        scene.camera = create_camera(motion, "NIKI Camera", scene, scene.collection)
+    _add_light(scene)
+    scene.frame_set(FRAME_START)
+    return rig, warnings
+
+
+def add_human(rig: bpy.types.Object, _body: Body, skin_file: str) -> bpy.types.Object:
+    """A realistic body with plain clothes from a ``niki.meshes.anny`` file."""
+    data = read_npz(skin_file, kind="a body that niki.meshes.anny writes")
+    mesh = add_skin(rig, Skin(data["vertices"], data["faces"], data["weights"]))
+    regions, names = data["regions"], [str(n) for n in data["region_names"]]
+    for name in names:
+        mesh.data.materials.append(make_material(f"NIKI {name.title()}", _REGION_COLOURS[name], 0.7))
+    mesh.data.polygons.foreach_set("material_index", regions.astype(np.int32))
+    return mesh
+
+
+def save_blend(motion_file: str, path: str, footage: str = "", skin_file: str = "") -> list[str]:
+    """Write the scene of ``motion_file`` to ``path``; returns warnings."""
+    _, warnings = build_scene(Motion.load(motion_file), footage, skin_file)
+    _open_through_camera()
+    bpy.context.preferences.filepaths.save_version = 0  # no backup beside the file
+    bpy.ops.wm.save_as_mainfile(filepath=path, compress=True, relative_remap=True)
+    return warnings
+
+
+def render_stills(
+    motion_file: str, indices: list[int], folder: str, width: int, samples: int = 24, skin_file: str = ""
+) -> list[str]:
+    """Render the body alone, seen by the footage's camera, at some frames of the motion.
+
+    Returns:
+        the pictures' paths, in the order of ``indices``.
+    """
+    motion = Motion.load(motion_file)
+    if not motion.image_size.all():
+        raise NikiError("The motion has no camera to render from")
+    build_scene(motion, "", skin_file)
+    _use_cycles(bpy.context.scene, width, samples)
+    _add_floor(motion)
+    paths = []
+    for index in indices:
+        bpy.context.scene.frame_set(FRAME_START + index)
+        path = str(Path(folder) / f"still_{index:06d}.png")
+        bpy.context.scene.render.filepath = path
+        bpy.ops.render.render(write_still=True)
+        paths.append(path)
+    return paths
+
+
+def _add_light(scene: bpy.types.Scene) -> None:
+    world = scene.world or bpy.data.worlds.new("World")
+    scene.world = world
+    if world.node_tree is None:  # before Blender 5.0
+        world.use_nodes = True
+    background = next(n for n in world.node_tree.nodes if n.type == "BACKGROUND")
+    background.inputs["Color"].default_value = (0.80, 0.84, 0.90, 1)
+    background.inputs["Strength"].default_value = 0.45
+    sun = bpy.data.lights.new("Sun", "SUN")
+    sun.energy, sun.angle = 2.6, math.radians(8)
+    light = bpy.data.objects.new("Sun", sun)
+    light.rotation_euler = (math.radians(48), math.radians(12), math.radians(28))
+    scene.collection.objects.link(light)
+
+
+def _add_floor(motion: Motion) -> None:
+    x, y = motion.trans[:, 0].mean(), -motion.trans[:, 2].mean()
+    bpy.ops.mesh.primitive_plane_add(size=60, location=(x, y, 0))
+    bpy.context.object.data.materials.append(make_material("Floor", (0.32, 0.34, 0.37, 1), 0.9))
+
+
+def _use_cycles(scene: bpy.types.Scene, width: int, samples: int) -> None:
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples = samples
+    scene.cycles.use_denoising = True
+    scene.render.resolution_percentage = max(1, min(100, round(100 * width / scene.render.resolution_x)))
+    scene.render.image_settings.file_format = "PNG"
+    scene.view_settings.view_transform = "Standard"
+
+
+def _open_through_camera() -> None:
+    """Let every 3D view of the file look through the camera, the body in solid shading."""
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            if area.type == "VIEW_3D":
+                area.spaces.active.region_3d.view_perspective = "CAMERA"

@@ -1,0 +1,1 @@
+"""Pulling joints, targets, corrections and baking."""

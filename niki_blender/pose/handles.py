@@ -1,0 +1,109 @@
+"""Handles on the joints of the active armature: where they are in a 3D view, and what they look like."""
+
+from __future__ import annotations
+
+import bpy
+import gpu
+import numpy as np
+from bpy_extras.view3d_utils import location_3d_to_region_2d
+from gpu_extras.batch import batch_for_shader
+from mathutils import Vector
+
+from ..rig.armature import is_our_armature
+from .pulling import joint_places
+
+TOOL = "niki.pull"
+REACH = 12.0  # pixels from a handle that still hit it, at a resolution scale of 1
+_FREE, _SELECTED, _PINNED = (0.92, 0.94, 0.98, 0.9), (1.0, 0.62, 0.1, 1.0), (0.86, 0.16, 0.14, 1.0)
+_EDGE = (0.05, 0.05, 0.07, 0.9)
+_CIRCLE = np.array([(np.cos(a), np.sin(a)) for a in np.linspace(0, 2 * np.pi, 17)])
+_SQUARE = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)])
+_SMALL = 24  # joints from here on are tips of fingers, toes and head
+
+paths: list[np.ndarray] = []
+"""(n, 3) places in the scene each, drawn as lines while something is pulled."""
+
+_drawn = None
+
+
+def posed_armature(context) -> bpy.types.Object | None:
+    """The active armature, where it is one of ours and in Pose Mode."""
+    rig = context.object
+    return rig if rig is not None and rig.mode == "POSE" and is_our_armature(rig) else None
+
+
+def handles_in(context, rig: bpy.types.Object) -> list[Vector | None]:
+    """Where each joint is in the region, in pixels; None behind the view."""
+    region, view = context.region, context.region_data
+    return [location_3d_to_region_2d(region, view, Vector(place)) for place in joint_places(rig)]
+
+
+def hit(context, rig: bpy.types.Object, x: float, y: float) -> int | None:
+    """The joint whose handle is under the mouse."""
+    found, reach = None, REACH * context.preferences.system.ui_scale
+    for joint, place in enumerate(handles_in(context, rig)):
+        if place is not None and (distance := (place - Vector((x, y))).length) < reach:
+            found, reach = joint, distance
+    return found
+
+
+def _draw():
+    context = bpy.context
+    rig = posed_armature(context)
+    tool = context.workspace.tools.from_space_view3d_mode(context.mode)
+    if rig is None or tool is None or tool.idname != TOOL or not context.space_data.overlay.show_overlays:
+        return
+    shader, scale = gpu.shader.from_builtin("UNIFORM_COLOR"), context.preferences.system.ui_scale
+    gpu.state.blend_set("ALPHA")
+    for path in paths:
+        _draw_path(context, shader, path)
+    for joint, place in enumerate(handles_in(context, rig)):
+        if place is None:
+            continue
+        pinned, selected = rig.niki.pinned[joint], rig.niki.pulled[joint]
+        shape = _SQUARE if pinned else _CIRCLE
+        size = scale * (4.0 if joint >= _SMALL and not (pinned or selected) else 6.0)
+        inside = _SELECTED if selected else _PINNED if pinned else _FREE
+        outside = _PINNED if pinned and selected else _EDGE
+        for radius, colour in ((size + 1.8 * scale, outside), (size, inside)):
+            points = np.vstack([[0, 0], shape]) * radius + np.array(place)
+            slices = [(0, k, k + 1) for k in range(1, len(shape))]
+            shader.uniform_float("color", colour)
+            batch_for_shader(shader, "TRIS", {"pos": points.tolist()}, indices=slices).draw(shader)
+    gpu.state.blend_set("NONE")
+
+
+def _draw_path(context, shader, path: np.ndarray):
+    """A line with a dot for each frame."""
+    points = [location_3d_to_region_2d(context.region, context.region_data, Vector(p)) for p in path]
+    points = [tuple(point) for point in points if point is not None]
+    shader.uniform_float("color", _SELECTED)
+    batch_for_shader(shader, "LINE_STRIP", {"pos": points}).draw(shader)
+    gpu.state.point_size_set(5.0)
+    batch_for_shader(shader, "POINTS", {"pos": points}).draw(shader)
+
+
+@bpy.app.handlers.persistent
+def _forget_paths(*_) -> None:
+    """Handler: what was drawn belongs to a pose that may not be there any more."""
+    paths.clear()
+
+
+_FORGET_AFTER = (bpy.app.handlers.load_post, bpy.app.handlers.undo_post, bpy.app.handlers.redo_post)
+
+
+def register():
+    global _drawn
+    for handlers in _FORGET_AFTER:
+        handlers.append(_forget_paths)
+    if not bpy.app.background:
+        _drawn = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_PIXEL")
+
+
+def unregister():
+    global _drawn
+    for handlers in _FORGET_AFTER:
+        handlers.remove(_forget_paths)
+    if _drawn is not None:
+        bpy.types.SpaceView3D.draw_handler_remove(_drawn, "WINDOW")
+        _drawn = None

@@ -1,0 +1,1 @@
+"""The armature: bones, channels, actions and keyframes, confidence."""

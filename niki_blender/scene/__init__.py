@@ -1,0 +1,1 @@
+"""The user's scene: found again, matched, restored, framed."""

@@ -1,0 +1,1 @@
+"""Preferences, and the environment that captures run in."""

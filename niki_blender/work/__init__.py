@@ -1,0 +1,1 @@
+"""Processes, environments and the capture queue. No bpy."""

@@ -1,0 +1,388 @@
+"""Captures in their order: waiting, running, over; each in a folder of its own that outlives Blender.
+
+Each Blender holds the locks of the captures on its list, so that no two do the same one; the system lets
+go of them when a Blender is gone. No bpy. A timer calls :meth:`Captures.tick`; whoever imports finished
+motions asks for them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+from ...niki.errors import NikiError
+from ...niki.locks import is_locked
+from ...niki.service import wire
+from . import words
+from .job import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    JOB,
+    LOCK,
+    MOTION,
+    READINGS,
+    RUNNING,
+    UNREADABLE,
+    WAITING,
+    Job,
+    checked_result,
+    read_job,
+)
+from .process import WorkerProcess
+
+LOG = "worker.log"
+_CANCEL_GRACE = 0.6  # seconds that a worker has to answer a cancel; it is killed then
+_BUDGET = 0.004  # seconds that one tick may spend on messages
+_NOTE_EVERY = 5.0  # seconds between notes of how much is read
+_REPORT = "please report it with the log"
+_FOLDER = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+_OLD = 3600.0  # seconds; a folder with nothing in it that has not changed for so long is nobody's
+
+
+class Captures:
+    """The queue of captures and the worker that does them, started when there is one to do.
+
+    Args:
+        folder: where jobs have their folders.
+        choose: asked when a worker is needed, in the thread that calls :meth:`tick`: answers with what starts
+            one that logs to the file given, OSError or NikiError where it cannot. That is called in a thread.
+    """
+
+    def __init__(self, folder: Path, choose: Callable[[], Callable[[Path], WorkerProcess]]):
+        self.folder, self._choose = folder, choose
+        self.jobs: list[Job] = []
+        self._worker: WorkerProcess | None = None
+        self._running: Job | None = None
+        self._starting: Future | None = None
+        self._identity = 0
+        self._cancelled_at: float | None = None
+        self._noted = 0.0
+        self._found: list[Job] = []
+
+    @property
+    def log(self) -> Path:
+        """What the worker prints."""
+        return self.folder / LOG
+
+    @property
+    def running(self) -> Job | None:
+        """The capture that is being done."""
+        return self._running
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to tick for."""
+        return any(not job.over for job in self.jobs)
+
+    def add(self, request: dict, title: str, scene: dict, **about) -> Job:
+        """Queue a capture; ``about`` are further attributes of its :class:`Job`.
+
+        Raises:
+            NikiError: its folder cannot be written.
+        """
+        folder = self.folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+        job = Job(folder, request, title, scene, **about)
+        try:
+            folder.mkdir(parents=True)
+            if not job.lock.acquire():
+                raise NikiError("another Blender holds its folder", "try again")
+            job.save()
+        except (OSError, NikiError) as problem:
+            job.discard()
+            raise NikiError(f"The capture cannot be stored: {words.of_error(problem)}") from problem
+        self.jobs.append(job)
+        return job
+
+    def take_up(self, job: Job, finish: bool = False, **about) -> Job:
+        """Queue a capture again that was stopped: to go on, or to make do with what it has read.
+
+        Raises:
+            NikiError: another Blender has it, or it is gone; nothing is done then.
+        """
+        self._hold(job)
+        request = {name: value for name, value in job.request.items() if name != "finish"}
+        again = Job(
+            job.folder, request | {"finish": True} if finish else request, job.title, job.scene, job.file,
+            job.project, frames=job.frames, total=job.total, has_readings=job.has_readings,
+        )  # fmt: skip
+        again.lock = job.lock
+        for name, value in about.items():
+            setattr(again, name, value)
+        self._replace(job, again)
+        return again
+
+    def list_finished(self, job: Job) -> Job:
+        """Put a finished capture on this Blender's list, for its motion to be imported.
+
+        Raises:
+            NikiError: another Blender has it, or it is gone.
+        """
+        if job not in self.jobs:
+            self._hold(job)
+            self._replace(job, job)
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Stop a capture; what it has read stays. The worker is killed if it does not listen."""
+        if job.state == WAITING:
+            self._end(job, CANCELLED)
+        elif job is self._running and self._cancelled_at is None:
+            self._cancelled_at = time.monotonic()
+            if self._worker is not None:
+                self._worker.say(wire.request(0, "cancel"))
+
+    def forget(self, job: Job) -> None:
+        """Take a capture that is over off the list; its folder stays only where it can be taken up."""
+        if job in self.jobs:
+            self.jobs.remove(job)
+        job.look()
+        if job.has_readings or job.has_motion:
+            job.lock.release()
+        else:
+            job.discard()
+        self.look()
+
+    def discard(self, job: Job) -> None:
+        """Delete a capture that is over, with what it has read.
+
+        Raises:
+            NikiError: another Blender has it.
+        """
+        if job not in self.jobs:
+            self._hold(job, must_exist=False)
+        else:
+            self.jobs.remove(job)
+        job.discard()
+        self.look()
+
+    def unfinished(self) -> list[Job]:
+        """Captures to be taken up or imported that no running Blender has on its list, newest first; as of
+        the last :meth:`look`."""
+        mine = {job.folder for job in self.jobs}
+        return [job for job in self._found if job.folder not in mine]
+
+    def look(self) -> None:
+        """See what other Blenders have left, and remove what is of no use to anyone."""
+        mine = {job.folder for job in self.jobs}
+        self._found = []
+        for folder in self._folders():
+            if folder in mine or is_locked(folder / LOCK):
+                continue
+            job = read_job(folder)
+            if job is not None and (job.has_readings or job.has_motion or job.state == UNREADABLE):
+                self._found.append(job)
+            elif _FOLDER.fullmatch(folder.name) and _is_old(folder):
+                nobodys = job or Job(folder, {}, folder.name)
+                with contextlib.suppress(OSError):
+                    if nobodys.lock.acquire():
+                        nobodys.discard()
+
+    def _folders(self) -> list[Path]:
+        try:
+            with os.scandir(self.folder) as entries:
+                names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            return []
+        return [self.folder / name for name in sorted(names, reverse=True)]
+
+    def tick(self) -> list[Job]:
+        """Hear the worker, start what waits; the captures that have ended since the last tick. What goes
+        wrong in here fails the capture that it went wrong with, and no other."""
+        before = [job for job in self.jobs if not job.over]
+        try:
+            self._advance()
+        except Exception as problem:
+            self._fail(problem)
+        return [job for job in before if job.over]
+
+    def shut_down(self) -> None:
+        """End the worker; captures that are not over can be taken up later."""
+        if self._starting is not None:
+            with contextlib.suppress(Exception):
+                self._worker = self._starting.result()
+        if self._worker is not None:
+            self._worker.end(wait=True)
+        for job in self.jobs:
+            job.look()
+            if job.has_readings or job.has_motion:
+                job.save_progress()
+                job.lock.release()
+            else:
+                job.discard()
+        self._worker = self._running = self._cancelled_at = self._starting = None
+        self.jobs.clear()
+
+    def _hold(self, job: Job, must_exist: bool = True):
+        """Lock a capture that is to be on the list; NikiError where that cannot be."""
+        if job.lock.held:
+            return
+        try:
+            held = job.lock.acquire()
+        except OSError as problem:
+            self.look()
+            raise NikiError(f"{job.title} cannot be taken up: {words.of_error(problem)}") from problem
+        if not held:
+            self.look()
+            raise NikiError(
+                f"Another Blender is working on {job.title}", "let it finish there, or close it first"
+            )
+        if must_exist and not (job.folder / JOB).is_file():
+            job.discard()
+            self.look()
+            raise NikiError(f"{job.title} is not there any more")
+
+    def _replace(self, old: Job, new: Job):
+        if old in self.jobs:
+            self.jobs.remove(old)
+        self.jobs.append(new)
+
+    def _advance(self):
+        self._take_worker()
+        if self._worker is not None:
+            for kind, message in self._worker.heard(_BUDGET):
+                self._take(kind, message)
+            if not self._worker.alive:
+                self._worker_died()
+            elif self._cancelled_at is not None and time.monotonic() - self._cancelled_at > _CANCEL_GRACE:
+                self._worker.kill()
+        if self._running is None:
+            self._start_next()
+        if self._worker is not None and not self.busy:
+            worker, self._worker = self._worker, None
+            worker.end()
+
+    def _fail(self, problem: Exception):
+        """Give up the capture that something went wrong with, and the worker with it."""
+        trace = "".join(traceback.format_exception(problem))
+        with contextlib.suppress(OSError), open(self.log, "a", encoding="utf-8") as log:
+            log.write(f"blender: {trace}\n")
+        worker, starting, self._worker, self._starting = self._worker, self._starting, None, None
+        if worker is not None:
+            with contextlib.suppress(Exception):
+                worker.end()
+        if starting is not None:
+            starting.add_done_callback(lambda begun: begun.exception() or begun.result().end())
+        job = self._running or next((job for job in self.jobs if job.state == WAITING), None)
+        if job is not None:
+            job.state, job.message, job.hint = FAILED, words.of_error(problem), _REPORT
+            self._running = self._cancelled_at = None
+            with contextlib.suppress(OSError):
+                job.look()
+
+    def _start_next(self):
+        job = next((job for job in self.jobs if job.state == WAITING), None)
+        if job is None:
+            return
+        job.state, job.stage, self._running = RUNNING, "starting", job
+        self._identity += 1
+        if self._worker is not None:
+            self._ask()
+            return
+        try:
+            start = self._choose()
+        except Exception as problem:
+            self._cannot_start(problem)
+        else:  # in a thread: starting a process from a large one takes a while
+            self._starting = _in_thread(lambda: start(self.log))
+
+    def _take_worker(self):
+        """The worker that was being started, once it is."""
+        if self._starting is None or not self._starting.done():
+            return
+        starting, self._starting = self._starting, None
+        try:
+            self._worker = starting.result()
+        except Exception as problem:  # whatever it is, the user is told
+            self._cannot_start(problem)
+            return
+        if self._cancelled_at is not None:
+            self._end(self._running, CANCELLED, "cancelled")
+        else:
+            self._ask()
+
+    def _cannot_start(self, problem: Exception):
+        self._end(self._running, FAILED, f"The worker cannot be started: {words.of_error(problem)}")
+
+    def _ask(self):
+        job = self._running
+        files = {"output": str(job.folder / MOTION), "journal": str(job.folder / READINGS)}
+        self._worker.say(wire.request(self._identity, "capture", **job.request, **files))
+
+    def _take(self, kind: str, message: dict):
+        job = self._running
+        if job is None:
+            return
+        if kind == "notification":
+            self._take_progress(job, message)
+        elif message.get("id") != self._identity:
+            return
+        elif kind == "result":
+            job.result = checked_result(message["result"])
+            if (job.folder / MOTION).is_file():
+                self._end(job, DONE)
+            else:
+                self._end(job, FAILED, "The worker ended without a motion", "open the log")
+        elif kind == "error":
+            problem = message["error"]
+            state = CANCELLED if problem["code"] == wire.CANCELLED else FAILED
+            self._end(job, state, problem["message"], problem["data"]["hint"])
+
+    def _take_progress(self, job: Job, message: dict):
+        told = message["params"]
+        if message["method"] != "progress" or told.get("id") != self._identity:
+            return
+        numbers = [told.get("done"), told.get("total") or 0, told.get("fps")]
+        if all(isinstance(n, (int, float)) and 0 <= n < 1e9 for n in numbers):
+            job.stage = str(told.get("stage"))
+            if job.stage == "reading":
+                job.frames, job.total, job.fps = int(numbers[0]), int(numbers[1]) or None, float(numbers[2])
+            if time.monotonic() - self._noted > _NOTE_EVERY:
+                self._noted = time.monotonic()
+                job.save_progress()
+
+    def _worker_died(self):
+        reason, self._worker = self._worker.why_it_ended(), None
+        if self._running is None:
+            return
+        if self._cancelled_at is not None:
+            self._end(self._running, CANCELLED, "cancelled")
+        else:
+            self._end(self._running, FAILED, reason, "What it had read is kept: continue it, or open the log")
+
+    def _end(self, job: Job, state: str, message: str = "", hint: str = ""):
+        job.state, job.message, job.hint = state, message, hint
+        if job is self._running:
+            self._running = self._cancelled_at = None
+        job.look()
+        job.save_progress()
+
+
+def _in_thread(act: Callable) -> Future:
+    """What ``act`` returns, once it has: in a thread that ends with it."""
+    future = Future()
+
+    def run():
+        try:
+            future.set_result(act())
+        except Exception as problem:
+            future.set_exception(problem)
+
+    threading.Thread(target=run, name="NIKI worker's start", daemon=True).start()
+    return future
+
+
+def _is_old(folder: Path) -> bool:
+    """Whether nothing has been done in it for long: it may be another Blender's that has only begun."""
+    try:
+        return time.time() - os.stat(folder).st_mtime > _OLD
+    except OSError:
+        return False

@@ -1,0 +1,72 @@
+"""Corrections carried over time, and joints held: on the sample's motion."""
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from niki.body import rotation as rot
+from niki.body.skeleton import JOINTS
+from niki.errors import NikiError
+from niki.motion.motion import Motion
+from niki.pose.corrections import carried, falloff, held, posture_at
+from niki.pose.posing import Poser, Target
+
+SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
+ANKLE = JOINTS.index("left_ankle")
+
+
+def corrected(motion, index):
+    poser, was = Poser(motion.body), posture_at(motion, index)
+    wanted = poser.joints(was)[20] + [0.05, 0.1, 0.0]
+    return poser.solve(was, [Target("left_wrist", wanted)]), wanted
+
+
+def test_a_correction_is_met_at_its_frame_and_fades_both_ways():
+    motion = SAMPLE
+    posture, wanted = corrected(motion, 20)
+    result = carried(motion, 20, posture, before=6, after=10)
+    np.testing.assert_allclose(result.solved_joints()[20, 20], wanted, atol=2e-3)
+    change = np.linalg.norm(result.solved_joints() - motion.solved_joints(), axis=-1)[:, 20]
+    assert (change[:14] == 0).all()
+    assert (change[31:] == 0).all()
+    assert (change[14:31] > 0).all()
+    assert (np.diff(change[13:20]) > 0).all()
+
+
+def test_captured_detail_stays():
+    motion = SAMPLE
+    result = carried(motion, 20, corrected(motion, 20)[0], 8, 8)
+
+    def steps(m):
+        return rot.angle_between(m.rotations[1:], m.rotations[:-1])
+
+    np.testing.assert_allclose(steps(result), steps(motion), atol=np.radians(6))
+
+
+def test_falloff_is_one_at_the_frame_and_zero_beyond():
+    weight = falloff(11, 5, 2, 3)
+    assert weight[5] == 1
+    np.testing.assert_array_equal(np.flatnonzero(weight), [3, 4, 5, 6, 7, 8])
+    np.testing.assert_array_equal(np.flatnonzero(falloff(5, 2, 0, 0)), [2])
+
+
+def test_a_foot_that_is_held_stays_and_the_rest_moves():
+    motion = SAMPLE
+    result = held(motion, "left_ankle", 8, 20, blend=4)
+    foot = result.solved_joints()[8:21, ANKLE]
+    assert np.linalg.norm(foot - motion.solved_joints()[8, ANKLE], axis=-1).max() < 1e-3
+    turned = rot.angle_between(result.rotations, motion.rotations).max(1)
+    assert (turned[:4] == 0).all()
+    assert (turned[25:] == 0).all()
+    wrist = result.solved_joints()[8:21, 20]
+    assert np.linalg.norm(np.diff(wrist, axis=0), axis=-1).min() > 1e-4
+
+
+def test_frames_and_joints_that_are_not_there_are_said():
+    motion = SAMPLE
+    with pytest.raises(NikiError, match="no frame 999"):
+        posture_at(motion, 999)
+    with pytest.raises(NikiError, match="no joint 'tail'"):
+        held(motion, "tail", 0, 2)
+    with pytest.raises(NikiError, match="last frame is before"):
+        held(motion, "left_ankle", 3, 2)
