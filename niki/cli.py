@@ -18,7 +18,7 @@ from .errors import NikiError, in_words
 from .files import check_output, check_replaceable, is_motion, is_network, writing
 from .formats.bvh import save_bvh
 from .motion.motion import Motion
-from .pose.corrections import carried, posture_at
+from .pose.corrections import blend_pose, posture_at
 from .pose.posing import MODES, Poser, Target
 from .review.blender_process import save_blend
 from .solve.solver import Solver
@@ -330,7 +330,7 @@ def _pose(options) -> None:
     places = dict(zip(JOINTS, poser.joints(start), strict=True))
     pins = [Target(joint, places.get(joint), pinned=True) for joint in options.pin]
     posture = poser.solve(start, [*pins, *options.target], options.mode, not options.free_feet)
-    carried(motion, options.frame, posture, *options.carry).save(options.output)
+    blend_pose(motion, options.frame, posture, *options.carry).save(options.output)
     for target in options.target:
         print(f"{target.joint}: {1000 * posture.error[target.joint]:.1f} mm from its target")
 

@@ -281,7 +281,7 @@ def draw_runtime(layout, chosen):
 
 def draw_jobs(layout):
     """The captures of this Blender, what became of the last, then those that were left unfinished."""
-    queued, ours, others = background.listed()
+    queued, ours, others = background.list_jobs()
     for job in queued:
         _draw_job(layout.box(), job)
     outcome = background.session.outcome
@@ -362,7 +362,7 @@ def waiting_text(job: Job) -> str:
     """Why a finished capture is not in the scene yet."""
     if background.fits(job):
         return f"Captured; {background.why_it_waits() or 'importing now'}"
-    whose = background.whose(job)
+    whose = background.describe_owner(job)
     return whose[0].upper() + whose[1:]
 
 

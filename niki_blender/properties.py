@@ -146,15 +146,15 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
 def _show_confidence_changed(armature, context):
     rig = armature.id_data
     if armature.show_confidence:
-        confidence.keep_colours(rig)
-        confidence.colour_bones(rig, context.scene.frame_current_final)
+        confidence.keep_colors(rig)
+        confidence.color_bones(rig, context.scene.frame_current_final)
     else:
-        confidence.uncolour_bones(rig)
+        confidence.uncolor_bones(rig)
 
 
 def _follow_targets_changed(armature, context):
     if armature.follow_targets:
-        targets.begin(armature.id_data)
+        targets.remember_base(armature.id_data)
 
 
 class NIKI_PG_armature(bpy.types.PropertyGroup):

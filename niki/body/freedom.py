@@ -70,7 +70,7 @@ class Freedom:
 
     def spread(self, rows, variance, rotations, parents, start):
         """``rows`` (n, 75) times the covariance of a step: ``variance`` (75,) in the free directions, about
-        the world's axes. ``parents``: :func:`niki.body.kinematics.above`."""
+        the world's axes. ``parents``: :func:`niki.body.kinematics.parent_orientations`."""
         spread = rows * variance
         bones = self._bones
         if len(bones):

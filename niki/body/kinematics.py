@@ -33,10 +33,10 @@ def forward_kinematics(rotations, body: Body | Bodies, translation=None):
         joints (..., 29, 3) and global rotations (..., 24, 3, 3).
     """
     world = _world_rotations(rotations)
-    limbs = rot.apply(world[..., list(PARENTS), :, :], rot.like(body.offsets, rotations))
-    start = rot.like(body.pelvis, rotations)
+    limbs = rot.apply(world[..., list(PARENTS), :, :], rot.cast_like(body.offsets, rotations))
+    start = rot.cast_like(body.pelvis, rotations)
     start = start if translation is None else start + translation
-    return rot.like(ANCESTRY, rotations) @ limbs + start[..., None, :], world
+    return rot.cast_like(ANCESTRY, rotations) @ limbs + start[..., None, :], world
 
 
 def _world_rotations(rotations):
@@ -92,11 +92,11 @@ def analytic_ik(joints, body: Body | Bodies, twist=None, hints=None, rest_hints=
         parent-relative matrices (..., 24, 3, 3), always proper rotations without NaN.
     """
     xp = rot.namespace(joints)
-    identity = rot.like(np.eye(3), joints) + xp.zeros_like(_finite(joints[..., 0, :])[..., None])
-    axes, offsets = rot.like(body.bone_axes, joints), rot.like(body.offsets, joints)
+    identity = rot.cast_like(np.eye(3), joints) + xp.zeros_like(_finite(joints[..., 0, :])[..., None])
+    axes, offsets = rot.cast_like(body.bone_axes, joints), rot.cast_like(body.offsets, joints)
     if twist is not None:
         known = xp.isfinite(twist) & (rot.norm(xp.nan_to_num(twist)) > 0)
-        twist = rot.normalize(xp.where(known, xp.nan_to_num(twist), rot.like([1.0, 0.0], joints)))
+        twist = rot.normalize(xp.where(known, xp.nan_to_num(twist), rot.cast_like([1.0, 0.0], joints)))
     local, world = {}, {}
     for j in (0, *(i for i in TREE_ORDER if i < NUM_BONES)):
         parent = world[PARENTS[j]] if j else identity
@@ -106,7 +106,11 @@ def analytic_ik(joints, body: Body | Bodies, twist=None, hints=None, rest_hints=
             local[j] = _least_squares(joints, j, offsets, into_parent, swing)
         elif hints is not None:
             local[j] = _twist_towards(
-                swing, axes[..., j, :], rot.like(rest_hints[j], joints), hints[..., j, :], into_parent
+                swing,
+                axes[..., j, :],
+                rot.cast_like(rest_hints[j], joints),
+                hints[..., j, :],
+                into_parent,
             )
         elif twist is not None:
             local[j] = rot.compose_swing_twist(swing, axes[..., j, :], twist[..., j - 1, :])
@@ -116,22 +120,22 @@ def analytic_ik(joints, body: Body | Bodies, twist=None, hints=None, rest_hints=
     return xp.stack([local[j] for j in range(NUM_BONES)], -3)
 
 
-def above(world):
+def parent_orientations(world):
     """What each bone hangs on: (..., 24, 3, 3) its parent's orientation, the identity for the pelvis."""
     pelvis = np.broadcast_to(np.eye(3), world[..., :1, :, :].shape)
     return np.concatenate([pelvis, world[..., _BONE_PARENTS, :, :]], -3)
 
 
-def turned(rotations, parents, turns):
+def turn_bones(rotations, parents, turns):
     """Poses with each bone turned about the world's axes. numpy.
 
     Args:
-        rotations: (..., 24, 3, 3). parents: from :func:`above`. turns: (..., 24, 3, 3).
+        rotations: (..., 24, 3, 3). parents: from :func:`parent_orientations`. turns: (..., 24, 3, 3).
     """
     return rot.transpose(parents) @ turns @ parents @ rotations
 
 
-def jacobian(places, joints=slice(None)):
+def joint_jacobian(places, joints=slice(None)):
     """(..., K, 3, 25, 3): how ``joints`` of ``places`` (..., 29, 3) move as each bone turns about the
     world's axes, and, last, as the whole body moves. numpy."""
     chosen = places[..., joints, :]
@@ -149,7 +153,7 @@ def swing_and_twist(rotations, body: Body | Bodies):
 
     The pelvis is kept whole in ``swing``. :func:`compose` is the inverse.
     """
-    axes = rot.like(body.bone_axes, rotations)
+    axes = rot.cast_like(body.bone_axes, rotations)
     swing, twist = rot.swing_twist(rotations[..., 1:, :, :], axes[..., 1:, :])
     swing = rot.namespace(rotations).concatenate([rotations[..., :1, :, :], swing], -3)
     return swing, twist
@@ -157,7 +161,7 @@ def swing_and_twist(rotations, body: Body | Bodies):
 
 def compose(swing, twist, body: Body | Bodies):
     """Swing (..., 24, 3, 3) and twist (..., 23, 2) -> pose (..., 24, 3, 3)."""
-    axes = rot.like(body.bone_axes, swing)
+    axes = rot.cast_like(body.bone_axes, swing)
     rotations = rot.compose_swing_twist(swing[..., 1:, :, :], axes[..., 1:, :], twist)
     return rot.namespace(swing).concatenate([swing[..., :1, :, :], rotations], -3)
 

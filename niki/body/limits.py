@@ -38,7 +38,7 @@ RANGES = _ranges()
 """(24, 3, 2): least and greatest rotation-vector component about x, y and z, radians."""
 
 
-def excess(rotations, ranges=RANGES):
+def excess_angles(rotations, ranges=RANGES):
     """By how much each rotation-vector component is beyond its range: (..., 24, 3) radians, signed,
     zero within. ``rotations`` (..., 24, 3, 3) are parent-relative.
 
@@ -47,21 +47,21 @@ def excess(rotations, ranges=RANGES):
     as the other the excess fades, to zero at that place, where no direction is right. It fades from 18
     degrees beyond the shoulders' range, which is the widest, 37 beyond the elbows' and 55 beyond the hips'.
     """
-    return nearest(rotations, ranges, fade=True)[1]
+    return nearest_in_range(rotations, ranges, fade=True)[1]
 
 
-def beyond(rotations, tolerance: float = np.radians(3)):
+def exceeds_limits(rotations, tolerance: float = np.radians(3)):
     """(...) bool: whether a pose has a joint more than ``tolerance`` radians beyond its range."""
-    return (np.abs(nearest(rotations, RANGES)[1]) > tolerance).any((-1, -2))
+    return (np.abs(nearest_in_range(rotations, RANGES)[1]) > tolerance).any((-1, -2))
 
 
-def widened(rotations) -> np.ndarray:
+def widen_ranges(rotations) -> np.ndarray:
     """Ranges (24, 3, 2) that also hold the pose given: what was recorded is not put right unasked."""
-    turned = nearest(rotations, RANGES)[0]
+    turned = nearest_in_range(rotations, RANGES)[0]
     return np.stack([np.minimum(RANGES[..., 0], turned), np.maximum(RANGES[..., 1], turned)], -1)
 
 
-def nearest(rotations, ranges, fade: bool = False):
+def nearest_in_range(rotations, ranges, fade: bool = False):
     """Rotation vectors as near to their ranges as can be, and by how much they are beyond.
 
     A rotation has two vectors: one up to 180 degrees long, and that of the rest of the full turn, the
@@ -69,7 +69,7 @@ def nearest(rotations, ranges, fade: bool = False):
 
     Args:
         rotations: (..., n, 3, 3). ranges: (n, 3, 2) radians; each holds zero.
-        fade: as :func:`excess` does.
+        fade: as :func:`excess_angles` does.
 
     Returns:
         (..., n, 3) vectors and (..., n, 3) excess, radians.

@@ -22,7 +22,7 @@ def namespace(*arrays):
     return np
 
 
-def like(value, reference):
+def cast_like(value, reference):
     """``value`` as an array of the same namespace, dtype and device as ``reference``."""
     xp = namespace(reference)
     if xp is np:
@@ -47,7 +47,7 @@ def normalize(v, fallback=None):
     length = norm(v)
     tiny = length <= xp.finfo(v.dtype).tiny
     unit = v / xp.where(tiny, xp.ones_like(length), length)
-    return unit if fallback is None else xp.where(tiny, like(fallback, v), unit)
+    return unit if fallback is None else xp.where(tiny, cast_like(fallback, v), unit)
 
 
 def cross(a, b):
@@ -62,7 +62,7 @@ def any_perpendicular(v):
     """A unit vector perpendicular to unit ``v`` (..., 3), the same one for the same ``v``."""
     xp = namespace(v)
     x_is_small = abs(v[..., :1]) < 0.6
-    helper = xp.where(x_is_small, like([1.0, 0.0, 0.0], v), like([0.0, 1.0, 0.0], v))
+    helper = xp.where(x_is_small, cast_like([1.0, 0.0, 0.0], v), cast_like([0.0, 1.0, 0.0], v))
     return normalize(cross(v, helper + xp.zeros_like(v)))
 
 
@@ -83,12 +83,12 @@ for _i, _j, _k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
 
 
 def _skew(v):
-    return (v @ like(_SKEW.reshape(3, 9), v)).reshape(*v.shape[:-1], 3, 3)
+    return (v @ cast_like(_SKEW.reshape(3, 9), v)).reshape(*v.shape[:-1], 3, 3)
 
 
 def _identity_like(matrix):
     xp = namespace(matrix)
-    return like(np.eye(3), matrix) + xp.zeros_like(matrix)
+    return cast_like(np.eye(3), matrix) + xp.zeros_like(matrix)
 
 
 def about_axis(axis, cos_sin):
@@ -144,7 +144,7 @@ def matrix_from_quaternion(q):
     """Quaternion (..., 4), normalised here, -> matrix (..., 3, 3)."""
     q = normalize(q)
     products = (q[..., :, None] * q[..., None, :]).reshape(*q.shape[:-1], 16)
-    flat = products @ like(_TO_MATRIX, q) + like(np.eye(3).ravel(), q)
+    flat = products @ cast_like(_TO_MATRIX, q) + cast_like(np.eye(3).ravel(), q)
     return flat.reshape(*q.shape[:-1], 3, 3)
 
 
@@ -156,7 +156,7 @@ def quaternion_from_matrix(m):
     """
     xp = namespace(m)
     batch = m.shape[:-2]
-    rows = m.reshape(*batch, 9) @ like(_TO_PRODUCTS, m) + like(np.eye(4).ravel(), m)
+    rows = m.reshape(*batch, 9) @ cast_like(_TO_PRODUCTS, m) + cast_like(np.eye(4).ravel(), m)
     rows = rows.reshape(*batch, 4, 4)
     best = xp.argmax(rows[..., [0, 1, 2, 3], [0, 1, 2, 3]], -1)[..., None]
     chosen = best == xp.arange(4, **({} if xp is np else {"device": m.device}))
@@ -324,8 +324,8 @@ def swing_between(u, v):
     antiparallel = dot(bisector, bisector) < (8 * xp.finfo(u.dtype).eps) ** 2
     bisector = xp.where(antiparallel, any_perpendicular(u), normalize(bisector))
     half_turn = 2 * bisector[..., :, None] * bisector[..., None, :]
-    half_turn = half_turn - like(np.eye(3), u)
-    return half_turn @ (2 * u[..., :, None] * u[..., None, :] - like(np.eye(3), u))
+    half_turn = half_turn - cast_like(np.eye(3), u)
+    return half_turn @ (2 * u[..., :, None] * u[..., None, :] - cast_like(np.eye(3), u))
 
 
 def swing_twist(matrix, axis):

@@ -159,7 +159,7 @@ class Bodies:
     @property
     def rest_joints(self):
         """(..., 29, 3) metres."""
-        return rot.like(ANCESTRY, self.offsets) @ self.offsets
+        return rot.cast_like(ANCESTRY, self.offsets) @ self.offsets
 
     @property
     def pelvis(self):

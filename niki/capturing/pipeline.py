@@ -14,7 +14,7 @@ from ..body import rotation as rot
 from ..body.kinematics import analytic_ik, forward_kinematics, swing_and_twist
 from ..body.skeleton import JOINTS, KINDS, MIRROR, NUM_BONES, NUM_JOINTS, PARENTS, Body
 from ..errors import NikiError
-from ..motion.blocks import blocks
+from ..motion.blocks import split_into_blocks
 from ..motion.motion import Motion
 from ..network.uncertainty import metres_from_sigma
 from ..solve.solver import WEIGHTS, Solver, weights_hash
@@ -72,7 +72,7 @@ class Captured:
 def reprojection_error(motion: Motion) -> float:
     """Mean distance in pixels of ``REPROJECTED`` joints from their keypoints; gaps left out."""
     error = np.empty((len(motion), NUM_JOINTS))
-    for part in blocks(len(motion)):
+    for part in split_into_blocks(len(motion)):
         rotations = rot.matrix_from_axis_angle(motion.poses[part].reshape(-1, NUM_BONES, 3))
         joints = forward_kinematics(rotations, motion.body, motion.trans[part])[0]
         error[part] = np.linalg.norm(motion.projected(joints) - motion.keypoints[part], axis=-1)
@@ -203,7 +203,7 @@ def motion_from_estimate(
     poses, trans, lowest = np.zeros((count, 3 * NUM_BONES)), np.zeros((count, 3)), np.zeros(len(seen))
     confidence = np.zeros((count, NUM_JOINTS))
     gaps = Gaps(estimate.seen)
-    for part in blocks(len(seen)):
+    for part in split_into_blocks(len(seen)):
         progress("solving", part.start, len(seen))
         at = seen[part]
         hints = estimate.hints[at] @ CAMERA_TO_LIBRARY
@@ -247,7 +247,7 @@ def body_from_joints(joints: np.ndarray) -> Body:
     """Proportions of a person from their joints (T, 29, 3): median bone lengths, left and right
     made equal. Head, hands and feet, too short to measure, are scaled with the rest."""
     lengths = np.empty(joints.shape[:2])
-    for part in blocks(len(joints)):
+    for part in split_into_blocks(len(joints)):
         lengths[part] = np.linalg.norm(joints[part] - joints[part][:, list(PARENTS)], axis=-1)
     lengths = np.nanmedian(lengths, axis=0)
     lengths = (lengths + lengths[list(MIRROR)]) / 2
@@ -309,7 +309,7 @@ class Gaps:
 
     def bridge(self, poses: np.ndarray, trans: np.ndarray) -> None:
         """Fill in poses (T, 72), axis-angle, and trans (T, 3). All seen frames must have been remembered."""
-        for part in blocks(len(self._frames)):
+        for part in split_into_blocks(len(self._frames)):
             ends = [
                 self._turns[np.searchsorted(self._edges, end[part])] for end in (self._before, self._after)
             ]

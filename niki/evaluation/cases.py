@@ -222,11 +222,11 @@ def scores(truth: Truth, case: Case, rotations: np.ndarray, frames=None) -> dict
     return {
         "mpjpe": error.mean(), "pa": aligned.mean(), "rotation": angles.mean(),
         "hidden": error[case.hidden].mean() if case.hidden.any() else np.nan,
-        "seen": error[~case.hidden].mean(), **apart(joints - truth.joints, case.view),
+        "seen": error[~case.hidden].mean(), **split_error(joints - truth.joints, case.view),
     }  # fmt: skip
 
 
-def apart(error, view) -> dict[str, float]:
+def split_error(error, view) -> dict[str, float]:
     """Mean length across and along ``view`` (N, 3) of errors (N, 29, 3): mm; NaN without a view."""
     if not view.any():
         return {"across": np.nan, "along": np.nan}

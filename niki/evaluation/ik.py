@@ -15,7 +15,7 @@ from ..mocap.collection import Poses
 from ..network.model import Network, observe
 from ..network.uncertainty import KNOWN_BELOW
 from ..solve.solver import Solver
-from .cases import Case, Truth, apart, draw_truth, make_cases, noisy, scores
+from .cases import Case, Truth, draw_truth, make_cases, noisy, scores, split_error
 
 SWEEP = (0, 2, 5, 10, 15, 20, 30, 40, 60, 80, 100)
 """Millimetres of noise per axis."""
@@ -99,7 +99,7 @@ def _input_scores(truth: Truth, case: Case) -> dict[str, float]:
     hidden = size[case.hidden].mean() if case.hidden.any() else np.nan
     seen = size[~case.hidden].mean()
     nothing = {"pa": np.nan, "rotation": np.nan}
-    return {"mpjpe": size.mean(), "hidden": hidden, "seen": seen, **nothing, **apart(error, case.view)}
+    return {"mpjpe": size.mean(), "hidden": hidden, "seen": seen, **nothing, **split_error(error, case.view)}
 
 
 def _forward_error(truth: Truth, network: Network) -> float:

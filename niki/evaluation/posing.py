@@ -11,7 +11,7 @@ import numpy as np
 
 from ..body import rotation as rot
 from ..body.kinematics import forward_kinematics
-from ..body.limits import beyond
+from ..body.limits import exceeds_limits
 from ..body.skeleton import JOINTS, NUM_BONES, PARENTS, Body
 from ..errors import NikiError
 from ..mocap.collection import Poses
@@ -176,7 +176,7 @@ def _scores(problems: list[Problem], solved: list[Posture]) -> dict[str, float]:
         turned = rot.angle_between(posture.rotations, problem.truth.rotations)
         rows.append(
             (np.mean(off), max(off) > 1, np.linalg.norm(apart, axis=-1).mean() * 1000,
-             np.degrees(turned.mean()), beyond(posture.rotations))
+             np.degrees(turned.mean()), exceeds_limits(posture.rotations))
         )  # fmt: skip
     names = ("effector", "missed", "mpjpe", "rotation", "beyond")
     return dict(zip(names, np.mean(rows, 0), strict=True))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import NikiError
-from .recording import Recording, finite, lines_of, rotation_from_euler
+from .recording import Recording, iterate_lines, parse_numbers, rotation_from_euler
 
 CMU_UNIT = 0.0254 / 0.45  # metres: inches over the scale that CMU's files name
 _RATE = 120.0  # the format does not say; CMU's is this
@@ -56,10 +56,10 @@ def read_asf(text: str) -> Skeleton:
         name = words["name"][0]
         if name in skeleton.vectors:
             raise NikiError(f"The .asf file has two bones named {name}")
-        direction = finite(words["direction"], f"The .asf file's direction of {name}")
+        direction = parse_numbers(words["direction"], f"The .asf file's direction of {name}")
         if direction.shape != (3,) or not np.linalg.norm(direction) > 0:
             raise NikiError(f"The .asf file's direction of {name} is none")
-        length = finite(words["length"][:1], f"The .asf file's length of {name}")[0]
+        length = parse_numbers(words["length"][:1], f"The .asf file's length of {name}")[0]
         skeleton.vectors[name] = direction / np.linalg.norm(direction) * length * unit
         skeleton.axes[name] = _axes(words["axis"], name, angle)
         skeleton.freedoms[name] = _freedoms(words.get("dof", []), name)
@@ -116,7 +116,7 @@ def _read_frames(text: str, skeleton: Skeleton) -> tuple[dict[str, array], int]:
             lacking = sorted(angles.keys() - in_frame) or ["every bone"]
             raise NikiError(f"The .amc file's frames are unequal: some frames lack a bone ({lacking[0]})")
 
-    for line in lines_of(text):
+    for line in iterate_lines(text):
         if len(line) > _LONGEST_LINE:
             raise NikiError(f"The .amc file's frame {count} has a line that is too long")
         name, *values = line.split() or [""]
@@ -137,7 +137,9 @@ def _read_frames(text: str, skeleton: Skeleton) -> tuple[dict[str, array], int]:
             if count > 1 and name not in angles:
                 raise NikiError(f"The .amc file's frames are unequal: some frames lack a bone ({name})")
             in_frame.add(name)
-            angles.setdefault(name, array("d")).extend(finite(values, f"The .amc file's frame {count}"))
+            angles.setdefault(name, array("d")).extend(
+                parse_numbers(values, f"The .amc file's frame {count}")
+            )
     check()
     if "root" not in angles:
         raise NikiError("The .amc file holds no frame")
@@ -161,7 +163,7 @@ def _axes(words: list, name: str, angle: float) -> np.ndarray:
     order = str(words[-1]).lower() if len(words) == 4 else ""
     if sorted(order) != ["x", "y", "z"]:
         raise NikiError(f"The .asf file's axis of {name} must be three angles and an order such as XYZ")
-    return _about_fixed_axes(finite(words[:3], f"The .asf file's axis of {name}") * angle, order)
+    return _about_fixed_axes(parse_numbers(words[:3], f"The .asf file's axis of {name}") * angle, order)
 
 
 def _freedoms(words: list[str], name: str) -> list[str]:
@@ -176,7 +178,7 @@ def _units(lines: list[str]) -> tuple[float, float]:
     words = _words(lines)
     unit, angle = CMU_UNIT, np.radians(1.0)
     if "length" in words:
-        length = finite(words["length"][:1], "The .asf file's unit of length")
+        length = parse_numbers(words["length"][:1], "The .asf file's unit of length")
         if not (len(length) and length[0] > 1e-6):
             raise NikiError("The .asf file's unit of length must be positive")
         unit = 0.0254 / length[0]

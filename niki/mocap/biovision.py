@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..errors import NikiError
-from .recording import Recording, finite, lines_of, rotation_from_euler
+from .recording import Recording, iterate_lines, parse_numbers, rotation_from_euler
 from .refit import metres_per_unit
 
 _CHANNELS = {f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")}
@@ -74,7 +74,9 @@ def _read_hierarchy(text: str) -> tuple[list[str], list[int], np.ndarray, list[l
             open_nodes.pop()
         elif kind == "OFFSET" and open_nodes and offsets[open_nodes[-1]] is None:
             offset = [next(words, "nothing") for _ in range(3)]
-            offsets[open_nodes[-1]] = finite(offset, f"The .bvh file's OFFSET of {names[open_nodes[-1]]}")
+            offsets[open_nodes[-1]] = parse_numbers(
+                offset, f"The .bvh file's OFFSET of {names[open_nodes[-1]]}"
+            )
         elif kind == "CHANNELS" and open_nodes and not channels[open_nodes[-1]]:
             channels[open_nodes[-1]] = _read_channels(words, names[open_nodes[-1]])
         else:
@@ -110,7 +112,7 @@ def _read_motion(text: str, start: int, width: int, nodes: int) -> tuple[float, 
     head = _HEAD.match(text, start)
     if not head:
         raise NikiError("The .bvh file's motion does not begin with Frames and Frame Time")
-    (count, interval) = finite(head.groups(), "The .bvh file's Frames and Frame Time")
+    (count, interval) = parse_numbers(head.groups(), "The .bvh file's Frames and Frame Time")
     if not 1 / _RATES[1] <= interval <= 1 / _RATES[0]:
         raise NikiError(f"The .bvh file's Frame Time must be a positive number of seconds, not {interval:g}")
     if not 1 <= count <= _MOST_ROTATIONS / nodes:
@@ -119,12 +121,12 @@ def _read_motion(text: str, start: int, width: int, nodes: int) -> tuple[float, 
         )
     rows = []
     longest = 1000 * (width + 1)
-    for line in lines_of(text, head.end()):
+    for line in iterate_lines(text, head.end()):
         if len(line) <= longest and not line.strip():
             continue
         if len(line) > longest or len(values := line.split()) != width:
             raise NikiError(f"The .bvh file's frames must hold {width} finite numbers each")
-        rows.append(finite(values, f"The .bvh file's frame {len(rows) + 1}"))
+        rows.append(parse_numbers(values, f"The .bvh file's frame {len(rows) + 1}"))
         if len(rows) > count:
             break
     if len(rows) != count:

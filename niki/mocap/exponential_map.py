@@ -9,7 +9,7 @@ import numpy as np
 from ..body import rotation as rot
 from ..errors import NikiError
 from .acclaim import CMU_UNIT
-from .recording import Recording, finite, lines_of
+from .recording import Recording, iterate_lines, parse_numbers
 
 # The same bones in the same order as CMU's BVH files.
 _SIDE = ("UpLeg", "Leg", "Foot", "ToeBase", "ToeBase_end")
@@ -40,8 +40,8 @@ def read_exponential_maps(text: str, skeleton: str, rate: float = 120.0) -> Reco
         parents, offsets = np.array(layout["parents"]), np.array(layout["offsets"], float)
     except (ValueError, TypeError, KeyError, RecursionError):
         raise NikiError("The skeleton's .json file must hold parents and offsets") from None
-    lines = (line.strip() for line in lines_of(text))
-    rows = [finite(row.split(","), f"Frame {k + 1}") for k, row in enumerate(filter(None, lines))]
+    lines = (line.strip() for line in iterate_lines(text))
+    rows = [parse_numbers(row.split(","), f"Frame {k + 1}") for k, row in enumerate(filter(None, lines))]
     if not rows or parents.shape != (nodes,) or any(len(row) != width for row in rows):
         raise NikiError(f"Expected {nodes} joints and {width} numbers a row")
     tree = parents.dtype.kind == "i" and (parents < np.arange(nodes)).all() and (parents[1:] >= 0).all()

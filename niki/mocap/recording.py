@@ -74,7 +74,7 @@ def rotation_from_euler(angles: np.ndarray, order: str) -> np.ndarray:
     return product
 
 
-def lines_of(text: str, start: int = 0) -> Iterator[str]:
+def iterate_lines(text: str, start: int = 0) -> Iterator[str]:
     """The lines of ``text`` from place ``start`` on, one at a time: a list of them may take ten times
     the memory of the text."""
     while start < len(text):
@@ -84,7 +84,7 @@ def lines_of(text: str, start: int = 0) -> Iterator[str]:
         start = end + 1
 
 
-def finite(words, what: str) -> np.ndarray:
+def parse_numbers(words, what: str) -> np.ndarray:
     """(n,) the numbers that ``words`` say, or NikiError that begins with ``what``."""
     try:
         values = np.array([float(word) for word in words])

@@ -10,7 +10,7 @@ FRAMES = 512
 """The most in a block. Clips no longer than that are worked through at once."""
 
 
-def blocks(count: int) -> list[slice]:
+def split_into_blocks(count: int) -> list[slice]:
     """Slices of at most :data:`FRAMES` that share out ``count`` frames evenly."""
     edges = np.linspace(0, count, -(-count // FRAMES) + 1).astype(int)
     return [slice(int(start), int(stop)) for start, stop in pairwise(edges)]

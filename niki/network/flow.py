@@ -115,7 +115,7 @@ class Flow:
         xp = rot.namespace(given)
         network = residual_mlp if self.spec.subnets[k][1] else plain_mlp
         out = network(self.weights, f"{self.name}.{k}", xp.concatenate([given, condition], -1))
-        out = rot.like(out, given)  # mixed precision ends here: the bijection itself is exact
+        out = rot.cast_like(out, given)  # mixed precision ends here: the bijection itself is exact
         half = out.shape[-1] // 2
         return xp.tanh(out[..., :half]), out[..., half:]
 

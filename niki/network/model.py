@@ -89,32 +89,34 @@ def observe(joints, sigma, view, twist, known, body: Body | Bodies) -> Observati
         joints, sigma, view, twist, known: as in :class:`Observation`, view in the joints' frame.
         body: the proportions.
     """
-    rest = rot.like(body.rest_joints - body.pelvis[..., None, :], joints) + rot.like(USUAL_PLACE, joints)
+    rest = rot.cast_like(body.rest_joints - body.pelvis[..., None, :], joints) + rot.cast_like(
+        USUAL_PLACE, joints
+    )
     # Cast: double precision would cost the network half its speed, or all of it where one pose is solved.
-    error = rot.like(metres_from_sigma(rot.namespace(joints).clip(sigma, 0, 1 - 1e-6)), joints)
-    variance = (2 * error[..., 0] ** 2 + error[..., 1] ** 2) / 3 + rot.like(USUAL_SPREAD**2, joints)
+    error = rot.cast_like(metres_from_sigma(rot.namespace(joints).clip(sigma, 0, 1 - 1e-6)), joints)
+    variance = (2 * error[..., 0] ** 2 + error[..., 1] ** 2) / 3 + rot.cast_like(USUAL_SPREAD**2, joints)
     weights = (1 / variance) / (1 / variance).sum(-1)[..., None]
     middle = (weights[..., None] * joints).sum(-2)
     rest_middle = (weights[..., None] * rest).sum(-2)
     centred, rest_centred = joints - middle[..., None, :], rest - rest_middle[..., None, :]
     frame = rot.kabsch(rest_centred, centred, weights)
-    into_body = rot.like(rot.transpose(frame), joints)
+    into_body = rot.cast_like(rot.transpose(frame), joints)
     return Observation(
         rot.apply(into_body[..., None, :, :], centred) + rest_middle[..., None, :],
         sigma,
         rot.apply(into_body, view),
         twist,
         known,
-        rot.like(body.bone_lengths, joints) + 0 * joints[..., 0],
+        rot.cast_like(body.bone_lengths, joints) + 0 * joints[..., 0],
         frame,
-        middle - rot.apply(rot.like(frame, joints), rest_middle),
+        middle - rot.apply(rot.cast_like(frame, joints), rest_middle),
     )
 
 
 def condition_of(observation: Observation):
     """What steers the flow in both directions: (..., CONDITION)."""
     xp = rot.namespace(observation.joints)
-    groups = xp.log(observation.lengths @ rot.like(_RELATIVE_LENGTHS, observation.lengths))
+    groups = xp.log(observation.lengths @ rot.cast_like(_RELATIVE_LENGTHS, observation.lengths))
     sigma = observation.sigma
     return xp.concatenate(
         [
@@ -233,7 +235,7 @@ class Network:
     def joint_features(self, observation: Observation):
         """(..., 87) about unit size; zero, the mean, for joints that are unknown."""
         xp = rot.namespace(observation.joints)
-        mean = rot.like(self.weights["mean_joints"], observation.joints)
+        mean = rot.cast_like(self.weights["mean_joints"], observation.joints)
         features = (observation.joints - mean) * _JOINT_SCALE
         unknown = (observation.sigma >= KNOWN_BELOW).all(-1)[..., None]
         features = xp.where(unknown, xp.zeros_like(features), features)
@@ -241,7 +243,7 @@ class Network:
 
     def twist_features(self, observation: Observation):
         """(..., 46); zero, the mean, where the twist is unknown."""
-        mean = rot.like(self.weights["mean_twist"], observation.joints).reshape(NUM_BONES - 1, 2)
+        mean = rot.cast_like(self.weights["mean_twist"], observation.joints).reshape(NUM_BONES - 1, 2)
         features = (observation.twist - mean) * observation.known[..., None]
         return features.reshape(*features.shape[:-2], TWIST)
 
@@ -249,12 +251,12 @@ class Network:
         """Observation -> pose and latents."""
         xp = rot.namespace(observation.joints)
         joints, twist = self.joint_features(observation), self.twist_features(observation)
-        mean_pose = rot.like(self.weights["mean_pose"], joints)
+        mean_pose = rot.cast_like(self.weights["mean_pose"], joints)
         condition = self._condition(observation)
         if self.spec.kind == "regressor":
             network = residual_mlp if self.spec.first[0][1] else plain_mlp
             out = network(self.weights, "regressor", xp.concatenate([joints, twist, condition], -1))
-            return Solution(rot.like(out, joints) + mean_pose)
+            return Solution(rot.cast_like(out, joints) + mean_pose)
         if self._second is None:
             y = self._first.inverse(self._padded(joints, twist), condition)
             return Solution(y[..., :POSE] + mean_pose, latents=y[..., POSE:])
@@ -265,7 +267,7 @@ class Network:
         y = self._second.inverse(self._with_twist(swing, twist), condition)
         return Solution(
             y[..., :POSE] + mean_pose,
-            swing + rot.like(self.weights["mean_swing"], joints),
+            swing + rot.cast_like(self.weights["mean_swing"], joints),
             xp.concatenate([first, y[..., POSE:]], -1),
         )
 
@@ -284,7 +286,7 @@ class Network:
         if latents is None:
             latents = _zeros(pose, self.latents)
         condition = self._condition(observation)
-        y = pose - rot.like(self.weights["mean_pose"], pose)
+        y = pose - rot.cast_like(self.weights["mean_pose"], pose)
         swing = None
         if self._second is not None:
             kept = self._first.spec.width - POSE
@@ -293,15 +295,15 @@ class Network:
             twist, spare = second[..., POSE : POSE + TWIST], second[..., POSE + TWIST :]
             x = self._first.forward(xp.concatenate([swing, latents], -1), condition)
             joints, padding = self._unpadded(x, spare)
-            swing = swing + rot.like(self.weights["mean_swing"], pose)
+            swing = swing + rot.cast_like(self.weights["mean_swing"], pose)
         else:
             x = self._first.forward(xp.concatenate([y, latents], -1), condition)
             joints, padding = self._unpadded(x, x[..., :0])
             twist, padding = padding[..., -TWIST:], padding[..., :-TWIST]
         joints = joints.reshape(*joints.shape[:-1], NUM_JOINTS, 3) / _JOINT_SCALE
-        twist = twist + rot.like(self.weights["mean_twist"], pose).reshape(TWIST)
+        twist = twist + rot.cast_like(self.weights["mean_twist"], pose).reshape(TWIST)
         return (
-            joints + rot.like(self.weights["mean_joints"], pose),
+            joints + rot.cast_like(self.weights["mean_joints"], pose),
             twist.reshape(*twist.shape[:-1], NUM_BONES - 1, 2),
             swing,
             padding,
@@ -390,7 +392,7 @@ class Network:
 
 def _zeros(reference, count: int):
     """(..., count) zeros for ``reference`` (..., n)."""
-    return rot.like(np.zeros(count), reference) + rot.namespace(reference).zeros_like(reference[..., :1])
+    return rot.cast_like(np.zeros(count), reference) + rot.namespace(reference).zeros_like(reference[..., :1])
 
 
 def _flow_specs(spec: NetworkSpec) -> list[FlowSpec]:

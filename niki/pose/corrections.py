@@ -29,7 +29,7 @@ def posture_at(motion: Motion, index: int) -> Posture:
     return Posture(rot.matrix_from_axis_angle(motion.poses[index].reshape(-1, 3)), motion.trans[index])
 
 
-def falloff(count: int, index: int, before: int, after: int) -> np.ndarray:
+def fade_weights(count: int, index: int, before: int, after: int) -> np.ndarray:
     """(count,) 1 at ``index``, smoothly 0 ``before`` frames before it and ``after`` frames after."""
     away = np.arange(count) - index
     share = np.where(away < 0, -away / (before + 1), away / (after + 1))
@@ -37,29 +37,29 @@ def falloff(count: int, index: int, before: int, after: int) -> np.ndarray:
     return share * share * (3 - 2 * share)
 
 
-def carried(motion: Motion, index: int, posture: Posture, before: int, after: int) -> Motion:
+def blend_pose(motion: Motion, index: int, posture: Posture, before: int, after: int) -> Motion:
     """The motion with ``posture`` at frame ``index``, and the change carried over its neighbours.
 
     Args:
         before, after: frames over which the change fades away; 0: this frame alone.
     """
     was = posture_at(motion, index)
-    weight = falloff(len(motion), index, before, after)
+    weight = fade_weights(len(motion), index, before, after)
     changed = weight > 0
-    rotations, trans = layered(
+    rotations, trans = layer_change(
         motion.rotations[changed], motion.trans[changed], was, posture, weight[changed]
     )
     return _with(motion, changed, rotations, trans)
 
 
-def layered(rotations, translation, was: Posture, now: Posture, weight):
+def layer_change(rotations, translation, was: Posture, now: Posture, weight):
     """Poses (T, 24, 3, 3) and (T, 3) with the change from ``was`` to ``now`` added, by ``weight`` (T,)."""
     turned = rot.axis_angle_from_matrix(rot.transpose(was.rotations) @ now.rotations)
     further = rot.matrix_from_axis_angle(weight[:, None, None] * turned)
     return rotations @ further, translation + weight[:, None] * (now.translation - was.translation)
 
 
-def held(
+def pin_joint(
     motion: Motion, joint: str, first: int, last: int, blend: int = 5, free: np.ndarray | None = None
 ) -> Motion:
     """The motion with a joint that stays from frame ``first`` to ``last`` where it is at ``first``; a
@@ -84,8 +84,8 @@ def held(
     pin = planted_foot(j, places, world) if foot else Target(joint, places[j], pinned=True)
     inside = np.arange(first, last + 1)
     solved = [poser.solve(posture_at(motion, k), [pin], plant_feet=False) for k in inside]
-    result = carried(motion, first, solved[0], blend, 0)
-    result = carried(result, last, solved[-1], 0, blend)
+    result = blend_pose(motion, first, solved[0], blend, 0)
+    result = blend_pose(result, last, solved[-1], 0, blend)
     rotations, trans = (np.stack([getattr(p, name) for p in solved]) for name in ("rotations", "translation"))
     return _with(result, np.isin(np.arange(len(motion)), inside), rotations, trans)
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..body import rotation as rot
 from ..body.freedom import Freedom
-from ..body.kinematics import above, forward_kinematics, jacobian, turned
-from ..body.limits import nearest
+from ..body.kinematics import forward_kinematics, joint_jacobian, parent_orientations, turn_bones
+from ..body.limits import nearest_in_range
 from ..body.skeleton import ANCESTRY, NUM_BONES, Body
 
 _PINNED, _EXACT, _WISHED = 5e-5, 3e-4, 0.02  # metres of standard error: pins, hard targets, soft ones
@@ -88,7 +88,7 @@ class Effectors:
         """One step onto the targets, also towards the prior where ``pulled``; then metres by which hard
         targets were missed before it."""
         places, world = forward_kinematics(rotations, self._body, translation)
-        parents = above(world)
+        parents = parent_orientations(world)
         residual, rows, errors, left = self._rows(places, world, parents, rotations)
         if not len(residual) or (not pulled and left < _CLOSE):
             return (rotations, translation, moved), left
@@ -100,7 +100,7 @@ class Effectors:
         step = spread.T @ np.linalg.solve(system, residual) - (moved if pulled else 0)
         turns = step[:-3].reshape(NUM_BONES, 3)
         step *= min(1.0, _FARTHEST_STEP / max(np.sqrt((turns**2).sum(-1).max()), 1e-12))
-        rotations = turned(rotations, parents, rot.matrix_from_axis_angle(turns))
+        rotations = turn_bones(rotations, parents, rot.matrix_from_axis_angle(turns))
         translation = translation + step[-3:]
         if self._freedom is not None:
             rotations, translation = self._freedom.kept(rotations, translation, self._start)
@@ -124,7 +124,8 @@ class Effectors:
             return np.zeros(3 * NUM_BONES + 3)
         world = forward_kinematics(first.rotations, self._body)[1]
         turns = rot.apply(
-            above(world), rot.axis_angle_from_matrix(first.rotations @ rot.transpose(prior.rotations))
+            parent_orientations(world),
+            rot.axis_angle_from_matrix(first.rotations @ rot.transpose(prior.rotations)),
         )
         return np.append(turns.ravel(), first.translation - prior.translation)
 
@@ -138,7 +139,7 @@ class Effectors:
         parts = [
             (
                 missed.ravel(),
-                jacobian(places, joints).reshape(3 * count, 3 * NUM_BONES + 3),
+                joint_jacobian(places, joints).reshape(3 * count, 3 * NUM_BONES + 3),
                 self._damped(self._errors, distance),
             )
         ]
@@ -170,7 +171,7 @@ class Effectors:
 
     def _limits(self, parents, rotations):
         """Rows that bring components of bones back into their range."""
-        vectors, over = nearest(rotations[self._limited], self._ranges[self._limited], fade=True)
+        vectors, over = nearest_in_range(rotations[self._limited], self._ranges[self._limited], fade=True)
         found = np.argwhere(over != 0)
         if not len(found):
             return []

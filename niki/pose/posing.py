@@ -16,7 +16,7 @@ import numpy as np
 from ..body import rotation as rot
 from ..body.freedom import Freedom
 from ..body.kinematics import forward_kinematics
-from ..body.limits import widened
+from ..body.limits import widen_ranges
 from ..body.skeleton import ANCESTRY, JOINTS, KINDS, NUM_BONES, NUM_JOINTS, PARENTS, Body
 from ..errors import NikiError
 from ..network.uncertainty import sigma_from_metres
@@ -191,7 +191,7 @@ class Poser:
         """Joints, bones' orientations and ranges; kept, as a drag asks for the same at every move."""
         if self._start is None or self._start[0] is not start:
             places, world = forward_kinematics(start.rotations, self.body, start.translation)
-            self._start = start, places, world, widened(start.rotations)
+            self._start = start, places, world, widen_ranges(start.rotations)
         return self._start[1:]
 
     def _stiffness(self, targets: list[Target], mode: str) -> np.ndarray:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import rotation as rot
-from ..body.kinematics import above, forward_kinematics, jacobian, turned
+from ..body.kinematics import forward_kinematics, joint_jacobian, parent_orientations, turn_bones
 from ..body.skeleton import NUM_BONES, NUM_JOINTS, Bodies, Body
 
 _DIAGONAL = np.arange(3 * NUM_BONES + 3)
@@ -55,7 +55,7 @@ def _refined(rotations, translation, joints, error, view, bodies, stiffness, ste
     for _ in range(steps):
         placed, world = forward_kinematics(rotations, bodies, translation)
         residual = (certainty * (joints - placed)).reshape(len(rotations), -1)
-        rows = (certainty[..., None, None] * jacobian(placed)).reshape(*residual.shape, -1)
+        rows = (certainty[..., None, None] * joint_jacobian(placed)).reshape(*residual.shape, -1)
         transposed = np.swapaxes(rows, 1, 2)
         normal = transposed @ rows
         normal[:, _DIAGONAL, _DIAGONAL] += stiff**2 + 1e-9
@@ -64,7 +64,9 @@ def _refined(rotations, translation, joints, error, view, bodies, stiffness, ste
         moved = moved + step
         translation = translation + step[:, -3:]
         turns = rot.matrix_from_axis_angle(_limited(step[:, :-3].reshape(-1, NUM_BONES, 3)))
-        rotations = rot.matrix_from_6d(rot.sixd_from_matrix(turned(rotations, above(world), turns)))
+        rotations = rot.matrix_from_6d(
+            rot.sixd_from_matrix(turn_bones(rotations, parent_orientations(world), turns))
+        )
     back = rot.transpose(axes)
     rotations = np.concatenate([back[:, None] @ rotations[:, :1], rotations[:, 1:]], 1)
     return rotations, rot.apply(back, translation)

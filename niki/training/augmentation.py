@@ -22,13 +22,13 @@ _JITTER = torch.tensor(
 _SMALL, _LARGE = 0.02, 0.12  # radians: measurement noise, and a pose nearby
 
 
-def mirrored(rotations: torch.Tensor) -> torch.Tensor:
+def mirror_poses(rotations: torch.Tensor) -> torch.Tensor:
     """(..., 24, 3, 3), left and right exchanged."""
     flip = torch.diag(torch.tensor([-1.0, 1.0, 1.0], dtype=rotations.dtype))
     return flip @ rotations[..., list(MIRROR[:NUM_BONES]), :, :] @ flip
 
 
-def augmented(rotations: torch.Tensor, others: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def augment_poses(rotations: torch.Tensor, others: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """``rotations`` (N, 24, 3, 3) varied, with limbs from ``others``; the pelvis keeps its own."""
     count = len(rotations)
     result = rotations.clone()
@@ -42,4 +42,4 @@ def augmented(rotations: torch.Tensor, others: torch.Tensor, generator: torch.Ge
     turns = torch.randn(count, NUM_BONES, 3, generator=generator) * torch.where(large, _LARGE, _SMALL)
     result = result @ rot.matrix_from_axis_angle(turns * _JITTER[:, None])
     flip = torch.rand(count, generator=generator) < 0.5
-    return torch.where(flip[:, None, None, None], mirrored(result), result)
+    return torch.where(flip[:, None, None, None], mirror_poses(result), result)

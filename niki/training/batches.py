@@ -12,8 +12,8 @@ from ..body import rotation as rot
 from ..body.kinematics import forward_kinematics, swing_and_twist
 from ..body.skeleton import Bodies
 from ..network.model import Observation, observe
-from .augmentation import augmented
-from .bodies import mistaken, random_bodies
+from .augmentation import augment_poses
+from .bodies import mismeasure_bodies, random_bodies
 from .corruption import KINDS_OF_CORRUPTION, Corrupted, Corrupter
 
 CHUNK = 2048  # poses made at once: many small tensor operations cost little each
@@ -91,7 +91,7 @@ class BatchMaker:
     def chunk(self, count: int) -> Batch:
         """``count`` new poses and observations."""
         generator = self._generator
-        rotations = augmented(self._draw(count), self._draw(count), generator)
+        rotations = augment_poses(self._draw(count), self._draw(count), generator)
         others = self._draw(count)
         rotations[:, 0] = _turned(rotations[:, 0], generator)
         others[:, 0] = _nearly(rotations[:, 0], generator)
@@ -102,7 +102,7 @@ class BatchMaker:
         seen = self._corrupt(kind, joints, other_joints, twist)
         mistake = 0.03 * torch.rand(count, generator=generator)
         mistake = torch.where(torch.rand(count, generator=generator) < 0.4, mistake, 0.0)
-        measured = mistaken(bodies, mistake * (kind > 0), generator)
+        measured = mismeasure_bodies(bodies, mistake * (kind > 0), generator)
         observation = self._observe(seen, measured)
         clean = self._observe(self._unharmed(joints, twist), bodies)
         pose, true_swing = (_in_frame(part, observation.frame) for part in (rotations, swing))
@@ -170,7 +170,7 @@ def _even_weights(poses, seed: int = 0):
     return torch.bincount(nearest, minlength=_CLUSTERS)[nearest].float() ** -0.5
 
 
-def means(maker: BatchMaker, count: int = 20000) -> dict[str, np.ndarray]:
+def clean_means(maker: BatchMaker, count: int = 20000) -> dict[str, np.ndarray]:
     """What the network works around: mean 6D pose and swing, twist and joints of clean poses."""
     made = [maker.chunk(CHUNK) for _ in range(-(-count // CHUNK))]
     pose = torch.cat([chunk.clean_pose for chunk in made]).mean(0)

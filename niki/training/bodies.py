@@ -21,7 +21,7 @@ def random_bodies(count: int, generator: torch.Generator) -> Bodies:
     return Bodies(torch.tensor(Body.default().offsets, dtype=torch.float32) * scale[..., None])
 
 
-def mistaken(bodies: Bodies, error: torch.Tensor, generator: torch.Generator) -> Bodies:
+def mismeasure_bodies(bodies: Bodies, error: torch.Tensor, generator: torch.Generator) -> Bodies:
     """``bodies`` as they would be measured: each kind of bone off by ``error`` (N,), relative."""
     kinds = sorted(set(KINDS))
     off = torch.randn(len(error), len(kinds), generator=generator)[:, [kinds.index(kind) for kind in KINDS]]

@@ -20,7 +20,7 @@ from ..files import writing
 from ..mocap.collection import Poses
 from ..network.model import Network, NetworkSpec
 from ..solve.solver import Solver
-from .batches import CHUNK, BatchMaker, means
+from .batches import CHUNK, BatchMaker, clean_means
 from .corruption import KINDS_OF_CORRUPTION
 from .error_head import train_error_head
 from .losses import LossWeights, losses
@@ -268,7 +268,7 @@ class Training:
                 raise NikiError(f"{config.start} holds a network of another shape than the configuration's")
             return network
         self._maker.skip_to(0, config.seed + 17)
-        return Network.initial(config.network, means(self._maker), np.random.default_rng(config.seed))
+        return Network.initial(config.network, clean_means(self._maker), np.random.default_rng(config.seed))
 
     def _resume(self) -> None:
         path = self.folder / CHECKPOINT

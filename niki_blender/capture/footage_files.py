@@ -7,7 +7,7 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from ..settings.preferences import why_not_ready
-from ..work.paths import is_there
+from ..work.paths import is_file
 from .sources import chosen_source
 
 
@@ -38,7 +38,7 @@ class NIKI_OT_choose_footage(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context):
-        if not is_there(self.filepath):
+        if not is_file(self.filepath):
             self.report({"ERROR"}, f"There is no file {self.filepath}")
             return {"CANCELLED"}
         choose_file(context, self.filepath)
@@ -68,7 +68,7 @@ class NIKI_OT_capture_file(bpy.types.Operator):
         self.layout.prop(self, "begin")
 
     def execute(self, context):
-        if not is_there(self.filepath):
+        if not is_file(self.filepath):
             self.report({"ERROR"}, f"There is no file {self.filepath}")
             return {"CANCELLED"}
         choose_file(context, self.filepath)

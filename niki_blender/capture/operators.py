@@ -71,7 +71,7 @@ class NIKI_OT_capture(OnFootage, bpy.types.Operator):
             request, title = request_of(context.scene)
             background.start(request, title, placement_of(context.scene))
         except (NikiError, OSError) as problem:
-            self.report({"ERROR"}, words.of_error(problem))
+            self.report({"ERROR"}, words.describe_error(problem))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -115,14 +115,14 @@ class _OfJob:
     bl_options = {"REGISTER", "INTERNAL"}
 
     def find(self) -> Job | None:
-        for job in itertools.chain(*background.listed()):
+        for job in itertools.chain(*background.list_jobs()):
             if job.folder.name == self.job:
                 return job
         self.report({"WARNING"}, "That capture is not on the list any more")
         return None
 
     def refuse(self, problem: Exception) -> set[str]:
-        self.report({"ERROR"}, words.of_error(problem))
+        self.report({"ERROR"}, words.describe_error(problem))
         return {"CANCELLED"}
 
 
@@ -238,7 +238,7 @@ class NIKI_OT_clear_other_captures(bpy.types.Operator):
     bl_options = {"REGISTER", "INTERNAL"}
 
     def invoke(self, context, event):
-        count = len(background.listed()[2])
+        count = len(background.list_jobs()[2])
         what = "1 capture of another project" if count == 1 else f"{count} captures of other projects"
         verb = "is" if count == 1 else "are"
         return context.window_manager.invoke_confirm(
@@ -246,7 +246,7 @@ class NIKI_OT_clear_other_captures(bpy.types.Operator):
         )
 
     def execute(self, context):
-        for job in background.listed()[2]:
+        for job in background.list_jobs()[2]:
             with contextlib.suppress(NikiError):  # another Blender has taken it up meanwhile
                 background.captures().discard(job)
         return {"FINISHED"}

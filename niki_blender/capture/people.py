@@ -53,7 +53,7 @@ class Search:
         self.question = Question(
             chosen_runtime(), log, "people", footage=path, frame=frame, folder=self._folder
         )
-        timers.begin(_poll)
+        timers.start(_poll)
 
     def take(self, answer: dict) -> None:
         """Show what the worker found."""
@@ -101,7 +101,7 @@ def forget_choice(scene: bpy.types.Scene) -> None:
         scene.niki.use_subject = False
 
 
-@timers.lasting(lambda problem: search.give_up(words.of_error(problem)))
+@timers.keep_running(lambda problem: search.give_up(words.describe_error(problem)))
 def _poll() -> float | None:
     if search.question is None:
         return None
@@ -124,7 +124,7 @@ class NIKI_OT_find_people(OnFootage, bpy.types.Operator):
             source = readable_source(context.scene)
             search.begin(source.path, source.first or 0)
         except (NikiError, OSError) as problem:
-            self.report({"ERROR"}, words.of_error(problem))
+            self.report({"ERROR"}, words.describe_error(problem))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -165,4 +165,4 @@ def register():
 def unregister():
     bpy.app.handlers.load_post.remove(_file_opened)
     search.end(wait=True)
-    timers.end(_poll)
+    timers.stop(_poll)

@@ -75,7 +75,7 @@ def captures() -> Captures:
     return _captures
 
 
-def listed() -> tuple[list[Job], list[Job], list[Job]]:
+def list_jobs() -> tuple[list[Job], list[Job], list[Job]]:
     """Without looking at any file: the captures on this Blender's list; those to be taken up that belong to
     the open project; those of other projects."""
     if _captures is None:
@@ -141,7 +141,7 @@ def _save(job: Job):
 
 def wake() -> None:
     """Hear the worker from now on, until there is nothing to hear."""
-    timers.begin(_tick)
+    timers.start(_tick)
 
 
 def longest_tick() -> float:
@@ -149,7 +149,7 @@ def longest_tick() -> float:
     return _longest_tick
 
 
-@timers.lasting(lambda problem: None)
+@timers.keep_running(lambda problem: None)
 def _tick() -> float | None:
     global _longest_tick
     if _captures is None:
@@ -186,11 +186,11 @@ def import_result(job: Job, asked: bool = False) -> bpy.types.Object | None:
         if not expected:
             traceback.print_exc()
             _note_in_log(problem)
-        job.message = problem.message if expected else words.of_error(problem)
+        job.message = problem.message if expected else words.describe_error(problem)
         job.hint = problem.hint if expected else "please report it with the log"
         if not expected:
             job.state = FAILED
-        say("ERROR", f"{job.title}: {words.of_error(problem)}")
+        report("ERROR", f"{job.title}: {words.describe_error(problem)}")
         return None
     queue = captures()
     with contextlib.suppress(NikiError):
@@ -200,7 +200,7 @@ def import_result(job: Job, asked: bool = False) -> bpy.types.Object | None:
     title = f"{rig.name}: {len(motion)} frames" + (f", person in {seen:.0%}" if seen < 1 else "")
     told = [str(warning) for warning in (*job.result.get("warnings", []), *warnings)]
     session.outcome = Outcome(title, told, _scene_of(rig))
-    say("INFO", title)
+    report("INFO", title)
     return rig
 
 
@@ -220,7 +220,7 @@ def forget_outcome() -> None:
     session.outcome = None
 
 
-def say(level: str, message: str) -> None:
+def report(level: str, message: str) -> None:
     """Tell the user, in the status bar and in the log of reports."""
     with contextlib.suppress(RuntimeError):  # a script that is told of an error gets it as an exception
         bpy.ops.niki.report("EXEC_DEFAULT", level=level, message=message)
@@ -228,11 +228,11 @@ def say(level: str, message: str) -> None:
 
 def _tell(job: Job):
     if job.state == FAILED:
-        say("ERROR", f"{job.title}: {job.message}" + (f" ({job.hint})" if job.hint else ""))
+        report("ERROR", f"{job.title}: {job.message}" + (f" ({job.hint})" if job.hint else ""))
     elif job.state == CANCELLED:
-        say("INFO", f"{job.title}: cancelled; what was read is kept")
+        report("INFO", f"{job.title}: cancelled; what was read is kept")
     elif job.state == DONE and not fits(job):
-        say("INFO", f"{job.title}: {whose(job)}; import it from the panel")
+        report("INFO", f"{job.title}: {describe_owner(job)}; import it from the panel")
 
 
 def project_name(job: Job) -> str:
@@ -240,7 +240,7 @@ def project_name(job: Job) -> str:
     return bpy.path.basename(job.file) or "a file that was not saved"
 
 
-def whose(job: Job) -> str:
+def describe_owner(job: Job) -> str:
     """Of a finished capture that does not fit here, why: its project is another one, or its scene is gone."""
     return "its scene is gone" if is_ours(job) else f"captured for {project_name(job)}"
 
@@ -273,7 +273,7 @@ def _file_opened(*_):
     """Handler: captures of the file that was open go on; those of this one may come in now."""
     global session
     session = Session()
-    identity.forget()
+    identity.forget_identities()
     if _captures is None:
         return
     for job in _captures.jobs:
@@ -294,7 +294,7 @@ def _file_saved(*_):
             _save(job)
 
 
-@timers.lasting(lambda problem: None)
+@timers.keep_running(lambda problem: None)
 def _look() -> float:
     with contextlib.suppress(NikiError):  # it is said where a capture is started
         captures().look()
@@ -313,12 +313,12 @@ def end_captures(*_) -> None:
 def register():
     bpy.app.handlers.load_post.append(_file_opened)
     bpy.app.handlers.save_post.append(_file_saved)
-    timers.begin(_look)
+    timers.start(_look)
 
 
 def unregister():
-    timers.end(_look)
-    timers.end(_tick)
+    timers.stop(_look)
+    timers.stop(_tick)
     bpy.app.handlers.load_post.remove(_file_opened)
     bpy.app.handlers.save_post.remove(_file_saved)
     end_captures()

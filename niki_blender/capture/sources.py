@@ -12,7 +12,7 @@ from ...niki.errors import NikiError
 from ..interface import timers
 from ..scene.users_scene import rate_of, strips_of
 from ..settings.preferences import why_not_ready
-from ..work.paths import is_there
+from ..work.paths import is_file
 
 
 @dataclass
@@ -93,7 +93,7 @@ def look_at_footage(scene: bpy.types.Scene) -> None:
     source = chosen_source(scene)
     if not source.path:
         return
-    there = is_there(source.path)
+    there = is_file(source.path)
     counted = _count_frames(source.path) if there and scene.niki.source == "STRIP" else 0
     _known[source.path] = Known(there, counted, _place_in_sequence(Path(source.path)))
 
@@ -247,14 +247,14 @@ def _active_strip(context):
 @bpy.app.handlers.persistent
 def _file_opened(*_):
     """Handler: its footage may be other footage, or other than it was."""
-    timers.begin(_look_at_all)
+    timers.start(_look_at_all)
 
 
 def register():
     bpy.app.handlers.load_post.append(_file_opened)
-    timers.begin(_look_at_all)
+    timers.start(_look_at_all)
 
 
 def unregister():
-    timers.end(_look_at_all)
+    timers.stop(_look_at_all)
     bpy.app.handlers.load_post.remove(_file_opened)

@@ -9,8 +9,8 @@ import bpy
 _AFTER_A_FAULT = 1.0  # seconds until a function that failed is called again
 
 
-def lasting(on_fault: Callable[[Exception], None]):
-    """Decorator for a function to :func:`begin`: an exception does not end it, as Blender would, but goes
+def keep_running(on_fault: Callable[[Exception], None]):
+    """Decorator for a function to :func:`start`: an exception does not end it, as Blender would, but goes
     to the console and to ``on_fault``, which gives up what caused it."""
 
     def decorate(function: Callable[[], float | None]) -> Callable[[], float | None]:
@@ -36,14 +36,14 @@ def lasting(on_fault: Callable[[Exception], None]):
     return decorate
 
 
-def begin(function: Callable[[], float | None], wait: float = 0.0) -> None:
+def start(function: Callable[[], float | None], wait: float = 0.0) -> None:
     """Have ``function`` called until it returns None, first after ``wait`` seconds, also across files;
     once, however often begun."""
     if not bpy.app.timers.is_registered(function):
         bpy.app.timers.register(function, first_interval=wait, persistent=True)
 
 
-def end(function: Callable[[], float | None]) -> None:
+def stop(function: Callable[[], float | None]) -> None:
     """Have it called no more."""
     if bpy.app.timers.is_registered(function):
         bpy.app.timers.unregister(function)

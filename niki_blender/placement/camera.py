@@ -6,7 +6,7 @@ from mathutils import Matrix
 
 from ...niki.motion.motion import Motion
 from ..rig.space import LIBRARY_TO_BLENDER
-from ..work.paths import is_there
+from ..work.paths import is_file
 
 _SENSOR_WIDTH = 36.0  # millimetres; only its ratio to the focal length matters
 
@@ -60,7 +60,7 @@ def show_behind(
     Returns:
         the movie clip, or None where the file is gone or Blender cannot read it.
     """
-    if not is_there(path):
+    if not is_file(path):
         return None
     try:
         clip = bpy.data.movieclips.load(path)

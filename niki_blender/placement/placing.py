@@ -11,13 +11,13 @@ import numpy as np
 from ...niki.body import rotation as rot
 from ...niki.errors import NikiError
 from ...niki.motion.motion import Motion
-from ..rig.animation import changeable
+from ..rig.animation import ensure_animation_data
 from ..rig.armature import create_armature, is_our_armature, select_bones
 from ..rig.body import add_mannequin
 from ..rig.keying import bake_motion
-from ..rig.space import rotation_of, rotations_to_library, to_blender, to_library, transformed
+from ..rig.space import rotation_of, rotations_to_library, to_blender, to_library, transform_points
 from ..scene.framing import frame_selected, select_only
-from ..scene.identity import find
+from ..scene.identity import find_by_identity
 from ..scene.take_back import all_or_nothing
 from ..scene.users_scene import (
     active_collection,
@@ -163,14 +163,14 @@ class _Made:
 
 def _existing_armature(placement: Placement, motion: Motion, warnings: list[str]) -> bpy.types.Object | None:
     name = placement.armature
-    rig = find(bpy.data.objects, name, placement.armature_identity) if name else None
+    rig = find_by_identity(bpy.data.objects, name, placement.armature_identity) if name else None
     if not is_our_armature(rig) or not (rig.library or rig.users_scene):
         if name:
             warnings.append(f"There is no armature '{name}' any more: a new one is made")
         return None
     if not rig.is_editable:
         raise NikiError(f"{rig.name} is linked from a library", "make a library override of it first")
-    changeable(rig)
+    ensure_animation_data(rig)
     if not np.allclose(rig.data.bones["L_Knee"].length, motion.body.bone_lengths[7], rtol=0.05):
         warnings.append(f"{rig.name} has other proportions than the person: hands and feet will be off")
     return rig
@@ -198,7 +198,7 @@ def _placed(motion: Motion, point, world: np.ndarray) -> tuple[Motion, Motion]:
     turned = rotations_to_library(rotation_of(inverse))
     poses = motion.poses.copy()
     poses[:, :3] = rot.axis_angle_from_matrix(turned @ rot.matrix_from_axis_angle(poses[:, :3]))
-    in_armature = to_library(transformed(inverse, scale * pelvis + moved)) - motion.body.pelvis
+    in_armature = to_library(transform_points(inverse, scale * pelvis + moved)) - motion.body.pelvis
     camera = motion.camera_pose.copy()
     camera[:3, 3] = scale * camera[:3, 3] + to_library(moved)
     return replace(motion, poses=poses, trans=in_armature), replace(motion, camera_pose=camera)

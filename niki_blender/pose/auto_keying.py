@@ -7,7 +7,7 @@ import contextlib
 import bpy
 
 from ..rig.channels import rotation_locks
-from ..rig.selection import selected_alone
+from ..rig.selection import select_temporarily
 
 
 def auto_key(context, rig: bpy.types.Object, changed: dict[str, list[str]], frame: float) -> int:
@@ -49,7 +49,7 @@ def _of_keying_set(context, rig, bones) -> tuple[set[tuple[str, int]], set[str]]
     """What the active keying set wants keyed of ``rig``, as (data path, index or -1), and how."""
     active = context.scene.keying_sets_all.active
     if not active.is_path_absolute:  # a set of Blender's own is made for what is selected
-        with selected_alone(rig, bones), contextlib.suppress(RuntimeError):
+        with select_temporarily(rig, bones), contextlib.suppress(RuntimeError):
             active.refresh()
     paths = {
         (path.data_path, -1 if path.use_entire_array else path.array_index)

@@ -16,7 +16,7 @@ from ..rig.animation import action_range, bone_path, copy_action, current_owner,
 from ..rig.armature import OnArmature
 from ..rig.channels import Channels, rotation_property
 from ..rig.keying import bake_motion, keyed_motion
-from ..rig.sampling import sampled
+from ..rig.sampling import sample_frames
 from ..rig.selection import is_selected
 from ..work import words
 
@@ -83,7 +83,7 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
             self.report({"ERROR"}, problem)
             return {"CANCELLED"}
         first, last = self._range
-        self._sampling, self._count = sampled(self._rig, first, last, own_space=True), last - first + 1
+        self._sampling, self._count = sample_frames(self._rig, first, last, own_space=True), last - first + 1
         if context.window is None or bpy.app.background:
             return self._finish(self._sample(np.inf))
         self._timer = context.window_manager.event_timer_add(0.01, window=context.window)
@@ -102,7 +102,7 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
             motion = self._sample(_SLICE)
         except Exception as problem:  # such as an armature that was deleted meanwhile
             self.cancel(context)
-            self.report({"ERROR"}, f"Baking stopped: {words.of_error(problem)}")
+            self.report({"ERROR"}, f"Baking stopped: {words.describe_error(problem)}")
             return {"CANCELLED"}
         context.window_manager.progress_update(self._done)
         context.workspace.status_text_set(f"Baking: {self._done} of {self._count} frames   Esc: stop")
@@ -160,7 +160,7 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         rig, scene, changed = self._rig, bpy.context.scene, set()
         name = f"{rig.name} baked"
         by_hand = Channels.of(rig)
-        with unkeyed.kept(scene, changed):
+        with unkeyed.keep_unkeyed(scene, changed):
             scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
             by_hand = by_hand.changed_since(Channels.of(rig))
             try:

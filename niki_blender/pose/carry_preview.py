@@ -8,12 +8,12 @@ import numpy as np
 from ...niki.body import rotation as rot
 from ...niki.body.kinematics import forward_kinematics
 from ...niki.body.skeleton import BONES
-from ...niki.pose.corrections import falloff, layered
+from ...niki.pose.corrections import fade_weights, layer_change
 from ...niki.pose.posing import Posture
 from ..rig.animation import bone_path, fcurves_of
 from ..rig.armature import rest_orientations
 from ..rig.posture import body_of
-from ..rig.space import rotations_to_library, to_blender, to_library, transformed
+from ..rig.space import rotations_to_library, to_blender, to_library, transform_points
 
 
 class CarryPreview:
@@ -26,15 +26,15 @@ class CarryPreview:
     def __init__(self, rig: bpy.types.Object, frame: int):
         before, after = rig.niki.carry_before, rig.niki.carry_after
         self._body, self._world = body_of(rig), np.array(rig.matrix_world)
-        self._weight = falloff(before + after + 3, before + 1, before, after)
+        self._weight = fade_weights(before + after + 3, before + 1, before, after)
         frames = np.arange(frame - before - 1, frame + after + 2)
         self._rotations, self._translation = _poses(rig, frames)
 
     def paths(self, was: Posture, now: Posture, joints: list[int]) -> np.ndarray:
         """(joints, frames, 3) in the scene."""
-        rotations, translation = layered(self._rotations, self._translation, was, now, self._weight)
+        rotations, translation = layer_change(self._rotations, self._translation, was, now, self._weight)
         places = to_blender(forward_kinematics(rotations, self._body, translation)[0][:, joints])
-        return np.swapaxes(transformed(self._world, places), 0, 1)
+        return np.swapaxes(transform_points(self._world, places), 0, 1)
 
 
 def can_preview(rig: bpy.types.Object) -> bool:

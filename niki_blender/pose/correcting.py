@@ -15,7 +15,7 @@ from ...niki.body import rotation as rot
 from ...niki.body.skeleton import BONES, JOINTS
 from ...niki.errors import NikiError
 from ...niki.motion.motion import Motion
-from ...niki.pose.corrections import falloff, held
+from ...niki.pose.corrections import fade_weights, pin_joint
 from ..rig import unkeyed
 from ..rig.animation import (
     action_range,
@@ -27,8 +27,16 @@ from ..rig.animation import (
     write_curves,
 )
 from ..rig.armature import OnArmature, rest_orientations
-from ..rig.channels import MOVED, TURNED, Channels, as_quaternion, in_mode, rotation_locks, rotation_property
-from ..rig.locks import free_of
+from ..rig.channels import (
+    MOVED,
+    TURNED,
+    Channels,
+    as_quaternion,
+    rotation_locks,
+    rotation_property,
+    values_in_mode,
+)
+from ..rig.locks import unlocked_directions
 from ..rig.posture import quaternions_in_bones
 from ..rig.sampling import sample_motion
 from ..rig.space import to_blender
@@ -87,7 +95,7 @@ class Correction:
             channel, locks = rotation_property(bone), rotation_locks(bone)
             was_turned = self._values(owner, bone, channel)
             turned = [
-                in_mode(as_quaternion(bone.rotation_mode, a) @ b, bone.rotation_mode, a)
+                values_in_mode(as_quaternion(bone.rotation_mode, a) @ b, bone.rotation_mode, a)
                 for a, b in zip(was_turned, further, strict=True)
             ]
             touched = np.array([quaternion.angle > TURNED for quaternion in further])
@@ -142,7 +150,7 @@ class NIKI_OT_carry(_OnMotion, bpy.types.Operator):
             self.report({"ERROR"}, f"The action has frames {first} to {last}; go to one of them")
             return {"CANCELLED"}
         posed, changed = Channels.of(rig), set()
-        with unkeyed.kept(scene, changed):
+        with unkeyed.keep_unkeyed(scene, changed):
             scene.frame_set(now, subframe=scene.frame_subframe)
             animated = Channels.of(rig)
             correction, span = self._correction(rig, posed, animated, now, (first, last))
@@ -164,7 +172,7 @@ class NIKI_OT_carry(_OnMotion, bpy.types.Operator):
         """What differs from the animation now, faded over the frames around; and those frames."""
         before, after = rig.niki.carry_before, rig.niki.carry_after
         frames = np.arange(max(limits[0], now - before), min(limits[1], now + after) + 1)
-        weights = falloff(len(frames), now - frames[0], before, after)
+        weights = fade_weights(len(frames), now - frames[0], before, after)
         correction = Correction(frames)
         for name in posed.changed_since(animated):
             further = animated.quaternion(name).inverted() @ posed.quaternion(name)
@@ -211,9 +219,9 @@ class NIKI_OT_hold(_OnMotion, bpy.types.Operator):
         frames = np.arange(max(start, self.first - self.blend), min(end, self.last + self.blend) + 1)
         motion = sample_motion(rig, int(frames[0]), int(frames[-1]), own_space=True)
         chosen = [JOINTS[j] for j, pulled in enumerate(rig.niki.pulled) if pulled]
-        corrected, free = motion, free_of(rig)
+        corrected, free = motion, unlocked_directions(rig)
         for joint in chosen:
-            corrected = held(
+            corrected = pin_joint(
                 corrected, joint, self.first - frames[0], self.last - frames[0], self.blend, free
             )
         correction = correction_between(rig, motion, corrected, frames)
@@ -221,7 +229,7 @@ class NIKI_OT_hold(_OnMotion, bpy.types.Operator):
             self.report({"INFO"}, f"{', '.join(chosen)}: already still from {self.first} to {self.last}")
             return {"CANCELLED"}
         posed, changed = Channels.of(rig), set()
-        with unkeyed.kept(scene, changed):
+        with unkeyed.keep_unkeyed(scene, changed):
             scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
             by_hand = posed.changed_since(Channels.of(rig))
             try:

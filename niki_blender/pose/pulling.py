@@ -17,7 +17,7 @@ from ...niki.pose.posing import Poser, Posture, Target
 from ...niki.solve.solver import Solver
 from ..rig.armature import rest_orientations
 from ..rig.channels import MOVED, TURNED, Channels, rotation_property
-from ..rig.locks import free_of
+from ..rig.locks import unlocked_directions
 from ..rig.posture import body_of, quaternions_in_bones, read_posture
 from ..rig.space import (
     rotation_of,
@@ -25,7 +25,7 @@ from ..rig.space import (
     rotations_to_library,
     to_blender,
     to_library,
-    transformed,
+    transform_points,
 )
 from .auto_keying import auto_key
 
@@ -66,7 +66,7 @@ class Pull:
             raise NikiError(f"{rig.name} is scaled to nothing", "give its object a scale")
         start = start or Start.of(rig)
         self.start, self._channels = start.posture, start.channels
-        self._poser, self._last = Poser(self._body, Solver(), free_of(rig)), None
+        self._poser, self._last = Poser(self._body, Solver(), unlocked_directions(rig)), None
         self._changed: dict[str, list[str]] = {}
         settings = rig.niki
         self._mode, self._plant = settings.pull_mode.lower(), settings.plant_feet
@@ -77,7 +77,7 @@ class Pull:
 
     def places(self) -> np.ndarray:
         """(29, 3) where the joints were at the beginning, in the scene."""
-        return transformed(self._world, to_blender(self._poser.joints(self.start)))
+        return transform_points(self._world, to_blender(self._poser.joints(self.start)))
 
     def to(self, places: dict[str, np.ndarray]) -> Posture:
         """Pose the armature so that joints are at ``places``, by name, in the scene."""
@@ -147,4 +147,4 @@ def joints_and_bones(rig: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
     body, world = body_of(rig), np.array(rig.matrix_world)
     posture = read_posture(rig, body)
     places, turned = forward_kinematics(posture.rotations, body, posture.translation)
-    return transformed(world, to_blender(places)), rotation_of(world) @ rotations_to_blender(turned)
+    return transform_points(world, to_blender(places)), rotation_of(world) @ rotations_to_blender(turned)

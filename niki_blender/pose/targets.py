@@ -64,13 +64,13 @@ def _collection(rig: bpy.types.Object) -> bpy.types.Collection:
     return collection
 
 
-def begin(rig: bpy.types.Object) -> None:
+def remember_base(rig: bpy.types.Object) -> None:
     """Remember the pose that targets change, for frames that no action poses."""
     _remember(rig, Start.of(rig))
-    solve(rig, bpy.context.evaluated_depsgraph_get())
+    solve_targets(rig, bpy.context.evaluated_depsgraph_get())
 
 
-def solve(rig: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
+def solve_targets(rig: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
     """Pose ``rig`` for its targets as they stand."""
     targets = targets_of(rig)
     if not targets or _solving:
@@ -98,7 +98,7 @@ def _problem_shown(rig: bpy.types.Object):
         problem = str(error)
     except Exception as error:  # a handler must not fail: Blender would say it at every move
         traceback.print_exc()
-        problem = words.of_error(error)
+        problem = words.describe_error(error)
     if rig.niki.target_problem != problem:
         rig.niki.target_problem = problem
 
@@ -150,7 +150,7 @@ def follow_frame(scene, depsgraph) -> None:
                 with _unheard():
                     depsgraph.update()
             _remember(rig, Start.of(rig, depsgraph))
-        solve(rig, depsgraph)
+        solve_targets(rig, depsgraph)
 
 
 @bpy.app.handlers.persistent
@@ -165,7 +165,7 @@ def follow_changes(_scene, depsgraph) -> None:
             if rig is not None and rig.niki.follow_targets and is_our_armature(rig):
                 rigs.add(rig)
     for rig in rigs:
-        solve(rig, depsgraph)
+        solve_targets(rig, depsgraph)
     if depsgraph.id_type_updated("COLLECTION") or depsgraph.id_type_updated("SCENE"):
         forget_deleted_rigs()
 

@@ -19,7 +19,7 @@ def new_action(rig: bpy.types.Object, name: str):
     Raises:
         NikiError: the rig's action cannot be changed at present.
     """
-    data = changeable(rig)
+    data = ensure_animation_data(rig)
     was = data.action
     action = bpy.data.actions.new(name)
     data.action = action
@@ -39,7 +39,7 @@ def copy_action(rig: bpy.types.Object, name: str) -> bpy.types.Action:
     Raises:
         NikiError: the rig's action cannot be changed at present.
     """
-    data = changeable(rig)
+    data = ensure_animation_data(rig)
     was, handle = data.action, data.action_slot.handle if _SLOTTED else None
     copy = was.copy()
     copy.name = name
@@ -52,7 +52,7 @@ def copy_action(rig: bpy.types.Object, name: str) -> bpy.types.Action:
     return copy
 
 
-def changeable(rig: bpy.types.Object) -> bpy.types.AnimData:
+def ensure_animation_data(rig: bpy.types.Object) -> bpy.types.AnimData:
     """The rig's animation data, made where it has none.
 
     Raises:

@@ -84,8 +84,8 @@ class Channels:
         before = as_quaternion(mode, values)
         if bone.rotation_mode != mode:  # it was given another meanwhile
             mode = bone.rotation_mode
-            values = in_mode(before, mode, getattr(bone, rotation_property(bone)))
-        turned = in_mode(before @ further, mode, values)
+            values = values_in_mode(before, mode, getattr(bone, rotation_property(bone)))
+        turned = values_in_mode(before @ further, mode, values)
         setattr(bone, rotation_property(bone), _unlocked(turned, values, rotation_locks(bone)))
 
     def move(self, bone: bpy.types.PoseBone, further: np.ndarray) -> None:
@@ -103,7 +103,7 @@ def as_quaternion(mode: str, values) -> Quaternion:
     return Euler(values, mode).to_quaternion()
 
 
-def in_mode(quaternion: Quaternion, mode: str, near) -> tuple[float, ...]:
+def values_in_mode(quaternion: Quaternion, mode: str, near) -> tuple[float, ...]:
     """A quaternion as the values of a rotation mode, those nearest to ``near``."""
     if mode == "QUATERNION":
         return tuple(-quaternion if quaternion.dot(Quaternion(near)) < 0 else quaternion)

@@ -61,7 +61,7 @@ def next_doubtful(frames: np.ndarray, current: float, forward: bool) -> float | 
     return None if not len(left) else float(left[0] if forward else left[-1])
 
 
-def colour_bones(rig: bpy.types.Object, frame: float) -> None:
+def color_bones(rig: bpy.types.Object, frame: float) -> None:
     """Give bones the colour of their confidence at ``frame``: green sure, red not."""
     for name, curve in _curves(rig).items():
         colour = rig.pose.bones[name].color
@@ -73,14 +73,14 @@ def colour_bones(rig: bpy.types.Object, frame: float) -> None:
         colour.custom.active = 0.3 + 0.7 * np.array(colour.custom.normal)
 
 
-def keep_colours(rig: bpy.types.Object) -> None:
+def keep_colors(rig: bpy.types.Object) -> None:
     """Remember the bones' own colours before they are given others."""
     if rig.niki.own_colours:  # they are coloured already
         return
     rig.niki.own_colours = json.dumps({bone.name: _colours(bone) for bone in _coloured(rig)})
 
 
-def uncolour_bones(rig: bpy.types.Object) -> None:
+def uncolor_bones(rig: bpy.types.Object) -> None:
     """Give bones their own colours back."""
     try:
         kept = json.loads(rig.niki.own_colours)
@@ -107,7 +107,7 @@ def follow_frame(scene: bpy.types.Scene, *_) -> None:
     """Handler: colours of armatures that show them, at the frame that is now shown."""
     for rig in scene.objects:
         if rig.type == "ARMATURE" and rig.niki.show_confidence:
-            colour_bones(rig, scene.frame_current_final)
+            color_bones(rig, scene.frame_current_final)
 
 
 def _path(bone: str) -> str:

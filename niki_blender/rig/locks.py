@@ -15,7 +15,7 @@ from .space import to_library
 _ALL = np.eye(3)
 
 
-def free_of(rig: bpy.types.Object) -> np.ndarray | None:
+def unlocked_directions(rig: bpy.types.Object) -> np.ndarray | None:
     """(25, 3, 3) what of each bone's turning and of the pelvis' moving is not locked, as
     :class:`niki.pose.posing.Poser` takes it; None where all is free."""
     free = np.tile(_ALL, (NUM_BONES + 1, 1, 1))

@@ -19,7 +19,7 @@ _RELAXED = {"shoulder": (0.1, 0.0, -1.15), "elbow": (0.0, -0.3, 0.0), "hip": (-0
             "ankle": (-0.04, 0.0, 0.0)}  # fmt: skip
 
 
-def relaxed() -> np.ndarray:
+def relaxed_rotations() -> np.ndarray:
     """(24, 3, 3) standing, arms down."""
     turns = np.zeros((NUM_BONES, 3))
     for j in range(NUM_BONES):
@@ -54,7 +54,7 @@ class NIKI_OT_add_body(bpy.types.Operator):
         select_only(rig, context.view_layer)
         rig.location = context.scene.cursor.location
         if self.stance == "RELAXED":
-            write_posture(rig, Posture(relaxed(), np.zeros(3)))
+            write_posture(rig, Posture(relaxed_rotations(), np.zeros(3)))
         return {"FINISHED"}
 
 

@@ -10,7 +10,7 @@ from ...niki.body import rotation as rot
 from ...niki.body.skeleton import BONE_CHILD, BONES, NUM_BONES, NUM_JOINTS, PARENTS, Body
 from ...niki.pose.posing import Posture
 from .armature import TAIL_TIP, rest_orientations
-from .channels import in_mode, rotation_property
+from .channels import rotation_property, values_in_mode
 from .space import rotation_of, rotations_to_blender, rotations_to_library, to_blender, to_library
 
 _PARENTS = list(PARENTS[1:NUM_BONES])
@@ -48,7 +48,7 @@ def write_posture(rig: bpy.types.Object, posture: Posture) -> None:
     for name, quaternion in zip(BONES, quaternions_in_bones(posture.rotations, axes), strict=True):
         bone = rig.pose.bones[name]
         channel = rotation_property(bone)
-        setattr(bone, channel, in_mode(quaternion, bone.rotation_mode, getattr(bone, channel)))
+        setattr(bone, channel, values_in_mode(quaternion, bone.rotation_mode, getattr(bone, channel)))
     rig.pose.bones[BONES[0]].location = to_blender(posture.translation) @ axes[0]
 
 

@@ -14,7 +14,7 @@ from ..scene.users_scene import rate_of
 from . import unkeyed
 from .confidence import confidence_of
 from .posture import body_of, read_posture
-from .space import rotation_of, rotations_to_library, to_blender, to_library, transformed
+from .space import rotation_of, rotations_to_library, to_blender, to_library, transform_points
 
 
 def sample_motion(rig: bpy.types.Object, first: int, last: int, own_space: bool = False) -> Motion:
@@ -26,7 +26,7 @@ def sample_motion(rig: bpy.types.Object, first: int, last: int, own_space: bool 
     Args:
         own_space: in the armature's own space; else in the scene, where its object stands.
     """
-    sampling = sampled(rig, first, last, own_space)
+    sampling = sample_frames(rig, first, last, own_space)
     while True:
         try:
             next(sampling)
@@ -34,12 +34,14 @@ def sample_motion(rig: bpy.types.Object, first: int, last: int, own_space: bool 
             return done.value
 
 
-def sampled(rig: bpy.types.Object, first: int, last: int, own_space: bool) -> Generator[int, None, Motion]:
+def sample_frames(
+    rig: bpy.types.Object, first: int, last: int, own_space: bool
+) -> Generator[int, None, Motion]:
     """As :func:`sample_motion`, frame by frame: gives how many are done; closed early, it puts the scene's
     frame back."""
     scene, body = bpy.context.scene, body_of(rig)
     poses, places, sure = [], [], []
-    with unkeyed.kept(scene):
+    with unkeyed.keep_unkeyed(scene):
         for frame in range(first, last + 1):
             scene.frame_set(frame)
             evaluated = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
@@ -47,7 +49,7 @@ def sampled(rig: bpy.types.Object, first: int, last: int, own_space: bool) -> Ge
             world = np.eye(4) if own_space else np.array(evaluated.matrix_world)
             posture.rotations[0] = rotations_to_library(rotation_of(world)) @ posture.rotations[0]
             poses.append(posture.rotations)
-            places.append(transformed(world, to_blender(body.pelvis + posture.translation)))
+            places.append(transform_points(world, to_blender(body.pelvis + posture.translation)))
             sure.append([confidence_of(evaluated.pose.bones[name]) for name in BONES])
             yield len(poses)
     if not own_space:

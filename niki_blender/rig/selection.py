@@ -19,7 +19,7 @@ def select(bone: bpy.types.PoseBone, on: bool = True) -> None:
 
 
 @contextlib.contextmanager
-def selected_alone(rig: bpy.types.Object, bones: Iterable[str]):
+def select_temporarily(rig: bpy.types.Object, bones: Iterable[str]):
     """Have these bones selected and no others, for a while."""
     before, bones = {bone.name: is_selected(bone) for bone in rig.pose.bones}, set(bones)
     try:

@@ -21,7 +21,7 @@ def rotations_to_blender(matrices: np.ndarray) -> np.ndarray:
     return LIBRARY_TO_BLENDER @ matrices @ LIBRARY_TO_BLENDER.T
 
 
-def transformed(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Points (..., 3) by an object's matrix (4, 4)."""
     return points @ matrix[:3, :3].T + matrix[:3, 3]
 

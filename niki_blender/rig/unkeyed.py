@@ -14,7 +14,7 @@ Values = dict[tuple[bpy.types.ID, str], object]
 
 
 @contextlib.contextmanager
-def kept(scene: bpy.types.Scene, but: set[tuple[bpy.types.ID, str]] = frozenset()) -> Iterator[None]:
+def keep_unkeyed(scene: bpy.types.Scene, but: set[tuple[bpy.types.ID, str]] = frozenset()) -> Iterator[None]:
     """Come back to the scene's frame, and to every animated value as it stood, whatever happens meanwhile.
 
     Args:

@@ -22,7 +22,7 @@ def identity_of(item: bpy.types.Scene | bpy.types.Object) -> str:
     return key
 
 
-def find(items, name: str, identity: str = ""):
+def find_by_identity(items, name: str, identity: str = ""):
     """Of ``bpy.data.scenes`` or ``bpy.data.objects``, the one that had this name and this key: by name alone where
     ``identity`` is ""; None where it is gone, or copies of it cannot be told apart."""
     named = items.get(name)
@@ -37,7 +37,7 @@ def find(items, name: str, identity: str = ""):
     return named if _seen.get(identity, named.session_uid) == named.session_uid else None
 
 
-def forget() -> None:
+def forget_identities() -> None:
     """Another file is open."""
     _seen.clear()
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...niki.errors import NikiError
 from ...niki.motion.motion import Motion
-from .identity import find
+from .identity import find_by_identity
 
 _FACTORY = {
     "fps": 24,
@@ -33,7 +33,7 @@ def find_scene(name: str, identity: str = "") -> bpy.types.Scene:
     Raises:
         NikiError: it is gone, or linked from a library.
     """
-    scene = bpy.context.scene if not name else find(bpy.data.scenes, name, identity)
+    scene = bpy.context.scene if not name else find_by_identity(bpy.data.scenes, name, identity)
     if scene is None:
         raise NikiError(
             f"There is no scene '{name}' any more, which this belongs to",
@@ -51,7 +51,7 @@ def refuse_linked(scene: bpy.types.Scene) -> None:
 
 def has_scene(name: str, identity: str = "") -> bool:
     """Whether :func:`find_scene` would find one."""
-    return not name or find(bpy.data.scenes, name, identity) is not None
+    return not name or find_by_identity(bpy.data.scenes, name, identity) is not None
 
 
 def view_layer_of(scene: bpy.types.Scene) -> bpy.types.ViewLayer:

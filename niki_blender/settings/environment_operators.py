@@ -9,7 +9,7 @@ import bpy
 from ...niki.errors import NikiError
 from ..interface import timers
 from ..work import environment, words
-from ..work.runtime import Question, described, own_runtime
+from ..work.runtime import Question, describe_runtime, own_runtime
 from .preferences import chosen_runtime, data_folder, look_whether_ready, preferences
 
 
@@ -60,13 +60,13 @@ def environment_log():
 
 def _give_up(problem: Exception):
     if state.setup is not None and not state.setup.over:
-        state.setup.give_up(words.of_error(problem))
+        state.setup.give_up(words.describe_error(problem))
     if state.question is not None:
         state.question.end()
-    state.question, state.checked, state.good = None, words.of_error(problem), False
+    state.question, state.checked, state.good = None, words.describe_error(problem), False
 
 
-@timers.lasting(_give_up)
+@timers.keep_running(_give_up)
 def _poll() -> float | None:
     if state.setup is not None and not state.setup.over:
         state.setup.poll()
@@ -83,7 +83,7 @@ def _poll() -> float | None:
 
 
 def _say(answer: dict):
-    state.checked = described(answer)
+    state.checked = describe_runtime(answer)
     state.good = not (answer.get("problem") or answer.get("missing"))
 
 
@@ -139,9 +139,9 @@ class NIKI_OT_make_environment(bpy.types.Operator):
             state.end()
             state.setup = environment.Setup(environment_folder(), steps, environment_log())
         except (NikiError, OSError) as problem:
-            self.report({"ERROR"}, words.of_error(problem))
+            self.report({"ERROR"}, words.describe_error(problem))
             return {"CANCELLED"}
-        timers.begin(_poll)
+        timers.start(_poll)
         return {"FINISHED"}
 
 
@@ -176,7 +176,7 @@ class NIKI_OT_check_runtime(bpy.types.Operator):
                 self.report({"ERROR"}, str(problem))
                 return {"CANCELLED"}
             state.checked, state.good = "", False
-            timers.begin(_poll)
+            timers.start(_poll)
         return {"FINISHED"}
 
 
@@ -223,10 +223,10 @@ def _look():
 
 
 def register():
-    timers.begin(_look)
+    timers.start(_look)
 
 
 def unregister():
     state.end()
-    timers.end(_look)
-    timers.end(_poll)
+    timers.stop(_look)
+    timers.stop(_poll)

@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ...niki.errors import NikiError
 from ..work import runtime, words
-from ..work.paths import is_there
+from ..work.paths import is_file
 
 EXTENSION = __package__.removesuffix(".niki_blender.settings")
 """The name that Blender gives the extension."""
@@ -113,7 +113,7 @@ def look_whether_ready(*_) -> str:
     if chosen and chosen.runtime == "ENVIRONMENT":
         _not_ready = (
             ""
-            if is_there(bpy.path.abspath(chosen.python))
+            if is_file(bpy.path.abspath(chosen.python))
             else "Choose the environment's Python in the preferences"
         )
     else:
@@ -135,7 +135,9 @@ def data_folder(name: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
     except OSError as problem:
-        raise NikiError(f"The extension's folder cannot be written: {words.of_error(problem)}") from problem
+        raise NikiError(
+            f"The extension's folder cannot be written: {words.describe_error(problem)}"
+        ) from problem
 
 
 @cache

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...niki.errors import NikiError
 from . import words
-from .runtime import Question, Runtime, clean_environment, described
+from .runtime import Question, Runtime, clean_environment, describe_runtime
 
 DEVICES = ("cuda", "directml", "cpu")
 """What an environment can be for; ``environments`` holds the pins of each, by scripts/pin_environment."""
@@ -92,7 +92,7 @@ class Setup:
         if self._question is not None:
             self.answer = self._question.poll()
             if self.answer is not None and (self.answer.get("problem") or self.answer.get("missing")):
-                self._stop(described(self.answer))
+                self._stop(describe_runtime(self.answer))
         elif (code := self._process.poll()) is not None:
             if code:
                 self._stop(f"{self._steps[self._at].title} failed: {self._last_line()}")
@@ -132,7 +132,7 @@ class Setup:
                     cwd=str(self._log.parent), **hidden,
                 )  # fmt: skip
         except OSError as problem:
-            self._stop(f"{step.title} failed: {words.of_error(problem)}")
+            self._stop(f"{step.title} failed: {words.describe_error(problem)}")
 
     def _stop(self, problem: str):
         self.answer, self.problem = None, self.problem or problem
@@ -160,6 +160,6 @@ def remove(folder: Path) -> None:
         pass
     except OSError as problem:
         raise NikiError(
-            f"The environment is not wholly removed: {words.of_error(problem)}",
+            f"The environment is not wholly removed: {words.describe_error(problem)}",
             "close other Blenders that use it, then remove it again",
         ) from problem

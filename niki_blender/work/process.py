@@ -73,7 +73,9 @@ class WorkerProcess:
     def why_it_ended(self) -> str:
         """For the user: how the process ended, with the end of what it printed."""
         tail = " / ".join(line.strip() for line in self.log_tail() if line.strip())
-        return f"The worker {words.of_exit(self._process.poll())}" + (f": {tail[-400:]}" if tail else "")
+        return f"The worker {words.describe_exit(self._process.poll())}" + (
+            f": {tail[-400:]}" if tail else ""
+        )
 
     def log_tail(self) -> list[str]:
         """The last lines that it printed."""

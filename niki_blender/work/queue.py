@@ -98,7 +98,7 @@ class Captures:
             job.save()
         except (OSError, NikiError) as problem:
             job.discard()
-            raise NikiError(f"The capture cannot be stored: {words.of_error(problem)}") from problem
+            raise NikiError(f"The capture cannot be stored: {words.describe_error(problem)}") from problem
         self.jobs.append(job)
         return job
 
@@ -229,7 +229,7 @@ class Captures:
             held = job.lock.acquire()
         except OSError as problem:
             self.look()
-            raise NikiError(f"{job.title} cannot be taken up: {words.of_error(problem)}") from problem
+            raise NikiError(f"{job.title} cannot be taken up: {words.describe_error(problem)}") from problem
         if not held:
             self.look()
             raise NikiError(
@@ -273,7 +273,7 @@ class Captures:
             starting.add_done_callback(lambda begun: begun.exception() or begun.result().end())
         job = self._running or next((job for job in self.jobs if job.state == WAITING), None)
         if job is not None:
-            job.state, job.message, job.hint = FAILED, words.of_error(problem), _REPORT
+            job.state, job.message, job.hint = FAILED, words.describe_error(problem), _REPORT
             self._running = self._cancelled_at = None
             with contextlib.suppress(OSError):
                 job.look()
@@ -310,7 +310,7 @@ class Captures:
             self._ask()
 
     def _cannot_start(self, problem: Exception):
-        self._end(self._running, FAILED, f"The worker cannot be started: {words.of_error(problem)}")
+        self._end(self._running, FAILED, f"The worker cannot be started: {words.describe_error(problem)}")
 
     def _ask(self):
         job = self._running

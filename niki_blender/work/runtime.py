@@ -100,7 +100,9 @@ class Question:
             self._worker = runtime.start(log)
             self._worker.say(wire.request(1, method, **params))
         except OSError as problem:
-            self._refuse(f"{runtime.python} cannot be started: {problem.strerror or words.of_error(problem)}")
+            self._refuse(
+                f"{runtime.python} cannot be started: {problem.strerror or words.describe_error(problem)}"
+            )
 
     def poll(self) -> dict | None:
         """The worker's answer, ``{"problem": ...}`` where there is none for the reason given; None as
@@ -128,7 +130,7 @@ class Question:
         self._answer = {"problem": problem}
 
 
-def described(answer: dict) -> str:
+def describe_runtime(answer: dict) -> str:
     """What a worker says of itself (``describe``), in a line for the user."""
     problem = answer.get("problem") or answer.get("missing")
     if problem:

@@ -7,7 +7,7 @@ import signal
 from ...niki.errors import NikiError
 
 
-def of_error(problem: BaseException) -> str:
+def describe_error(problem: BaseException) -> str:
     """A line about an exception: what the system said and of which file, without its numbers; what we
     did not foresee is called a fault of ours."""
     if isinstance(problem, NikiError):
@@ -17,7 +17,7 @@ def of_error(problem: BaseException) -> str:
     return f"A fault of ours: {type(problem).__name__}: {problem}"
 
 
-def of_exit(code: int | None) -> str:
+def describe_exit(code: int | None) -> str:
     """How a process ended, from its exit status; negative, as subprocess gives it, for a signal."""
     if code is None:
         return "does not answer any more"

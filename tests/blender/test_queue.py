@@ -213,7 +213,7 @@ def test_a_fault_on_import_fails_that_capture_alone_and_loses_nothing(worker, mo
         return place(motion, name, placement, **how)
 
     monkeypatch.setattr(background, "place_motion", faulty)
-    monkeypatch.setattr(background, "say", lambda level, text: said.append((level, text)))
+    monkeypatch.setattr(background, "report", lambda level, text: said.append((level, text)))
     first, _ = start("first"), start("second")
     settle()
     assert (first.state, first.message) == ("FAILED", "A fault of ours: ZeroDivisionError: surprise")
@@ -327,7 +327,7 @@ def test_nothing_comes_in_while_a_render_runs(worker, monkeypatch):
 
 def test_a_warning_is_a_line_in_the_panel_and_no_alarm(worker, monkeypatch):
     said = []
-    monkeypatch.setattr(background, "say", lambda level, text: said.append(level))
+    monkeypatch.setattr(background, "report", lambda level, text: said.append(level))
     start()
     settle()
     assert said == ["INFO"]

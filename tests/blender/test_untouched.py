@@ -694,7 +694,7 @@ def test_a_bake_into_the_present_action_keys_the_bones_in_its_range_alone(one_fi
 def test_a_bake_that_is_stopped_changes_nothing(file):
     pose_mode()
     before = snapshot()
-    sampled = sampling.sampled(hero(), 1, 20, own_space=True)
+    sampled = sampling.sample_frames(hero(), 1, 20, own_space=True)
     for _ in range(5):
         next(sampled)
     sampled.close()
@@ -705,7 +705,7 @@ def test_a_bake_that_is_stopped_keeps_a_pose_that_is_not_keyed(file):
     pose_mode()
     pulled()
     before = snapshot()
-    sampled = sampling.sampled(hero(), 1, 20, own_space=True)
+    sampled = sampling.sample_frames(hero(), 1, 20, own_space=True)
     next(sampled)
     next(sampled)
     sampled.close()

@@ -855,8 +855,8 @@ def test_capture_now_says_why_it_does_not(monkeypatch):
 def test_a_path_that_is_too_long_is_no_file(path):
     with pytest.raises(RuntimeError, match="There is no file"):
         bpy.ops.niki.choose_footage(filepath=path[:1000])
-    assert not blender_module("work.paths").is_there(path)
-    assert not blender_module("work.paths").is_there("a\0b")
+    assert not blender_module("work.paths").is_file(path)
+    assert not blender_module("work.paths").is_file("a\0b")
 
 
 @pytest.mark.parametrize("point", [[10**400, 0, 0], [1e300, 0, 0], [float("nan"), 0, 0], [0, 0]])

@@ -5,7 +5,7 @@ import pytest
 from conftest import random_rotations
 
 from niki.body import rotation as rot
-from niki.body.limits import RANGES, beyond, excess, widened
+from niki.body.limits import RANGES, exceeds_limits, excess_angles, widen_ranges
 from niki.body.skeleton import JOINTS, NUM_BONES, Body
 from niki.pose.posing import Poser, Posture, Target
 from niki.solve.solver import Solver
@@ -28,7 +28,7 @@ def near_half_turns(rng, count):
 
 @pytest.mark.parametrize("degrees", [-151, -170, -179, -181, -200])
 def test_an_elbow_bent_too_far_is_sent_back_the_way_it_came(degrees):
-    found = np.degrees(excess(turned("left_elbow", [0.0, degrees, 0]))[JOINTS.index("left_elbow")])
+    found = np.degrees(excess_angles(turned("left_elbow", [0.0, degrees, 0]))[JOINTS.index("left_elbow")])
     np.testing.assert_allclose(found, [0, degrees + 150, 0], atol=1e-6)
 
 
@@ -39,23 +39,23 @@ def test_a_small_turn_changes_the_excess_little(rng, wide):
     after = rotations @ rot.matrix_from_axis_angle(
         step * rot.normalize(rng.normal(size=(4000, NUM_BONES, 3)))
     )
-    ranges = widened(near_half_turns(rng, 1)[0]) if wide else RANGES
-    assert np.abs(excess(after, ranges) - excess(rotations, ranges)).max() < 6 * step
+    ranges = widen_ranges(near_half_turns(rng, 1)[0]) if wide else RANGES
+    assert np.abs(excess_angles(after, ranges) - excess_angles(rotations, ranges)).max() < 6 * step
 
 
 def test_a_recorded_pose_is_within_its_own_ranges(rng):
     for rotations in near_half_turns(rng, 200):
-        ranges = widened(rotations)
-        assert not excess(rotations, ranges).any()
+        ranges = widen_ranges(rotations)
+        assert not excess_angles(rotations, ranges).any()
         assert (ranges[..., 0] <= RANGES[..., 0]).all()
         assert (ranges[..., 1] >= RANGES[..., 1]).all()
 
 
 def test_a_bone_as_far_out_as_can_be_is_beyond_its_range():
     opposite = turned("left_knee", [-108.0, 0, 0])  # as far from the range one way as the other
-    assert np.abs(excess(opposite)).max() < np.radians(1)
-    assert beyond(opposite)
-    assert not beyond(turned("left_shoulder", [0, -124.0, 0]))
+    assert np.abs(excess_angles(opposite)).max() < np.radians(1)
+    assert exceeds_limits(opposite)
+    assert not exceeds_limits(turned("left_shoulder", [0, -124.0, 0]))
 
 
 @pytest.mark.parametrize("solver", [None, Solver()], ids=["refinement alone", "network"])

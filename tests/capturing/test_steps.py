@@ -86,8 +86,8 @@ def test_the_steadiest_path_avoids_flips(rng):
     path = hypotheses.steadiest_path([readings])
     in_parts = hypotheses.steadiest_path(readings[start : start + 7] for start in range(0, 40, 7))
     np.testing.assert_array_equal(in_parts, path)
-    agree = hypotheses.agreeing(readings, path)
-    mean = hypotheses.mean_of(readings, agree)
+    agree = hypotheses.agreement_mask(readings, path)
+    mean = hypotheses.masked_mean(readings, agree)
     assert np.linalg.norm(mean - truth[:, 0], axis=-1).max() < 0.05
 
 
@@ -128,31 +128,31 @@ def walking(rng, frames, rate):
 def test_a_step_no_body_makes_is_noticed_and_fast_motion_is_not(rng, rate):
     pixels, times = walking(rng, 200, rate), np.arange(200) / rate
     metres = np.full(200, 1 / 20)
-    assert len(steps.jumps(pixels, metres, times, rate)) == 0
+    assert len(steps.find_jumps(pixels, metres, times, rate)) == 0
     fast = 4 * pixels  # runs at six metres a second, limbs faster
-    assert len(steps.jumps(fast, metres, times, rate)) == 0
+    assert len(steps.find_jumps(fast, metres, times, rate)) == 0
     jumping = pixels.copy()
     jumping[80:120] += [1.0 * 20, 0]  # somebody a metre beside, for a while
-    assert steps.jumps(jumping, metres, times, rate).tolist() == [80, 120]
+    assert steps.find_jumps(jumping, metres, times, rate).tolist() == [80, 120]
     glimpse = pixels.copy()
     glimpse[150] += [0, 1.0 * 20]
-    assert steps.jumps(glimpse, metres, times, rate).tolist() == [150, 151]
+    assert steps.find_jumps(glimpse, metres, times, rate).tolist() == [150, 151]
 
 
 def test_gaps_and_exchanged_sides_are_no_steps(rng):
     pixels, times = walking(rng, 200, 24), np.arange(200) / 24
     seen = np.r_[0:80, 110:200]  # walks on where nobody looks
     metres = np.full(200, 1 / 20)
-    assert len(steps.jumps(pixels[seen], metres[seen], times[seen], 24)) == 0
+    assert len(steps.find_jumps(pixels[seen], metres[seen], times[seen], 24)) == 0
     names = list(landmarks.POINTS)
     mirror = [
         names.index(n.replace("left", "?").replace("right", "left").replace("?", "right")) for n in names
     ]
     exchanged = pixels.copy()
     exchanged[50:90] = exchanged[50:90, mirror]
-    assert len(steps.jumps(exchanged, metres, times, 24)) == 0
+    assert len(steps.find_jumps(exchanged, metres, times, 24)) == 0
     for few in range(4):
-        assert len(steps.jumps(pixels[:few], metres[:few], times[:few], 24)) == 0
+        assert len(steps.find_jumps(pixels[:few], metres[:few], times[:few], 24)) == 0
 
 
 def synthetic_journal(rng, frames, crops=10):
@@ -172,7 +172,7 @@ def synthetic_journal(rng, frames, crops=10):
 
 
 def estimate_of(journal):
-    return landmark_estimator.estimate_from(journal, CAMERA, 24.0)
+    return landmark_estimator.estimate_from_journal(journal, CAMERA, 24.0)
 
 
 def test_memory_does_not_hold_the_readings_of_a_long_clip(rng):
@@ -194,7 +194,7 @@ def test_how_frames_are_shared_out_changes_no_digit(rng, monkeypatch):
     with synthetic_journal(rng, 150) as journal:
         at_once = estimate_of(journal)
         monkeypatch.setattr(blocks, "FRAMES", 40)
-        assert len(blocks.blocks(150)) == 4
+        assert len(blocks.split_into_blocks(150)) == 4
         in_parts = estimate_of(journal)
     for name in ("joints", "sigma", "keypoints", "hints", "seen", "frames", "times", "jumps"):
         np.testing.assert_array_equal(getattr(in_parts, name), getattr(at_once, name))
@@ -202,7 +202,7 @@ def test_how_frames_are_shared_out_changes_no_digit(rng, monkeypatch):
 
 def test_blocks_hold_every_frame_once():
     for count in (0, 1, 511, 512, 513, 1025, 86_400):
-        parts = blocks.blocks(count)
+        parts = blocks.split_into_blocks(count)
         assert [f for part in parts for f in range(part.start, part.stop)] == list(range(count))
         assert all(0 < part.stop - part.start <= blocks.FRAMES for part in parts)
 

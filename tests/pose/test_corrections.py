@@ -8,7 +8,7 @@ from niki.body import rotation as rot
 from niki.body.skeleton import JOINTS
 from niki.errors import NikiError
 from niki.motion.motion import Motion
-from niki.pose.corrections import carried, falloff, held, posture_at
+from niki.pose.corrections import blend_pose, fade_weights, pin_joint, posture_at
 from niki.pose.posing import Poser, Target
 
 SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
@@ -24,7 +24,7 @@ def corrected(motion, index):
 def test_a_correction_is_met_at_its_frame_and_fades_both_ways():
     motion = SAMPLE
     posture, wanted = corrected(motion, 20)
-    result = carried(motion, 20, posture, before=6, after=10)
+    result = blend_pose(motion, 20, posture, before=6, after=10)
     np.testing.assert_allclose(result.solved_joints()[20, 20], wanted, atol=2e-3)
     change = np.linalg.norm(result.solved_joints() - motion.solved_joints(), axis=-1)[:, 20]
     assert (change[:14] == 0).all()
@@ -35,7 +35,7 @@ def test_a_correction_is_met_at_its_frame_and_fades_both_ways():
 
 def test_captured_detail_stays():
     motion = SAMPLE
-    result = carried(motion, 20, corrected(motion, 20)[0], 8, 8)
+    result = blend_pose(motion, 20, corrected(motion, 20)[0], 8, 8)
 
     def steps(m):
         return rot.angle_between(m.rotations[1:], m.rotations[:-1])
@@ -44,15 +44,15 @@ def test_captured_detail_stays():
 
 
 def test_falloff_is_one_at_the_frame_and_zero_beyond():
-    weight = falloff(11, 5, 2, 3)
+    weight = fade_weights(11, 5, 2, 3)
     assert weight[5] == 1
     np.testing.assert_array_equal(np.flatnonzero(weight), [3, 4, 5, 6, 7, 8])
-    np.testing.assert_array_equal(np.flatnonzero(falloff(5, 2, 0, 0)), [2])
+    np.testing.assert_array_equal(np.flatnonzero(fade_weights(5, 2, 0, 0)), [2])
 
 
 def test_a_foot_that_is_held_stays_and_the_rest_moves():
     motion = SAMPLE
-    result = held(motion, "left_ankle", 8, 20, blend=4)
+    result = pin_joint(motion, "left_ankle", 8, 20, blend=4)
     foot = result.solved_joints()[8:21, ANKLE]
     assert np.linalg.norm(foot - motion.solved_joints()[8, ANKLE], axis=-1).max() < 1e-3
     turned = rot.angle_between(result.rotations, motion.rotations).max(1)
@@ -67,6 +67,6 @@ def test_frames_and_joints_that_are_not_there_are_said():
     with pytest.raises(NikiError, match="no frame 999"):
         posture_at(motion, 999)
     with pytest.raises(NikiError, match="no joint 'tail'"):
-        held(motion, "tail", 0, 2)
+        pin_joint(motion, "tail", 0, 2)
     with pytest.raises(NikiError, match="last frame is before"):
-        held(motion, "left_ankle", 3, 2)
+        pin_joint(motion, "left_ankle", 3, 2)

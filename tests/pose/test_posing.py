@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from niki.body import rotation as rot
 from niki.body.kinematics import forward_kinematics
-from niki.body.limits import RANGES, beyond, excess, widened
+from niki.body.limits import RANGES, exceeds_limits, excess_angles, widen_ranges
 from niki.body.skeleton import JOINTS, NUM_BONES, Body
 from niki.errors import NikiError
 from niki.pose.posing import ORIENTED, Poser, Posture, Target
@@ -52,7 +52,7 @@ def test_a_pulled_joint_gets_there_and_the_feet_stay(poser, joint):
     for foot in ("left_ankle", "right_ankle", "left_foot"):
         if foot != joint and not (joint == "right_ankle" and foot.startswith("right")):
             assert moved(posture, foot) < 0.001
-    assert not beyond(posture.rotations)
+    assert not exceeds_limits(posture.rotations)
 
 
 @both
@@ -67,7 +67,7 @@ def test_a_pose_out_of_range_is_not_put_right_unasked():
     turns = rot.axis_angle_from_matrix(START.rotations)
     turns[JOINTS.index("left_knee")] = [-0.4, 0, 0]
     recorded = Posture(rot.matrix_from_axis_angle(turns), START.translation)
-    assert beyond(recorded.rotations)
+    assert exceeds_limits(recorded.rotations)
     same = POSERS["network"].solve(recorded, [Target("head", POSERS["network"].joints(recorded)[15])])
     np.testing.assert_allclose(same.rotations, recorded.rotations, atol=1e-9)
 
@@ -269,8 +269,8 @@ def test_ranges_are_mirrored_and_known_motions_lie_in_them():
     np.testing.assert_allclose(RANGES[left, 1], -RANGES[right, 1, ::-1])
     bend = np.zeros((NUM_BONES, 3))
     bend[left, 1], bend[right, 1] = -2.0, 2.0
-    assert not beyond(rot.matrix_from_axis_angle(bend))
+    assert not exceeds_limits(rot.matrix_from_axis_angle(bend))
     backwards = rot.matrix_from_axis_angle(-bend / 2)
-    assert beyond(backwards)
-    np.testing.assert_allclose(excess(backwards)[left, 1], 1.0 - np.radians(5), atol=1e-9)
-    assert not (excess(backwards, widened(backwards)) != 0).any()
+    assert exceeds_limits(backwards)
+    np.testing.assert_allclose(excess_angles(backwards)[left, 1], 1.0 - np.radians(5), atol=1e-9)
+    assert not (excess_angles(backwards, widen_ranges(backwards)) != 0).any()

@@ -16,8 +16,8 @@ from niki.mocap.collection import HELD_OUT_PEOPLE, Poses
 from niki.network.flow import Flow, FlowSpec
 from niki.network.model import Network, NetworkSpec, condition_of, observe
 from niki.network.uncertainty import metres_from_sigma
-from niki.training.augmentation import mirrored
-from niki.training.batches import CHUNK, BatchMaker, means
+from niki.training.augmentation import mirror_poses
+from niki.training.batches import CHUNK, BatchMaker, clean_means
 from niki.training.bodies import random_bodies
 from niki.training.corruption import KINDS_OF_CORRUPTION
 from niki.training.losses import LossWeights, discrepancy, losses
@@ -50,7 +50,7 @@ def maker(poses, seed=0, mix=EVEN, reference=False):
 
 
 def network_in_torch(spec, poses, seed=0):
-    network = Network.initial(spec, means(maker(poses), 512), np.random.default_rng(seed))
+    network = Network.initial(spec, clean_means(maker(poses), 512), np.random.default_rng(seed))
     weights = {n: torch.nn.Parameter(torch.tensor(w)) for n, w in network.weights.items()}
     return network, Network(spec, weights)
 
@@ -150,10 +150,10 @@ def test_a_clean_pose_is_exactly_that_of_its_observation(poses):
 def test_mirroring_mirrors_joints(body, rng):
     pose = torch.tensor(random_rotations(rng, 5, 24))
     joints = forward_kinematics(pose, body)[0]
-    flipped = forward_kinematics(mirrored(pose), body)[0]
+    flipped = forward_kinematics(mirror_poses(pose), body)[0]
     expected = joints[:, list(MIRROR)] * torch.tensor([-1.0, 1, 1])
     torch.testing.assert_close(flipped, expected)
-    torch.testing.assert_close(mirrored(mirrored(pose)), pose)
+    torch.testing.assert_close(mirror_poses(mirror_poses(pose)), pose)
 
 
 def test_bodies_vary_as_people_do():

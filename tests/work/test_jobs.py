@@ -533,10 +533,12 @@ def test_a_check_says_what_is_there(tmp_path):
         return found
 
     found = answer(runtime.Question(runtime.own_runtime(), tmp_path / "log", "describe"))
-    assert runtime.described(found).startswith("ready: CPU (Python 3.")
+    assert runtime.describe_runtime(found).startswith("ready: CPU (Python 3.")
     bare = runtime.Runtime(sys.executable, [])
     bare.environment = lambda: {"PYTHONPATH": str(ROOT), "NIKI_MODELS": str(tmp_path)}
-    assert "niki setup" in runtime.described(answer(runtime.Question(bare, tmp_path / "log", "describe")))
-    assert "cannot be started" in runtime.described(
+    assert "niki setup" in runtime.describe_runtime(
+        answer(runtime.Question(bare, tmp_path / "log", "describe"))
+    )
+    assert "cannot be started" in runtime.describe_runtime(
         answer(runtime.Question(runtime.Runtime("/no/python"), tmp_path / "log", "describe"))
     )

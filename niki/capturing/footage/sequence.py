@@ -135,7 +135,7 @@ def encode_image(rgb: np.ndarray, suffix: str) -> bytes:
     return coded.tobytes()
 
 
-def ranges(numbers: list[int]) -> str:
+def format_ranges(numbers: list[int]) -> str:
     """Ascending numbers in words: "3, 6-8"."""
     runs = np.split(np.array(numbers), np.flatnonzero(np.diff(numbers) > 1) + 1)
     told = [f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs[:_NAMED_RANGES]]

@@ -22,7 +22,7 @@ from ...checks import frame_number, number_between
 from ...errors import NikiError
 from .. import MOST_PIXELS
 from .numbering import Numbering
-from .sequence import IMAGE_SUFFIXES, Sequence, ranges, read_image
+from .sequence import IMAGE_SUFFIXES, Sequence, format_ranges, read_image
 
 SLOWEST, FASTEST = 0.1, 1000.0
 """Frames per second that footage may have."""
@@ -116,7 +116,7 @@ class Footage:
         if lost:
             self.warnings.append(
                 f"{self.path.name} is damaged: {len(lost)} of {count} frames could not be decoded and are"
-                f" bridged ({ranges(lost)})"
+                f" bridged ({format_ranges(lost)})"
             )
 
     def source(self, number: int) -> int:
@@ -133,9 +133,9 @@ class Footage:
         self.warnings += self._images.warnings
         missing = self._images.missing(self.start, stop - 1)
         if missing:
-            numbers = ranges([n + self._images.first for n in missing])
+            numbers = format_ranges([n + self._images.first for n in missing])
             self.warnings.append(
-                f"{self._images.name} lacks {numbers}: frame{'s' * (len(missing) > 1)} {ranges(missing)}"
+                f"{self._images.name} lacks {numbers}: frame{'s' * (len(missing) > 1)} {format_ranges(missing)}"
                 f" {'are' if len(missing) > 1 else 'is'} bridged"
             )
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ....body.skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS
 from ....errors import NikiError
-from ....motion.blocks import blocks
+from ....motion.blocks import split_into_blocks
 from ....motion.smoothing import whittaker
 from ....network.uncertainty import sigma_from_metres
 from ...footage.camera import Camera, solve_translation
@@ -49,10 +49,10 @@ class BlazePoseEstimator:
         for frame in frames:
             reading = follower(frame.rgb)
             journal.append(frame.number, frame.time, None if reading is None else reading.as_vector())
-        return estimate_from(journal, camera, rate)
+        return estimate_from_journal(journal, camera, rate)
 
 
-def estimate_from(journal: Journal, camera: Camera, rate: float) -> Estimate:
+def estimate_from_journal(journal: Journal, camera: Camera, rate: float) -> Estimate:
     """What the readings in a journal come to, a block of frames at a time.
 
     Raises:
@@ -67,7 +67,7 @@ def estimate_from(journal: Journal, camera: Camera, rate: float) -> Estimate:
 def _go_on(follower: Follower, journal: Journal) -> None:
     """Take up where the journal ends."""
     found = journal.found
-    for part in blocks(len(journal)):
+    for part in split_into_blocks(len(journal)):
         for row, was_found in zip(journal.readings(part.start, part.stop), found[part], strict=True):
             follower.go_on_after(Landmarks.from_vector(row) if was_found else None)
 
@@ -95,8 +95,11 @@ class _Reading:
         shapes = ((len(landmarks.POINTS), 3), (len(landmarks.POINTS), 2), (33,), (), (3, 3), (4, 3))
         reading = cls(*(np.empty((count, *shape)) for shape in shapes))
         done = 0
-        for run in runs(journal.found):
-            parts = [slice(run.start + p.start, run.start + p.stop) for p in blocks(run.stop - run.start)]
+        for run in true_runs(journal.found):
+            parts = [
+                slice(run.start + p.start, run.start + p.stop)
+                for p in split_into_blocks(run.stop - run.start)
+            ]
             path = hypotheses.steadiest_path(_stacked(journal, part, "world")[0] for part in parts)
             for part in parts:
                 chosen = path[part.start - run.start : part.stop - run.start]
@@ -106,10 +109,10 @@ class _Reading:
 
     def _fill(self, target: slice, journal: Journal, source: slice, path: np.ndarray) -> None:
         world, pixels, visibility = _stacked(journal, source, "world", "pixels", "visibility")
-        agree = hypotheses.agreeing(world, path)
-        world, pixels = hypotheses.mean_of(world, agree), hypotheses.mean_of(pixels, agree)
+        agree = hypotheses.agreement_mask(world, path)
+        world, pixels = hypotheses.masked_mean(world, agree), hypotheses.masked_mean(pixels, agree)
         self.points[target], self.pixels[target] = landmarks.points_of(world), landmarks.points_of(pixels)
-        self.visibility[target] = hypotheses.mean_of(visibility, agree)
+        self.visibility[target] = hypotheses.masked_mean(visibility, agree)
         self.agreement[target] = agree.mean(1)
         self.head[target], self.hands[target] = landmarks.head_frame(world), world[:, landmarks.HANDS]
 
@@ -120,14 +123,14 @@ def _stacked(journal: Journal, part: slice, *names: str) -> list[np.ndarray]:
     return [np.stack([getattr(s, name) for s in seen]) for name in names]
 
 
-def runs(mask: np.ndarray) -> list[slice]:
+def true_runs(mask: np.ndarray) -> list[slice]:
     """Each stretch of consecutive true values."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     return [slice(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
 def _estimate(reading: _Reading, found, camera: Camera, rate, numbers, times) -> Estimate:
-    parts, bones = blocks(len(reading.points)), landmarks.BONES
+    parts, bones = split_into_blocks(len(reading.points)), landmarks.BONES
     lengths = np.concatenate([depth.distances(reading.points[part], bones) for part in parts])
     lengths = depth.bone_lengths(lengths, landmarks.MIRRORED_BONES)
     placed, head, hands = reading.points, reading.head, reading.hands
@@ -135,9 +138,9 @@ def _estimate(reading: _Reading, found, camera: Camera, rate, numbers, times) ->
     for part in parts:
         placed[part], distance[part] = _placed(reading, part, lengths, camera)
     frames = np.flatnonzero(found)
-    jumps = steps.jumps(reading.pixels, distance / camera.focal, times[frames], rate)
+    jumps = steps.find_jumps(reading.pixels, distance / camera.focal, times[frames], rate)
     done = 0
-    for run in runs(found):
+    for run in true_runs(found):
         run = slice(done, done + run.stop - run.start)
         placed[run] = _smoothed(placed[run], camera, rate)
         head[run], hands[run] = (whittaker(values[run], rate, _ACROSS_HZ) for values in (head, hands))

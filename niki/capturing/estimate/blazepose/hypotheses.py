@@ -50,14 +50,14 @@ def steadiest_path(blocks: Iterable[np.ndarray]) -> np.ndarray:
     return np.array(path[::-1])
 
 
-def agreeing(world: np.ndarray, path: np.ndarray) -> np.ndarray:
+def agreement_mask(world: np.ndarray, path: np.ndarray) -> np.ndarray:
     """(T, V) bool: readings within 10 cm, on average over the body, of the chosen one."""
     body = world[:, :, BODY]
     chosen = np.take_along_axis(body, path[:, None, None, None], 1)
     return _distance(body, chosen) < _AGREE_WITHIN
 
 
-def mean_of(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def masked_mean(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Mean over V of ``values`` (T, V, ...) where ``mask`` (T, V)."""
     weights = mask / mask.sum(1, keepdims=True)
     return np.einsum("tv,tv...->t...", weights, values)

@@ -17,7 +17,9 @@ _CHANGE = 4.0  # metres per second by which a body's pace changes from one frame
 _AROUND = 3  # frames to either side that tell the usual pace
 
 
-def jumps(pixels: np.ndarray, metres_per_pixel: np.ndarray, times: np.ndarray, rate: float) -> np.ndarray:
+def find_jumps(
+    pixels: np.ndarray, metres_per_pixel: np.ndarray, times: np.ndarray, rate: float
+) -> np.ndarray:
     """Indices of frames to which a step leads that no body makes.
 
     Args:
