@@ -166,7 +166,7 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
             try:
                 if current_owner(rig) is not None and (self.new_action or _is_linked(rig)):
                     copy_action(rig, name)  # with all that is not baked
-                rig.niki.follow_targets = False
+                rig.niki_pose.follow_targets = False
                 action = bake_motion(rig, motion, self._range[0], name, keys, bones, new=False, keyed=keyed)
             except NikiError as problem:
                 self.report({"ERROR"}, str(problem))
@@ -202,3 +202,4 @@ def _still_acting(rig: bpy.types.Object) -> str:
 
 
 CLASSES = (NIKI_OT_bake,)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)
