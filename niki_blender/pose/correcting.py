@@ -208,7 +208,7 @@ class NIKI_OT_hold(_OnMotion, bpy.types.Operator):
         return context.window_manager.invoke_props_dialog(self)
 
     def execute(self, context):
-        rig, scene = context.object, context.scene
+        rig = context.object
         start, end = action_range(rig)
         if self.last < self.first:
             self.report({"ERROR"}, "The range is empty: its last frame is before its first")
@@ -228,10 +228,7 @@ class NIKI_OT_hold(_OnMotion, bpy.types.Operator):
         if not correction:
             self.report({"INFO"}, f"{', '.join(chosen)}: already still from {self.first} to {self.last}")
             return {"CANCELLED"}
-        posed, changed = Channels.of(rig), set()
-        with unkeyed.keep_unkeyed(scene, changed):
-            scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
-            by_hand = posed.changed_since(Channels.of(rig))
+        with unkeyed.keep_posed_by_hand(rig, context.scene) as (by_hand, changed):
             try:
                 action = correction.apply(rig)
             except NikiError as problem:

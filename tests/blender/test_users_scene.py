@@ -14,7 +14,7 @@ from registered import data_folder, in_start_up_file  # noqa: F401 (fixtures)
 
 from niki.review.blender_process import blender_module
 
-results, capture, footage, people, placing, registration, sampling, sources, space, users_scene = (
+results, operators, footage, people, placing, registration, sampling, sources, space, users_scene = (
     blender_module(n)
     for n in ("capture.results", "capture.operators", "placement.camera", "capture.people", "placement.placing", "registration", "rig.sampling", "capture.sources",
               "rig.space", "scene.users_scene")
@@ -257,7 +257,7 @@ def test_a_motion_that_is_longer_than_the_scene_is_told_of_and_the_range_left(tm
 def test_a_result_lands_in_the_scene_it_was_started_from(tmp_path):
     scene = users_own()
     scene.niki_capture.path, scene.niki_capture.place_at = str(SAMPLE), "FILMED"
-    placement = capture.placement_of(scene)
+    placement = operators.placement_of(scene)
     other = bpy.data.scenes.new("Shot B")
     other.render.fps = 60
     bpy.context.window.scene = other
@@ -280,7 +280,7 @@ def test_a_result_lands_in_the_scene_it_was_started_from(tmp_path):
 
 def test_its_scene_may_be_renamed_meanwhile_but_not_removed(tmp_path):
     scene = users_own()
-    placement = capture.placement_of(scene)
+    placement = operators.placement_of(scene)
     scene.name = "Shot A"
     bpy.data.scenes.new("Scene")  # another of the old name
     rig, _ = placing.place_motion(filmed(tmp_path), "take", placement)
@@ -513,7 +513,7 @@ def strip_of(scene, name="Take 3", at=20, left=0, right=0, trim=0):
 
 def test_undo_while_capturing_does_not_lose_the_scene():
     bpy.ops.ed.undo_push(message="before the capture")
-    placement = capture.placement_of(bpy.context.scene)
+    placement = operators.placement_of(bpy.context.scene)
     bpy.ops.ed.undo_push(message="something else")
     bpy.ops.ed.undo()
     assert users_scene.find_scene(placement.scene, placement.scene_identity) == bpy.context.scene
@@ -524,7 +524,7 @@ def test_a_strip_is_captured_as_far_as_it_is_shown_and_lies_over_its_motion():
     strip_of(scene, at=20, left=5, right=30)
     source = sources.readable_source(scene)
     assert (source.path, source.title, source.first, source.last) == (str(SAMPLE), "Take 3", 5, 77)
-    assert source.frame_start == capture.placement_of(scene).frame_start == 25
+    assert source.frame_start == operators.placement_of(scene).frame_start == 25
     scene.niki_capture.use_range, scene.niki_capture.first, scene.niki_capture.last = True, 15, 24
     source = sources.readable_source(scene)
     assert (source.first, source.last, source.frame_start) == (15, 24, 35)
@@ -575,8 +575,8 @@ def test_a_clips_start_and_offset_count():
     source = sources.readable_source(scene)
     assert (source.path, source.title, source.first, source.frame_start) == (str(SAMPLE), "sample", 10, 50)
     scene.niki_capture.use_range, scene.niki_capture.first, scene.niki_capture.last = True, 30, 40
-    assert capture.placement_of(scene).frame_start == 70
-    assert capture.request_of(scene)[0]["start"] == 30
+    assert operators.placement_of(scene).frame_start == 70
+    assert operators.request_of(scene)[0]["start"] == 30
 
 
 def test_a_clip_of_images_counts_from_the_image_it_names(tmp_path):
@@ -597,7 +597,7 @@ def test_a_clip_of_images_counts_from_the_image_it_names(tmp_path):
 def test_a_file_begins_at_the_start_frame_of_the_panel():
     scene = bpy.context.scene
     scene.niki_capture.path, scene.niki_capture.frame_start = str(SAMPLE), 33
-    assert capture.placement_of(scene).frame_start == 33
+    assert operators.placement_of(scene).frame_start == 33
 
 
 # choosing footage
@@ -644,7 +644,7 @@ def test_no_poll_looks_at_the_disk(monkeypatch):
         monkeypatch.setattr(sources.Path, name, fail)
     sources.OnFootage.poll(bpy.context)
     sources.chosen_source(bpy.context.scene)
-    capture.NIKI_OT_use_active_footage.poll(bpy.context)
+    operators.NIKI_OT_use_active_footage.poll(bpy.context)
 
 
 def test_a_dropped_film_is_chosen_and_not_yet_captured():
@@ -775,7 +775,7 @@ def test_a_deleted_armature_is_not_animated_and_does_not_stay_in_the_file(tmp_pa
     scene = bpy.context.scene
     rig, _ = place(filmed(tmp_path), camera=False)
     scene.niki_capture.armature = rig
-    placement = capture.placement_of(scene)
+    placement = operators.placement_of(scene)
     bpy.ops.object.select_all(action="DESELECT")
     rig.select_set(True)
     bpy.ops.object.delete()
@@ -791,7 +791,7 @@ def test_a_result_follows_its_armature_to_another_name_and_does_not_go_to_a_name
     scene = bpy.context.scene
     hero, _ = place(filmed(tmp_path), "Hero", camera=False)
     scene.niki_capture.armature = hero
-    placement = placing.Placement.from_dict(json.loads(json.dumps(capture.placement_of(scene).as_dict())))
+    placement = placing.Placement.from_dict(json.loads(json.dumps(operators.placement_of(scene).as_dict())))
     hero.name = "Old Hero"
     other, _ = place(filmed(tmp_path), "Hero", camera=False)
     assert other.name == "Hero"
@@ -805,11 +805,11 @@ def test_a_result_follows_its_armature_to_another_name_and_does_not_go_to_a_name
 
 def test_of_a_scene_and_its_copy_a_result_goes_to_the_one_that_it_was_meant_for():
     scene = bpy.context.scene
-    first = capture.placement_of(scene)
+    first = operators.placement_of(scene)
     bpy.ops.scene.new(type="FULL_COPY")
     copy = bpy.context.scene
     assert copy != scene
-    second = capture.placement_of(copy)
+    second = operators.placement_of(copy)
     assert second.scene_identity != first.scene_identity
     assert users_scene.find_scene(first.scene, first.scene_identity) == scene
     assert users_scene.find_scene(second.scene, second.scene_identity) == copy
@@ -817,7 +817,7 @@ def test_of_a_scene_and_its_copy_a_result_goes_to_the_one_that_it_was_meant_for(
 
 def test_copies_that_cannot_be_told_apart_get_no_result():
     scene = bpy.context.scene
-    placement = capture.placement_of(scene)
+    placement = operators.placement_of(scene)
     bpy.ops.scene.new(type="FULL_COPY")
     scene.name, bpy.context.scene.name = "A", "B"
     assert not users_scene.has_scene(placement.scene, placement.scene_identity)
@@ -830,7 +830,7 @@ def test_a_capture_of_a_linked_scene_is_refused_at_once(tmp_path):
     with bpy.data.libraries.load(str(tmp_path / "lib.blend"), link=True) as (_, to):
         to.scenes = ["Linked"]
     with pytest.raises(placing.NikiError, match="'Linked' is linked from a library"):
-        capture.request_of(to.scenes[0])
+        operators.request_of(to.scenes[0])
 
 
 def test_capture_now_says_why_it_does_not(monkeypatch):
@@ -840,7 +840,7 @@ def test_capture_now_says_why_it_does_not(monkeypatch):
     assert bpy.ops.niki.capture_file(**drop) == {"FINISHED"}
     for module in (sources, blender_module("capture.footage_files")):
         monkeypatch.setattr(module, "why_not_ready", lambda: "")
-    monkeypatch.setattr(capture, "look_whether_ready", lambda: "gone meanwhile")
+    monkeypatch.setattr(operators, "look_whether_ready", lambda: "gone meanwhile")
     assert bpy.ops.niki.capture_file(**drop) == {"FINISHED"}
     assert bpy.context.scene.niki_capture.path == str(SAMPLE)
 
