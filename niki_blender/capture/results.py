@@ -117,7 +117,7 @@ def take_up(job: Job, finish: bool) -> Job:
     about = _about_here()
     if not fits(job):
         about["scene"] = _anywhere(Placement.from_dict(job.scene), bpy.context.scene.name).as_dict()
-    again = captures().take_up(job, finish, **about)
+    again = captures().resume(job, finish, **about)
     _save(again)
     wake()
     return again

@@ -305,7 +305,7 @@ def test_the_runtime_is_checked_without_waiting():
     while setting_up._poll() is not None:
         assert time.monotonic() - started < 280
         time.sleep(0.02)
-    assert setting_up.state.checked.startswith("ready: CPU")
+    assert setting_up.state.checked.startswith("Ready: CPU")
 
 
 def test_an_environment_is_made_offline_or_with_consent_to_go_online(tmp_path):

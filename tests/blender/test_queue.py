@@ -55,12 +55,12 @@ class Worker:
     def __init__(self):
         self.asked, self.done = [], True
 
-    def say(self, line):
+    def send(self, line):
         message = json.loads(line)
         if message["method"] == "capture":
             self.asked.append(message)
 
-    def heard(self, budget):
+    def receive(self, budget):
         while self.asked and self.done:
             message = self.asked.pop(0)
             some_motion(frames=12, footage="").save(message["params"]["output"])
@@ -216,8 +216,8 @@ def test_a_fault_on_import_fails_that_capture_alone_and_loses_nothing(worker, mo
     monkeypatch.setattr(background, "report", lambda level, text: said.append((level, text)))
     first, _ = start("first"), start("second")
     settle()
-    assert (first.state, first.message) == ("FAILED", "A fault of ours: ZeroDivisionError: surprise")
-    assert ("ERROR", "first: A fault of ours: ZeroDivisionError: surprise") in said
+    assert (first.state, first.message) == ("FAILED", "Internal error: ZeroDivisionError: surprise")
+    assert ("ERROR", "first: Internal error: ZeroDivisionError: surprise") in said
     assert "Traceback" in background.captures().log.read_text()
     assert [rig.name for rig in armatures()] == ["second"]
     assert "niki.import_capture" in drawn()
@@ -258,7 +258,7 @@ def test_a_fault_while_asking_a_worker_is_told_and_the_timer_ends_in_order(part,
     asking.question = Question()
     assert module._poll() is not None
     assert module._poll() is None
-    assert "A fault of ours" in (people.search.problem + modules.setting_up.state.checked)
+    assert "Internal error" in (people.search.problem + modules.setting_up.state.checked)
 
 
 def test_in_pose_mode_it_waits_and_says_so(worker):
@@ -370,7 +370,7 @@ def test_one_that_cannot_be_read_is_shown_and_cleared(tmp_path):
     (folder / modules.job.JOB).write_text('{"request": []}')
     background.captures().look()
     bpy.ops.niki.show_other_captures()
-    assert "Its record cannot be read" in drawn()
+    assert "The record of this capture cannot be read" in drawn()
     assert bpy.ops.niki.continue_capture(job=folder.name) == {"CANCELLED"}
     assert bpy.ops.niki.dismiss_capture(job=folder.name, discard=True) == {"FINISHED"}
     assert not folder.exists()
