@@ -1,1 +1,1 @@
-"""The user's scene: found again, matched, restored, framed."""
+"""The user's scene: find it again, match it to footage, restore it, frame the result."""

@@ -231,7 +231,7 @@ def test_blenders_start_up_scene_takes_the_footages_settings_and_shows_the_perso
     assert (scene.render.resolution_x, scene.frame_end) == (640, 12)
     assert not cube.visible_get()
     assert cube.hide_render
-    assert any("start-up cube is hidden" in warning for warning in warnings)
+    assert any("default cube was hidden" in warning for warning in warnings)
     place(filmed(tmp_path), match_scene="IF_EMPTY")
     assert scene.camera.name == "take Camera"  # it is not empty any more
 
@@ -260,7 +260,7 @@ def test_a_motion_that_is_longer_than_the_scene_is_told_of_and_the_range_left(tm
     scene.frame_end = 105
     _, warnings = place(filmed(tmp_path, mocap_framerate=25.0), frame_start=101)
     assert scene.frame_end == 105
-    assert "The motion ends at frame 112, after the scene's last (105)" in warnings
+    assert "The motion ends at frame 112, after the end of the scene (105)" in warnings
 
 
 # which scene it lands in
@@ -301,7 +301,7 @@ def test_its_scene_may_be_renamed_meanwhile_but_not_removed(tmp_path):
     bpy.data.scenes.remove(scene)
     count = len(bpy.data.objects)
     bpy.data.scenes["Scene"].name = "Shot C"
-    with pytest.raises(placing.NikiError, match="no scene 'Scene' any more"):
+    with pytest.raises(placing.NikiError, match="scene 'Scene' no longer exists"):
         placing.place_motion(filmed(tmp_path), "take", placement)
     assert len(bpy.data.objects) == count
 
@@ -788,7 +788,7 @@ def test_a_deleted_armature_is_not_animated_and_does_not_stay_in_the_file(tmp_pa
     assert bpy.data.objects.get("take") == rig  # the setting keeps it
     made, warnings = placing.place_motion(filmed(tmp_path), "next", placement)
     assert made != rig
-    assert any("no armature 'take' any more" in warning for warning in warnings)
+    assert any("armature 'take' no longer exists" in warning for warning in warnings)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"), copy=True)
     assert scene.niki.armature is None
 
@@ -806,7 +806,7 @@ def test_a_result_follows_its_armature_to_another_name_and_does_not_go_to_a_name
     bpy.data.objects.remove(hero)
     made, warnings = placing.place_motion(filmed(tmp_path), "next", placement)
     assert made not in (hero, other)
-    assert any("no armature 'Hero' any more" in warning for warning in warnings)
+    assert any("armature 'Hero' no longer exists" in warning for warning in warnings)
 
 
 def test_of_a_scene_and_its_copy_a_result_goes_to_the_one_that_it_was_meant_for():
