@@ -113,7 +113,9 @@ def test_what_cannot_be_removed_is_said(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "unlink", held)
-    with pytest.raises(environment.NikiError, match=r"could not be removed completely: .*: Permission denied") as refused:
+    with pytest.raises(
+        environment.NikiError, match=r"could not be removed completely: .*: Permission denied"
+    ) as refused:
         environment.remove(tmp_path / "env")
     assert "Errno" not in str(refused.value)
 
