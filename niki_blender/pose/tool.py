@@ -161,7 +161,7 @@ class NIKI_OT_pin_selected(bpy.types.Operator):
         return True
 
     def execute(self, context):
-        settings = posed_armature(context).niki
+        settings = posed_armature(context).niki_pose
         chosen = [j for j in range(NUM_JOINTS) if settings.pulled[j]]
         pin = not all(settings.pinned[j] for j in chosen)
         for j in chosen:
