@@ -7,6 +7,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ...niki.errors import NikiError
+from ..interface.layout import CONTEXT
 from ..settings import environment_operators
 from ..work import words
 from ..work.job import CANCELLED, FAILED, Job
@@ -180,6 +181,7 @@ class NIKI_OT_open_log(bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     log: EnumProperty(
+        translation_context=CONTEXT,
         items=[
             ("CAPTURES", "Captures", "Log of the captures"),
             ("ENVIRONMENT", "Environment", "Log of creating the environment"),

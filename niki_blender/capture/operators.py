@@ -4,6 +4,7 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ...niki.errors import NikiError
+from ..interface.layout import CONTEXT
 from ..placement.placing import Placement
 from ..scene.identity import identity_of
 from ..scene.users_scene import place_of, refuse_linked
@@ -110,8 +111,12 @@ class NIKI_OT_report(bpy.types.Operator):
     bl_description = "Show a message in the status bar"
     bl_options = {"INTERNAL"}
 
-    level: EnumProperty(items=[(name, name, "") for name in ("INFO", "WARNING", "ERROR")])
-    message: StringProperty()
+    level: EnumProperty(
+        name="Level",
+        translation_context=CONTEXT,
+        items=[(name, name, "") for name in ("INFO", "WARNING", "ERROR")],
+    )
+    message: StringProperty(name="Message")
 
     def execute(self, context):
         self.report({self.level}, self.message)

@@ -45,10 +45,15 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
         name="File", description="Video file, or any image of a numbered sequence", update=_footage_changed
     )
     clip: PointerProperty(
-        name="Clip", type=bpy.types.MovieClip, description="Movie clip to capture", update=_footage_changed
+        name="Clip",
+        translation_context=CONTEXT,
+        type=bpy.types.MovieClip,
+        description="Movie clip to capture",
+        update=_footage_changed,
     )
     strip: StringProperty(
         name="Strip",
+        translation_context=CONTEXT,
         description="Movie or image strip to capture",
         update=_footage_changed,
         search=_strip_names,

@@ -190,9 +190,8 @@ def _pace(scene, strip, frames: int) -> float:
         return 1.0  # not counted yet; reading the rate of the strip would open the video
     trimmed = _property_of(strip, "content_trim_start", "animation_offset_start")
     trimmed += _property_of(strip, "content_trim_end", "animation_offset_end")
-    duration = _property_of(
-        strip, "duration", "frame_final_duration"
-    )  # not content_duration: Blender 4.2's is in footage frames
+    # not content_duration, which is in footage frames in Blender 4.2
+    duration = _property_of(strip, "duration", "frame_final_duration")
     duration += _property_of(strip, "left_handle_offset", "frame_offset_start")
     duration += _property_of(strip, "right_handle_offset", "frame_offset_end")
     return duration / max(frames - trimmed, 1)

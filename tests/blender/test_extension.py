@@ -182,7 +182,7 @@ def test_without_footage_the_button_says_what_is_missing():
     assert not bpy.ops.niki.capture.poll()
     assert sources.chosen_source(bpy.context.scene).problem == "Choose a video file"
     settings(path="/no/such/film.mp4")
-    assert not sources.known("/no/such/film.mp4").there  # which the panel says
+    assert not sources.file_info("/no/such/film.mp4").exists  # which the panel says
     with pytest.raises(RuntimeError, match=r"There is no file /no/such/film\.mp4"):
         bpy.ops.niki.capture()
     settings(first=9, last=3)

@@ -126,7 +126,7 @@ def test_a_capture_goes_on_in_another_file_and_is_offered_there_but_not_imported
     assert job.state == "RUNNING"
     bpy.ops.wm.read_homefile(use_empty=True)
     assert results.captures().jobs == [job]
-    assert "for shot12.blend" in drawn()
+    assert "For shot12.blend" in drawn()
     worker.done = True
     settle()
     assert job.state == "DONE"
@@ -167,7 +167,7 @@ def test_of_two_files_that_were_never_saved_one_is_not_the_other(worker):
     bpy.ops.wm.read_homefile(use_empty=True)
     settle()
     assert armatures() == []
-    assert "Captured for a file that was not saved" in drawn()
+    assert "Captured for an unsaved file" in drawn()
 
 
 def test_in_another_file_an_armature_of_the_same_name_is_not_touched(tmp_path, worker):
@@ -189,7 +189,7 @@ def test_where_its_scene_was_deleted_it_stays_and_goes_into_the_open_one_when_as
     settle()
     assert job.state == "DONE"
     assert armatures() == []
-    assert {"Its scene is gone", "Import Here"} <= set(drawn())
+    assert {"Its scene was deleted", "Import Here"} <= set(drawn())
     bpy.ops.niki.import_capture(job=job.folder.name)
     assert [rig.users_scene[0] for rig in armatures()] == [bpy.context.scene]
 
@@ -258,7 +258,7 @@ def test_in_pose_mode_it_waits_and_says_so(worker):
     bpy.ops.object.mode_set(mode="POSE")
     start()
     settle()
-    assert "Captured; waits until you leave Pose Mode" in drawn()
+    assert "Captured; will import when you leave Pose Mode" in drawn()
     assert armatures() == [rig]
     bpy.ops.object.mode_set(mode="OBJECT")
     settle()
@@ -310,7 +310,7 @@ def test_nothing_comes_in_while_a_render_runs(worker, monkeypatch):
     start()
     settle()
     assert armatures() == []
-    assert "Captured; waits until rendering has ended" in drawn()
+    assert "Captured; will import when rendering has finished" in drawn()
     monkeypatch.setattr(results, "bpy", bpy)
     settle()
     assert len(armatures()) == 1
@@ -376,14 +376,14 @@ def test_one_of_another_project_that_is_continued_here_belongs_here(tmp_path, wo
 
 
 def test_what_was_found_in_the_footage_of_one_file_is_not_offered_in_another():
-    people.search.problem, people.search.people = "old", [people.Found((1.0, 2.0), 0)]
+    people.search.problem, people.search.people = "old", [people.Person((1.0, 2.0), 0)]
     bpy.ops.wm.read_homefile(use_empty=True)
     assert (people.search.problem, people.search.people) == ("", [])
 
 
 def test_with_other_footage_the_choice_of_a_person_is_forgotten():
     settings = bpy.context.scene.niki_capture
-    settings.use_subject, people.search.people = True, [people.Found((1.0, 2.0), 0)]
+    settings.use_subject, people.search.people = True, [people.Person((1.0, 2.0), 0)]
     people.forget_choice(bpy.context.scene)
     assert not settings.use_subject
     assert people.search.people == []

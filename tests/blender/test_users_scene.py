@@ -627,7 +627,7 @@ def test_a_choice_of_person_ends_with_the_footage_it_was_made_in():
     clip = bpy.data.movieclips.load(str(SAMPLE))
     for name, value in (("path", str(SAMPLE)), ("clip", clip), ("source", "CLIP")):
         settings.use_subject = True
-        people.search.people = [people.Found((1, 2), 0)]
+        people.search.people = [people.Person((1, 2), 0)]
         setattr(settings, name, value)
         assert not settings.use_subject
         assert people.search.people == []
@@ -652,7 +652,7 @@ def test_a_dropped_film_is_chosen_and_not_yet_captured():
     settings = bpy.context.scene.niki_capture
     assert (settings.source, settings.path) == ("FILE", str(SAMPLE))
     assert results.captures().jobs == []
-    assert ".mp4" in bpy.types.NIKI_FH_film.bl_file_extensions.split(";")
+    assert ".mp4" in bpy.types.NIKI_FH_video.bl_file_extensions.split(";")
 
 
 def test_the_file_browser_shows_films_and_images():
@@ -667,8 +667,23 @@ def test_the_import_asks_for_a_file_each_time():
         assert operator.get_rna_type().properties["filepath"].is_skip_save
 
 
+def our_enums():
+    """Every enum property of ours, by class and name."""
+    for module in registration.find_modules():
+        for cls in getattr(module, "CLASSES", ()):
+            names = {name for base in cls.__mro__ for name in vars(base).get("__annotations__", {})}
+            rna = cls.bl_rna
+            if issubclass(cls, bpy.types.Operator):
+                rna = getattr(bpy.ops.niki, cls.bl_idname.removeprefix("niki.")).get_rna_type()
+            for prop in rna.properties:
+                if prop.identifier in names and prop.type == "ENUM":
+                    yield f"{cls.__name__}.{prop.identifier}", prop
+
+
 def test_blenders_dictionary_is_not_asked_for_words_that_mean_something_else_there():
-    assert type(bpy.context.scene.niki_capture).bl_rna.properties["quality"].translation_context == "NIKI"
+    enums = dict(our_enums())
+    assert {"NIKI_PG_capture.quality", "NIKI_OT_import_motion.match_scene"} <= set(enums)
+    assert [name for name, prop in enums.items() if prop.translation_context != "NIKI"] == []
 
 
 # what goes wrong, and what is the user's
@@ -870,7 +885,7 @@ def test_a_strip_stays_chosen_when_others_are_removed():
 def test_people_found_in_the_footage_of_one_scene_are_not_offered_in_another():
     scene = bpy.context.scene
     scene.niki_capture.path = str(SAMPLE)
-    people.search._path, people.search.people = str(SAMPLE), [people.Found((1.0, 2.0), 0)]
+    people.search._path, people.search.people = str(SAMPLE), [people.Person((1.0, 2.0), 0)]
     assert people.search.is_of(scene)
     bpy.context.window.scene = bpy.data.scenes.new("other")
     assert not people.search.is_of(bpy.context.scene)
