@@ -183,7 +183,7 @@ def test_without_footage_the_button_says_what_is_missing():
     assert sources.chosen_source(bpy.context.scene).problem == "Choose a video file"
     settings(path="/no/such/film.mp4")
     assert not sources.file_info("/no/such/film.mp4").exists  # which the panel says
-    with pytest.raises(RuntimeError, match=r"There is no file /no/such/film\.mp4"):
+    with pytest.raises(RuntimeError, match=r"File not found: /no/such/film\.mp4"):
         bpy.ops.niki.capture()
     settings(first=9, last=3)
     assert "empty" in sources.chosen_source(bpy.context.scene).problem

@@ -346,7 +346,7 @@ def test_what_was_left_is_listed_with_its_file_date_and_frames_that_of_others_fo
     said = drawn()
     assert "walk" in said
     assert "shot12.blend, 2026-11-24 21:34, 151 of 412 frames" in " ".join(said)
-    assert "2 captures of other projects" in said
+    assert "2 captures from other projects" in said
     assert "run" not in said
     bpy.ops.niki.show_other_captures()
     assert {"run", "jump"} <= set(drawn())
