@@ -1,14 +1,14 @@
 """The root package of the extension. Blender calls :func:`register` when it is enabled."""
 
 
-def register():
+def register() -> None:
     """Register everything with Blender."""
     from .niki_blender.registration import register
 
     register()
 
 
-def unregister():
+def unregister() -> None:
     """Unregister everything."""
     from .niki_blender.registration import unregister
 

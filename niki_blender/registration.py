@@ -16,7 +16,7 @@ def find_modules() -> list:
     return [import_module(f".{name}", room.__name__) for room in rooms for name in room.MODULES]
 
 
-def register():
+def register() -> None:
     registered = []
     try:
         for module in find_modules():
@@ -28,6 +28,6 @@ def register():
         raise
 
 
-def unregister():
+def unregister() -> None:
     for module in reversed(find_modules()):
         module.unregister()

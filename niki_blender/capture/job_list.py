@@ -1,5 +1,7 @@
 """The list of captures in the panel."""
 
+from typing import Any
+
 import bpy
 
 from ..interface.layout import draw_text
@@ -7,10 +9,16 @@ from ..work.job import CANCELLED, DONE, FAILED, RUNNING, UNREADABLE, WAITING, Jo
 from . import results
 
 _STAGES = {"starting": "Starting", "loading": "Loading networks", "reading": "Reading", "solving": "Solving"}
-_ICONS = {WAITING: "TIME", RUNNING: "PLAY", DONE: "CHECKMARK", FAILED: "ERROR", CANCELLED: "X"}
+_ICONS: dict[str, Any] = {
+    WAITING: "TIME",
+    RUNNING: "PLAY",
+    DONE: "CHECKMARK",
+    FAILED: "ERROR",
+    CANCELLED: "X",
+}
 
 
-def draw_jobs(layout):
+def draw_jobs(layout: bpy.types.UILayout) -> None:
     """Draw the captures of this Blender, the message about the last result, and unfinished captures."""
     queued, ours, others = results.list_jobs()
     for job in queued:
@@ -41,7 +49,7 @@ def draw_jobs(layout):
             layout.operator("niki.clear_other_captures", text="Delete All", icon="TRASH")
 
 
-def _draw_job(box, job: Job):
+def _draw_job(box: bpy.types.UILayout, job: Job) -> None:
     row = box.row()
     row.label(text=job.title, icon=_ICONS[job.state])
     if not job.over:
@@ -70,14 +78,14 @@ def _count_others(count: int) -> str:
     return "1 capture from another project" if count == 1 else f"{count} captures from other projects"
 
 
-def _draw_unfinished(box, job: Job):
+def _draw_unfinished(box: bpy.types.UILayout, job: Job) -> None:
     """Draw a capture that is in no Blender's list."""
     draw_text(box, job.title, "ERROR" if job.state == UNREADABLE else "RECOVER_LAST")
     draw_text(box, unfinished_text(job))
     _draw_actions(box, job)
 
 
-def _draw_actions(box, job: Job):
+def _draw_actions(box: bpy.types.UILayout, job: Job) -> None:
     """Draw Continue, Import and Delete, as far as an ended capture allows."""
     if not job.over or not (job.has_readings or job.has_motion or job.state == UNREADABLE):
         return

@@ -70,7 +70,7 @@ class NIKI_PT_result(SidebarPanel, bpy.types.Panel):
         layout.prop(settings, "solver")
 
 
-def draw_footage(layout, context):
+def draw_footage(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Draw the choice of a file, clip or strip, and a button for the active one."""
     settings, source, offer = (
         context.scene.niki_capture,
@@ -87,7 +87,7 @@ def draw_footage(layout, context):
         layout.operator("niki.use_active_footage", text=f"Use {offer.name}", icon="EYEDROPPER")
 
 
-def draw_person(layout, settings):
+def draw_person(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
     """Draw whom to follow, and the people to choose from after a search."""
     row = layout.row(heading="Person")
     row.prop(settings, "use_subject", text="")

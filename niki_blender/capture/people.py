@@ -163,12 +163,12 @@ def _file_opened(*_):
     search.end()
 
 
-def register():
+def register() -> None:
     _register_classes()
     bpy.app.handlers.load_post.append(_file_opened)
 
 
-def unregister():
+def unregister() -> None:
     bpy.app.handlers.load_post.remove(_file_opened)
     search.end(wait=True)
     timers.stop(_poll)

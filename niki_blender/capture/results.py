@@ -321,13 +321,13 @@ def end_captures(*_) -> None:
     session = Session()
 
 
-def register():
+def register() -> None:
     bpy.app.handlers.load_post.append(_file_opened)
     bpy.app.handlers.save_post.append(_file_saved)
     timers.start(_look)
 
 
-def unregister():
+def unregister() -> None:
     timers.stop(_look)
     timers.stop(_tick)
     bpy.app.handlers.load_post.remove(_file_opened)

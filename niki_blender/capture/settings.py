@@ -168,14 +168,14 @@ CLASSES = (NIKI_PG_capture,)
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 
-def register():
+def register() -> None:
     _register_classes()
     bpy.types.Scene.niki_capture = PointerProperty(type=NIKI_PG_capture)
     bpy.app.handlers.depsgraph_update_post.append(_follow_changes)
     bpy.app.handlers.save_pre.append(forget_deleted_armatures)
 
 
-def unregister():
+def unregister() -> None:
     bpy.app.handlers.save_pre.remove(forget_deleted_armatures)
     bpy.app.handlers.depsgraph_update_post.remove(_follow_changes)
     del bpy.types.Scene.niki_capture

@@ -262,11 +262,11 @@ def _file_opened(*_):
     timers.start(_look_at_all)
 
 
-def register():
+def register() -> None:
     bpy.app.handlers.load_post.append(_file_opened)
     timers.start(_look_at_all)
 
 
-def unregister():
+def unregister() -> None:
     timers.stop(_look_at_all)
     bpy.app.handlers.load_post.remove(_file_opened)

@@ -146,13 +146,13 @@ CLASSES = (NIKI_OT_import_motion, NIKI_OT_export_motion, NIKI_FH_motion)
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 
-def register():
+def register() -> None:
     _register_classes()
     bpy.types.TOPBAR_MT_file_import.append(_draw_import)
     bpy.types.TOPBAR_MT_file_export.append(_draw_export)
 
 
-def unregister():
+def unregister() -> None:
     bpy.types.TOPBAR_MT_file_import.remove(_draw_import)
     bpy.types.TOPBAR_MT_file_export.remove(_draw_export)
     _unregister_classes()

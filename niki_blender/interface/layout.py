@@ -1,6 +1,7 @@
 """Shared by panels: the sidebar tab, wrapped text, names beside values; and the translation context."""
 
 import textwrap
+from typing import Any
 
 import bpy
 
@@ -16,14 +17,14 @@ class SidebarPanel:
     bl_region_type = "UI"
     bl_category = "NIKI"
 
-    def columns(self):
+    def columns(self) -> bpy.types.UILayout:
         """The panel's layout, with names to the left of values."""
         self.layout.use_property_split = True
         self.layout.use_property_decorate = False
         return self.layout
 
 
-def draw_value(layout, title: str, value: str):
+def draw_value(layout: bpy.types.UILayout, title: str, value: str) -> None:
     """Draw a name and a value in one line, like a property."""
     split = layout.split(factor=0.4)
     name = split.row()
@@ -32,7 +33,7 @@ def draw_value(layout, title: str, value: str):
     split.label(text=value)
 
 
-def draw_text(layout, text: str, icon: str = "NONE"):
+def draw_text(layout: bpy.types.UILayout, text: str, icon: Any = "NONE") -> None:
     """Draw a text of any length, wrapped to the width of the region."""
     region, scale = bpy.context.region, bpy.context.preferences.system.ui_scale
     characters = max(20, int((region.width / scale - 70) / 6.5)) if region else 40

@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 import bpy
 
+_Timer = Callable[[], float | None]
 _RETRY_AFTER = 1.0  # seconds until a function that failed is called again
 
 
-def keep_running(on_fault: Callable[[Exception], None]):
+def keep_running(on_fault: Callable[[Exception], None]) -> Callable[[_Timer], _Timer]:
     """Decorator for a function to :func:`start`: an exception does not stop its timer, but is printed and passed to
     ``on_fault``, which ends what caused it."""
 
-    def decorate(function: Callable[[], float | None]) -> Callable[[], float | None]:
+    def decorate(function: _Timer) -> _Timer:
         printed = ""
 
         @functools.wraps(function)
@@ -36,14 +37,14 @@ def keep_running(on_fault: Callable[[Exception], None]):
     return decorate
 
 
-def start(function: Callable[[], float | None], wait: float = 0.0) -> None:
+def start(function: _Timer, wait: float = 0.0) -> None:
     """Call ``function`` every so many seconds as it returns, until it returns None; first after ``wait`` seconds. Goes
     on when another file is opened. Does nothing if it is running already."""
     if not bpy.app.timers.is_registered(function):
         bpy.app.timers.register(function, first_interval=wait, persistent=True)
 
 
-def stop(function: Callable[[], float | None]) -> None:
+def stop(function: _Timer) -> None:
     """Stop calling ``function``."""
     if bpy.app.timers.is_registered(function):
         bpy.app.timers.unregister(function)

@@ -3,12 +3,14 @@ to."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 
 import bpy
 import numpy as np
 
 from ...niki.body import rotation as rot
+from ...niki.body.skeleton import Body
 from ...niki.errors import NikiError
 from ...niki.motion.motion import Motion
 from ..rig.animation import ensure_animation_data
@@ -31,6 +33,7 @@ from ..scene.users_scene import (
 from .camera import create_camera, show_behind
 
 IF_EMPTY, ALWAYS, NEVER = "IF_EMPTY", "ALWAYS", "NEVER"
+AddBody = Callable[[bpy.types.Object, Body], bpy.types.Object]
 _FARTHEST = 1e9  # meters; excludes NaN as well
 
 
@@ -88,7 +91,7 @@ def _is_point(value) -> bool:
 
 
 def place_motion(
-    motion: Motion, name: str, placement: Placement, add_body=add_mannequin, show: bool = True
+    motion: Motion, name: str, placement: Placement, add_body: AddBody = add_mannequin, show: bool = True
 ) -> tuple[bpy.types.Object, list[str]]:
     """Add ``motion`` to a scene as a new action of a new or existing armature.
 
@@ -118,7 +121,7 @@ def place_motion(
 
 def _add_to_scene(
     scene: bpy.types.Scene, rig: bpy.types.Object | None, motion: Motion, name: str, placement: Placement,
-    add_body, warnings: list[str],
+    add_body: AddBody, warnings: list[str],
 ) -> tuple[bpy.types.Object, bpy.types.ViewLayer]:  # fmt: skip
     untouched = is_untouched(scene)
     matching = placement.match_scene == ALWAYS or (placement.match_scene == IF_EMPTY and untouched)
@@ -194,7 +197,9 @@ def _resample_to_scene(scene: bpy.types.Scene, motion: Motion, warnings: list[st
     return motion.resampled(rate), True
 
 
-def _move(motion: Motion, point, world: np.ndarray) -> tuple[Motion, Motion]:
+def _move(
+    motion: Motion, point: tuple[float, float, float] | None, world: np.ndarray
+) -> tuple[Motion, Motion]:
     """Move ``motion`` so that the person starts at ``point``; keep its direction, take the armature's scale.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import bpy
 from bpy.props import StringProperty
@@ -23,7 +24,7 @@ def identity_of(item: bpy.types.Scene | bpy.types.Object) -> str:
     return key
 
 
-def find_by_identity(items, name: str, identity: str = ""):
+def find_by_identity(items: bpy.types.bpy_prop_collection, name: str, identity: str = "") -> Any:
     """Find the item of ``bpy.data.scenes`` or ``bpy.data.objects`` that had this name and key.
 
     Args:
@@ -57,7 +58,7 @@ def _with(items, key: str) -> list:
     return [item for item in items if item.niki_identity == key]
 
 
-def register():
+def register() -> None:
     bpy.types.Scene.niki_identity = StringProperty(
         options={"HIDDEN"}, description="Identifies the scene after it has been renamed"
     )
@@ -66,6 +67,6 @@ def register():
     )
 
 
-def unregister():
+def unregister() -> None:
     del bpy.types.Object.niki_identity
     del bpy.types.Scene.niki_identity

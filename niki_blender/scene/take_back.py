@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
 import bpy
 
@@ -13,7 +14,7 @@ _RENDER = (
 
 
 @contextlib.contextmanager
-def all_or_nothing(scene: bpy.types.Scene, rig: bpy.types.Object | None = None):
+def all_or_nothing(scene: bpy.types.Scene, rig: bpy.types.Object | None = None) -> Iterator[None]:
     """Context manager: if an exception leaves the block, remove the data-blocks added within it, and restore what a
     placement changes: the scene's settings, camera and hidden objects, and ``rig``'s action."""
     before = {kind: _uids(kind) for kind in _KINDS}

@@ -118,7 +118,7 @@ def _is_default(item: bpy.types.Object) -> bool:
     return unchanged and np.allclose(item.matrix_basis, np.eye(4), atol=1e-6)
 
 
-def strips_of(scene: bpy.types.Scene):
+def strips_of(scene: bpy.types.Scene) -> bpy.types.bpy_prop_collection | tuple:
     """The sequencer's top-level strips."""
     editor = scene.sequence_editor
     if editor is None:

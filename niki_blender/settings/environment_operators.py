@@ -225,12 +225,12 @@ def _look():
     state.look()
 
 
-def register():
+def register() -> None:
     _register_classes()
     timers.start(_look)
 
 
-def unregister():
+def unregister() -> None:
     state.end()
     timers.stop(_look)
     timers.stop(_poll)

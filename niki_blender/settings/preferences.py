@@ -75,7 +75,7 @@ class NIKI_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "import_at_once")
 
 
-def draw_runtime(layout, chosen):
+def draw_runtime(layout: bpy.types.UILayout, chosen: NIKI_AP_preferences) -> None:
     """Draw the preferences of the Python, its check and the environment."""
     layout.prop(chosen, "runtime")
     if chosen.runtime == "ENVIRONMENT":
@@ -105,7 +105,7 @@ def draw_runtime(layout, chosen):
     row.operator("niki.open_log").log = "ENVIRONMENT"
 
 
-def draw_device(layout):
+def draw_device(layout: bpy.types.UILayout) -> None:
     """Draw the device for captures, and a button to the preferences."""
     chosen = preferences()
     split = layout.split(factor=0.4)
@@ -120,7 +120,7 @@ def draw_device(layout):
     row.operator("preferences.addon_show", text="", icon="PREFERENCES", emboss=False).module = EXTENSION
 
 
-def draw_not_ready(layout):
+def draw_not_ready(layout: bpy.types.UILayout) -> None:
     """Draw why captures cannot run, and a button to the preferences."""
     problem = why_not_ready()
     if problem:
