@@ -1,15 +1,15 @@
-"""The extension's root. Blender calls :func:`register` when it is enabled."""
+"""The root package of the extension. Blender calls :func:`register` when it is enabled."""
 
 
-def register():
-    """Tell Blender what there is."""
+def register() -> None:
+    """Register everything with Blender."""
     from .niki_blender.registration import register
 
     register()
 
 
-def unregister():
-    """Leave nothing behind."""
+def unregister() -> None:
+    """Unregister everything."""
     from .niki_blender.registration import unregister
 
     unregister()

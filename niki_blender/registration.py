@@ -1,32 +1,33 @@
-"""What Blender is told of when the extension is enabled, and told to forget when it is disabled.
+"""Register the extension with Blender.
 
-A room names the modules that register as ``MODULES``; each of these has ``register()`` and ``unregister()`` for its
+A room lists in ``MODULES`` the modules that register. Each of them has ``register()`` and ``unregister()`` for its
 classes, properties and handlers.
 """
 
 from importlib import import_module
 
 ROOMS = ("scene", "settings", "rig", "pose", "capture", "exchange")
-"""In the order in which they register."""
+"""Rooms that register, in this order."""
 
 
 def find_modules() -> list:
+    """Import the modules that register, in their order."""
     rooms = [import_module(f".{room}", __package__) for room in ROOMS]
     return [import_module(f".{name}", room.__name__) for room in rooms for name in room.MODULES]
 
 
-def register():
-    done = []
+def register() -> None:
+    registered = []
     try:
         for module in find_modules():
             module.register()
-            done.append(module)
+            registered.append(module)
     except Exception:
-        for module in reversed(done):  # all or nothing: the user may enable it again
+        for module in reversed(registered):  # all or nothing: the user may try again
             module.unregister()
         raise
 
 
-def unregister():
+def unregister() -> None:
     for module in reversed(find_modules()):
         module.unregister()

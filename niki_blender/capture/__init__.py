@@ -1,4 +1,4 @@
-"""Footage, people, the queue of captures and their results."""
+"""Capturing: its settings and panels, the footage, the captures and their results."""
 
 MODULES = ("settings", "sources", "footage_files", "results", "people", "operators", "job_operators", "panel")
-"""Those that register, in this order."""
+"""Modules that register, in this order."""

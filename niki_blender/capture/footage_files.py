@@ -1,4 +1,4 @@
-"""Films and images from the disk: a file browser that shows nothing else, and films dropped onto the 3D view."""
+"""Footage from the disk: a file browser that shows only videos and images, and videos dropped onto the 3D view."""
 
 import contextlib
 from pathlib import Path
@@ -12,7 +12,7 @@ from .sources import chosen_source
 
 
 def choose_file(context: bpy.types.Context, path: str) -> None:
-    """Make a file the footage of the next capture, its path relative where the user likes paths so."""
+    """Make a file the footage of the next capture, with a relative path if the user prefers them."""
     if bpy.data.filepath and context.preferences.filepaths.use_relative_paths:
         with contextlib.suppress(ValueError):  # on another drive
             path = bpy.path.relpath(path)
@@ -21,7 +21,7 @@ def choose_file(context: bpy.types.Context, path: str) -> None:
 
 
 class NIKI_OT_choose_footage(bpy.types.Operator):
-    """Choose a film, or one image of a numbered sequence"""
+    """Choose a video file, or any image of a numbered sequence"""
 
     bl_idname = "niki.choose_footage"
     bl_label = "Choose Footage"
@@ -39,28 +39,28 @@ class NIKI_OT_choose_footage(bpy.types.Operator):
 
     def execute(self, context):
         if not is_file(self.filepath):
-            self.report({"ERROR"}, f"There is no file {self.filepath}")
+            self.report({"ERROR"}, f"File not found: {self.filepath}")
             return {"CANCELLED"}
         choose_file(context, self.filepath)
         return {"FINISHED"}
 
 
 class NIKI_OT_capture_file(bpy.types.Operator):
-    """Capture the motion of a person in this film"""
+    """Capture the motion of a person in this video"""
 
     bl_idname = "niki.capture_file"
-    bl_label = "Capture Motion from Film"
+    bl_label = "Capture Motion from Video"
     bl_options = {"REGISTER", "INTERNAL"}
 
     filepath: StringProperty(subtype="FILE_PATH", options={"HIDDEN", "SKIP_SAVE"})
     begin: BoolProperty(
         name="Capture Now",
-        description="Begin at once; otherwise the film is only chosen in the sidebar's tab NIKI",
+        description="Start right away; otherwise the video is only selected in the NIKI tab of the sidebar",
         options={"SKIP_SAVE"},
     )
 
     def invoke(self, context, event):
-        return context.window_manager.invoke_props_dialog(self, title=self.bl_label, confirm_text="Use Film")
+        return context.window_manager.invoke_props_dialog(self, title=self.bl_label, confirm_text="Use Video")
 
     def draw(self, context):
         self.layout.label(text=Path(self.filepath).name, icon="FILE_MOVIE")
@@ -69,32 +69,31 @@ class NIKI_OT_capture_file(bpy.types.Operator):
 
     def execute(self, context):
         if not is_file(self.filepath):
-            self.report({"ERROR"}, f"There is no file {self.filepath}")
+            self.report({"ERROR"}, f"File not found: {self.filepath}")
             return {"CANCELLED"}
         choose_file(context, self.filepath)
         if self.begin:
             return self._begin(context)
-        self.report({"INFO"}, "The film is chosen: Capture Motion is in the sidebar's tab NIKI")
+        self.report({"INFO"}, "Video selected: press Capture Motion in the NIKI tab of the sidebar")
         return {"FINISHED"}
 
     def _begin(self, context):
-        """Capture it; the film stays chosen also where that cannot be."""
+        """Start the capture. If that fails, the video stays selected."""
         problem = chosen_source(context.scene).problem or why_not_ready()
         if not problem:
             try:
                 return bpy.ops.niki.capture()
-            except RuntimeError as refused:  # what the operator reports, when it is called from here
-                problem = str(refused).strip().removeprefix("Error: ")
-        self.report({"WARNING"}, f"The film is chosen, but not captured: {problem}")
+            except RuntimeError as error:  # an operator called from Python raises the errors it reports
+                problem = str(error).strip().removeprefix("Error: ")
+        self.report({"WARNING"}, f"Video selected, but not captured: {problem}")
         return {"FINISHED"}
 
 
-class NIKI_FH_film(bpy.types.FileHandler):
-    """Offers films dropped onto the 3D view for capture. Images stay Blender's: they are dropped as references
-    every day."""
+class NIKI_FH_video(bpy.types.FileHandler):
+    """Offer videos dropped onto the 3D view for capture. Images are left to Blender, which adds them as references."""
 
-    bl_idname = "NIKI_FH_film"
-    bl_label = "Capture motion"
+    bl_idname = "NIKI_FH_video"
+    bl_label = "Capture Motion"
     bl_import_operator = "niki.capture_file"
     bl_file_extensions = ";".join(sorted(bpy.path.extensions_movie))
 
@@ -103,5 +102,5 @@ class NIKI_FH_film(bpy.types.FileHandler):
         return context.area is not None and context.area.type == "VIEW_3D"
 
 
-CLASSES = (NIKI_OT_choose_footage, NIKI_OT_capture_file, NIKI_FH_film)
+CLASSES = (NIKI_OT_choose_footage, NIKI_OT_capture_file, NIKI_FH_video)
 register, unregister = bpy.utils.register_classes_factory(CLASSES)

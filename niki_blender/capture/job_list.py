@@ -1,5 +1,7 @@
 """The list of captures in the panel."""
 
+from typing import Any
+
 import bpy
 
 from ..interface.layout import draw_text
@@ -7,11 +9,17 @@ from ..work.job import CANCELLED, DONE, FAILED, RUNNING, UNREADABLE, WAITING, Jo
 from . import results
 
 _STAGES = {"starting": "Starting", "loading": "Loading networks", "reading": "Reading", "solving": "Solving"}
-_ICONS = {WAITING: "TIME", RUNNING: "PLAY", DONE: "CHECKMARK", FAILED: "ERROR", CANCELLED: "X"}
+_ICONS: dict[str, Any] = {
+    WAITING: "TIME",
+    RUNNING: "PLAY",
+    DONE: "CHECKMARK",
+    FAILED: "ERROR",
+    CANCELLED: "X",
+}
 
 
-def draw_jobs(layout):
-    """The captures of this Blender, what became of the last, then those that were left unfinished."""
+def draw_jobs(layout: bpy.types.UILayout) -> None:
+    """Draw the captures of this Blender, the message about the last result, and unfinished captures."""
     queued, ours, others = results.list_jobs()
     for job in queued:
         _draw_job(layout.box(), job)
@@ -21,27 +29,27 @@ def draw_jobs(layout):
         row = box.row()
         draw_text(row.column(), outcome.title, "CHECKMARK")
         row.operator("niki.dismiss_outcome", text="", icon="X", emboss=False)
-        quiet = box.column()
-        quiet.active = False
+        details = box.column()
+        details.active = False
         for warning in outcome.warnings:
-            draw_text(quiet, warning, "BLANK1")
+            draw_text(details, warning, "BLANK1")
     for job in ours:
-        _draw_left(layout.box(), job)
+        _draw_unfinished(layout.box(), job)
     if others:
         shown = results.session.others_shown
         row = layout.row()
         row.alignment = "LEFT"
         row.operator(
-            "niki.show_other_captures", text=f"{len(others)} captures of other projects", emboss=False,
+            "niki.show_other_captures", text=_count_others(len(others)), emboss=False,
             icon="DISCLOSURE_TRI_DOWN" if shown else "DISCLOSURE_TRI_RIGHT",
         )  # fmt: skip
         if shown:
             for job in others:
-                _draw_left(layout.box(), job)
-            layout.operator("niki.clear_other_captures", text="Delete All of These", icon="TRASH")
+                _draw_unfinished(layout.box(), job)
+            layout.operator("niki.clear_other_captures", text="Delete All", icon="TRASH")
 
 
-def _draw_job(box, job: Job):
+def _draw_job(box: bpy.types.UILayout, job: Job) -> None:
     row = box.row()
     row.label(text=job.title, icon=_ICONS[job.state])
     if not job.over:
@@ -52,29 +60,33 @@ def _draw_job(box, job: Job):
     if job.state == RUNNING:
         box.progress(factor=job.share, type="BAR", text=progress_text(job))
     if not ours and not job.over:
-        draw_text(box, f"for {results.project_name(job)}")
+        draw_text(box, f"For {results.project_name(job)}")
     if job.state in (FAILED, CANCELLED) or job.message:
-        said = box.column()
-        said.alert = job.state == FAILED
-        draw_text(said, "Cancelled" if job.state == CANCELLED else job.message)
+        message = box.column()
+        message.alert = job.state == FAILED
+        draw_text(message, "Cancelled" if job.state == CANCELLED else job.message)
         if job.hint:
             draw_text(box, job.hint, "INFO")
     elif job.state == DONE:
         draw_text(box, waiting_text(job))
-    _draw_ways_on(box, job)
+    _draw_actions(box, job)
     if job.state == FAILED:
         box.operator("niki.open_log", icon="TEXT").log = "CAPTURES"
 
 
-def _draw_left(box, job: Job):
-    """One that no Blender has on its list."""
+def _count_others(count: int) -> str:
+    return "1 capture from another project" if count == 1 else f"{count} captures from other projects"
+
+
+def _draw_unfinished(box: bpy.types.UILayout, job: Job) -> None:
+    """Draw a capture that is in no Blender's list."""
     draw_text(box, job.title, "ERROR" if job.state == UNREADABLE else "RECOVER_LAST")
-    draw_text(box, left_text(job))
-    _draw_ways_on(box, job)
+    draw_text(box, unfinished_text(job))
+    _draw_actions(box, job)
 
 
-def _draw_ways_on(box, job: Job):
-    """Continue, import, delete: as far as a capture that is over allows."""
+def _draw_actions(box: bpy.types.UILayout, job: Job) -> None:
+    """Draw Continue, Import and Delete, as far as an ended capture allows."""
     if not job.over or not (job.has_readings or job.has_motion or job.state == UNREADABLE):
         return
     row = box.row(align=True)
@@ -83,33 +95,33 @@ def _draw_ways_on(box, job: Job):
         row.operator("niki.import_capture", text=text, icon="IMPORT").job = job.folder.name
     elif job.has_readings:
         row.operator("niki.continue_capture", text="Continue", icon="PLAY").job = job.folder.name
-        operator = row.operator("niki.continue_capture", text="Import", icon="IMPORT")
+        operator = row.operator("niki.continue_capture", text="Import Partial", icon="IMPORT")
         operator.job, operator.finish = job.folder.name, True
     operator = row.operator("niki.dismiss_capture", text="", icon="TRASH")
     operator.job, operator.discard = job.folder.name, True
 
 
 def waiting_text(job: Job) -> str:
-    """Why a finished capture is not in the scene yet."""
+    """Why a finished capture is not in the scene yet, in one line."""
     if results.fits(job):
         return f"Captured; {results.why_it_waits() or 'importing now'}"
-    whose = results.describe_owner(job)
-    return whose[0].upper() + whose[1:]
+    reason = results.describe_owner(job)
+    return reason[0].upper() + reason[1:]
 
 
-def left_text(job: Job) -> str:
-    """Of which project a capture is, of when, and how far it came, in a line."""
+def unfinished_text(job: Job) -> str:
+    """Project, date and progress of an unfinished capture, in one line."""
     if job.state == UNREADABLE:
         return job.message
     if job.has_motion:
-        far = "captured"
+        progress = "captured"
     else:
-        far = f"{job.frames} of {job.total} frames" if job.total and job.frames else "unfinished"
-    return ", ".join(part for part in (results.project_name(job), job.when, far) if part)
+        progress = f"{job.frames} of {job.total} frames" if job.total and job.frames else "unfinished"
+    return ", ".join(part for part in (results.project_name(job), job.when, progress) if part)
 
 
 def progress_text(job: Job) -> str:
-    """Stage, frames, speed and time left, in a line."""
+    """Stage, frames, speed and time left, in one line."""
     text = _STAGES.get(job.stage, job.stage)
     if job.stage != "reading":
         return text

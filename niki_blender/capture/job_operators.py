@@ -1,4 +1,4 @@
-"""Operators on captures of the list: cancel, continue, import, discard."""
+"""Operators on the captures in the list: cancel, continue, import, remove, delete."""
 
 import contextlib
 import itertools
@@ -7,14 +7,15 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ...niki.errors import NikiError
+from ..interface.layout import CONTEXT
 from ..settings import environment_operators
 from ..work import words
 from ..work.job import CANCELLED, FAILED, Job
 from . import results
 
 
-class _OfJob:
-    """Shared by operators on one capture of the list, named by its folder."""
+class _OnJob:
+    """For operators on one capture in the list, identified by the name of its folder."""
 
     job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
     bl_options = {"REGISTER", "INTERNAL"}
@@ -23,7 +24,7 @@ class _OfJob:
         for job in itertools.chain(*results.list_jobs()):
             if job.folder.name == self.job:
                 return job
-        self.report({"WARNING"}, "That capture is not on the list any more")
+        self.report({"WARNING"}, "That capture is no longer in the list")
         return None
 
     def refuse(self, problem: Exception) -> set[str]:
@@ -31,12 +32,12 @@ class _OfJob:
         return {"CANCELLED"}
 
 
-class NIKI_OT_cancel_capture(_OfJob, bpy.types.Operator):
-    """Stops one that waits or runs."""
+class NIKI_OT_cancel_capture(_OnJob, bpy.types.Operator):
+    """Stop a queued or running capture."""
 
     bl_idname = "niki.cancel_capture"
     bl_label = "Cancel Capture"
-    bl_description = "Stop this capture; what it has read is kept"
+    bl_description = "Stop this capture; the frames read so far are kept"
 
     def execute(self, context):
         job = self.find()
@@ -47,18 +48,18 @@ class NIKI_OT_cancel_capture(_OfJob, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class NIKI_OT_continue_capture(_OfJob, bpy.types.Operator):
-    """Takes one up again that was stopped."""
+class NIKI_OT_continue_capture(_OnJob, bpy.types.Operator):
+    """Continue a stopped capture."""
 
     bl_idname = "niki.continue_capture"
     bl_label = "Continue Capture"
-    bl_description = "Go on with this capture where it was stopped, for the file that is open"
+    bl_description = "Continue this capture where it stopped, for the open file"
     finish: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     @classmethod
     def description(cls, context, properties):
         if properties.finish:
-            return "Read no more frames: import the motion of those that were read"
+            return "Import the frames read so far"
         return cls.bl_description
 
     def execute(self, context):
@@ -66,18 +67,18 @@ class NIKI_OT_continue_capture(_OfJob, bpy.types.Operator):
         if job is None or job.state not in (FAILED, CANCELLED) or not job.request:
             return {"CANCELLED"}
         try:
-            results.take_up(job, self.finish)
+            results.resume(job, self.finish)
         except NikiError as problem:
             return self.refuse(problem)
         return {"FINISHED"}
 
 
-class NIKI_OT_import_capture(_OfJob, bpy.types.Operator):
-    """Imports one that is done."""
+class NIKI_OT_import_capture(_OnJob, bpy.types.Operator):
+    """Import a finished capture."""
 
     bl_idname = "niki.import_capture"
     bl_label = "Import Capture"
-    bl_description = "Put this finished capture into the scene now"
+    bl_description = "Import this capture into the scene now"
 
     def execute(self, context):
         job = self.find()
@@ -89,25 +90,27 @@ class NIKI_OT_import_capture(_OfJob, bpy.types.Operator):
             return self.refuse(problem)
         if context.mode != "OBJECT":
             bpy.ops.object.mode_set(mode="OBJECT")
-        return {"FINISHED"} if results.import_result(job, asked=True) else {"CANCELLED"}
+        return {"FINISHED"} if results.import_result(job, by_user=True) else {"CANCELLED"}
 
 
-class NIKI_OT_dismiss_capture(_OfJob, bpy.types.Operator):
-    """Takes one that is over off the list; or deletes it, when that is asked for and confirmed."""
+class NIKI_OT_dismiss_capture(_OnJob, bpy.types.Operator):
+    """Remove an ended capture from the list, or delete it."""
 
     bl_idname = "niki.dismiss_capture"
     bl_label = "Dismiss"
-    bl_description = "Take this capture off the list"
+    bl_description = "Remove from the list"
     discard: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     @classmethod
     def description(cls, context, properties):
-        return "Delete this capture, with what it has read" if properties.discard else cls.bl_description
+        return "Delete this capture and the frames read so far" if properties.discard else cls.bl_description
 
     def invoke(self, context, event):
         if not self.discard:
             return self.execute(context)
-        return context.window_manager.invoke_confirm(self, event, message="What was read is deleted for good")
+        return context.window_manager.invoke_confirm(
+            self, event, message="The capture will be deleted permanently"
+        )
 
     def execute(self, context):
         job = self.find()
@@ -122,11 +125,11 @@ class NIKI_OT_dismiss_capture(_OfJob, bpy.types.Operator):
 
 
 class NIKI_OT_show_other_captures(bpy.types.Operator):
-    """Folds the list of other projects' captures, or unfolds it."""
+    """Expand or collapse the list of captures from other projects."""
 
     bl_idname = "niki.show_other_captures"
-    bl_label = "Captures of Other Projects"
-    bl_description = "Show captures that were left unfinished in other projects, or hide them"
+    bl_label = "Captures from Other Projects"
+    bl_description = "Show or hide captures from other projects"
     bl_options = {"INTERNAL"}
 
     def execute(self, context):
@@ -135,34 +138,33 @@ class NIKI_OT_show_other_captures(bpy.types.Operator):
 
 
 class NIKI_OT_clear_other_captures(bpy.types.Operator):
-    """Deletes other projects' unfinished captures, those that no other Blender is at."""
+    """Delete captures from other projects, except those that another Blender is using."""
 
     bl_idname = "niki.clear_other_captures"
-    bl_label = "Delete Captures of Other Projects"
-    bl_description = "Delete all captures of other projects on this list, finished ones too"
+    bl_label = "Delete Captures from Other Projects"
+    bl_description = "Delete all captures from other projects in this list, including finished ones"
     bl_options = {"REGISTER", "INTERNAL"}
 
     def invoke(self, context, event):
         count = len(results.list_jobs()[2])
-        what = "1 capture of another project" if count == 1 else f"{count} captures of other projects"
-        verb = "is" if count == 1 else "are"
+        captures = "1 capture from another project" if count == 1 else f"{count} captures from other projects"
         return context.window_manager.invoke_confirm(
-            self, event, message=f"{what}, with all that was read, {verb} deleted for good"
+            self, event, message=f"{captures} will be deleted permanently"
         )
 
     def execute(self, context):
         for job in results.list_jobs()[2]:
-            with contextlib.suppress(NikiError):  # another Blender has taken it up meanwhile
+            with contextlib.suppress(NikiError):  # another Blender is using it by now
                 results.captures().discard(job)
         return {"FINISHED"}
 
 
 class NIKI_OT_dismiss_outcome(bpy.types.Operator):
-    """Ends the message about the last result."""
+    """Dismiss the message about the last result."""
 
     bl_idname = "niki.dismiss_outcome"
     bl_label = "Dismiss"
-    bl_description = "Hide this message"
+    bl_description = "Dismiss this message"
     bl_options = {"INTERNAL"}
 
     def execute(self, context):
@@ -171,15 +173,19 @@ class NIKI_OT_dismiss_outcome(bpy.types.Operator):
 
 
 class NIKI_OT_open_log(bpy.types.Operator):
-    """Opens a log in the system's viewer."""
+    """Open a log in the system's text viewer."""
 
     bl_idname = "niki.open_log"
     bl_label = "Open Log"
-    bl_description = "Show what was printed"
+    bl_description = "Open the log file"
     bl_options = {"INTERNAL"}
 
     log: EnumProperty(
-        items=[("CAPTURES", "Captures", "Of the worker"), ("ENVIRONMENT", "Environment", "Of making it")],
+        translation_context=CONTEXT,
+        items=[
+            ("CAPTURES", "Captures", "Log of the captures"),
+            ("ENVIRONMENT", "Environment", "Log of creating the environment"),
+        ],
         options={"HIDDEN", "SKIP_SAVE"},
     )
 
@@ -197,7 +203,7 @@ class NIKI_OT_open_log(bpy.types.Operator):
         try:
             bpy.ops.wm.path_open(filepath=str(log))
         except RuntimeError:
-            self.report({"ERROR"}, f"The system has nothing to open it with: {log}")
+            self.report({"ERROR"}, f"No program is set up to open {log}")
             return {"CANCELLED"}
         return {"FINISHED"}
 

@@ -4,6 +4,7 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ...niki.errors import NikiError
+from ..interface.layout import CONTEXT
 from ..placement.placing import Placement
 from ..scene.identity import identity_of
 from ..scene.users_scene import place_of, refuse_linked
@@ -14,10 +15,10 @@ from .sources import OnFootage, chosen_source, offered_source, readable_source
 
 
 def request_of(scene: bpy.types.Scene) -> tuple[dict, str]:
-    """What the scene's settings ask the worker for, and a title.
+    """The request for the worker from the scene's settings, and a title for the capture.
 
     Raises:
-        NikiError: says what is missing.
+        NikiError: a setting is missing, or the footage does not exist.
     """
     refuse_linked(scene)
     settings, source = scene.niki_capture, readable_source(scene)
@@ -32,14 +33,13 @@ def request_of(scene: bpy.types.Scene) -> tuple[dict, str]:
 
 
 def placement_of(scene: bpy.types.Scene) -> Placement:
-    """Where the scene's settings want the result: in that scene, and at the frame at which it shows a clip or a
-    strip."""
-    settings, shown_at = scene.niki_capture, chosen_source(scene).frame_start
+    """The placement of the result from the scene's settings; clips and strips determine its start frame."""
+    settings, frame_start = scene.niki_capture, chosen_source(scene).frame_start
     rig = settings.armature
     return Placement(
         armature=rig.name if rig else "",
         armature_identity=identity_of(rig) if rig else "",
-        frame_start=settings.frame_start if shown_at is None else shown_at,
+        frame_start=settings.frame_start if frame_start is None else frame_start,
         scene=scene.name,
         scene_identity=identity_of(scene),
         point=place_of(scene, settings.place_at),
@@ -51,11 +51,13 @@ def placement_of(scene: bpy.types.Scene) -> Placement:
 
 
 class NIKI_OT_capture(OnFootage, bpy.types.Operator):
-    """Queues a capture of the scene's footage."""
+    """Queue a capture of the scene's footage."""
 
     bl_idname = "niki.capture"
     bl_label = "Capture Motion"
-    bl_description = "Find the person in the footage and make an armature move as they do, in the background"
+    bl_description = (
+        "Capture the motion of a person in the footage and apply it to an armature, in the background"
+    )
     bl_options = {"REGISTER"}
 
     def execute(self, context):
@@ -72,13 +74,11 @@ class NIKI_OT_capture(OnFootage, bpy.types.Operator):
 
 
 class NIKI_OT_use_active_footage(bpy.types.Operator):
-    """Makes the active clip or strip the scene's footage."""
+    """Make the active clip or strip the footage to capture."""
 
     bl_idname = "niki.use_active_footage"
     bl_label = "Use Active Footage"
-    bl_description = (
-        "Take the footage that is active: the clip that is shown, or the sequencer's active strip"
-    )
+    bl_description = "Use the clip in the Movie Clip Editor or the active strip of the Video Sequencer"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
@@ -86,12 +86,12 @@ class NIKI_OT_use_active_footage(bpy.types.Operator):
         offer = offered_source(context)
         if offer is None:
             return cls.bl_description
-        return f"Take the {offer.source.lower()} '{offer.name}', which is active"
+        return f"Use the active {offer.source.lower()} '{offer.name}'"
 
     @classmethod
     def poll(cls, context):
         if offered_source(context) is None:
-            cls.poll_message_set("Open a clip, or select a film in the sequencer")
+            cls.poll_message_set("Open a movie clip, or select a movie or image strip in the Video Sequencer")
             return False
         return True
 
@@ -99,20 +99,24 @@ class NIKI_OT_use_active_footage(bpy.types.Operator):
         settings, offer = context.scene.niki_capture, offered_source(context)
         settings.source = offer.source
         setattr(settings, settings.source.lower(), offer.footage)
-        self.report({"INFO"}, f"Footage from the {offer.source.lower()} '{offer.name}'")
+        self.report({"INFO"}, f"Using the {offer.source.lower()} '{offer.name}' as footage")
         return {"FINISHED"}
 
 
 class NIKI_OT_report(bpy.types.Operator):
-    """Says something in the status bar, for those who are no operator."""
+    """Show a message in the status bar, for code that is not an operator."""
 
     bl_idname = "niki.report"
     bl_label = "Report"
-    bl_description = "Say something in the status bar"
+    bl_description = "Show a message in the status bar"
     bl_options = {"INTERNAL"}
 
-    level: EnumProperty(items=[(name, name, "") for name in ("INFO", "WARNING", "ERROR")])
-    message: StringProperty()
+    level: EnumProperty(
+        name="Level",
+        translation_context=CONTEXT,
+        items=[(name, name, "") for name in ("INFO", "WARNING", "ERROR")],
+    )
+    message: StringProperty(name="Message")
 
     def execute(self, context):
         self.report({self.level}, self.message)

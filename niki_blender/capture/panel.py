@@ -1,4 +1,4 @@
-"""Panels of the next capture, and of where its result goes."""
+"""The Capture panel, and Result below it."""
 
 import bpy
 
@@ -6,11 +6,11 @@ from ..interface.layout import SidebarPanel, draw_text, draw_value
 from ..settings.preferences import draw_device, draw_not_ready
 from .job_list import draw_jobs
 from .people import search
-from .sources import chosen_source, known, offered_source
+from .sources import chosen_source, file_info, offered_source
 
 
 class NIKI_PT_capture(SidebarPanel, bpy.types.Panel):
-    """Footage in, motion out."""
+    """Choose footage, capture it, see the progress."""
 
     bl_label = "Capture"
 
@@ -21,15 +21,17 @@ class NIKI_PT_capture(SidebarPanel, bpy.types.Panel):
         draw_footage(layout, context)
         row = layout.row(align=True, heading="Frames")
         row.prop(settings, "use_range", text="")
-        part = row.row(align=True)
-        part.active = settings.use_range
-        part.prop(settings, "first", text="")
-        part.prop(settings, "last", text="")
+        if settings.use_range:
+            row.prop(settings, "first", text="")
+            row.prop(settings, "last", text="")
+        else:
+            row.label(text="All")
         row = layout.row(heading="Focal Length")
         row.prop(settings, "use_focal", text="")
-        part = row.row()
-        part.active = settings.use_focal
-        part.prop(settings, "focal", text="")
+        if settings.use_focal:
+            row.prop(settings, "focal", text="")
+        else:
+            row.label(text="Guessed")
         draw_person(layout, settings)
         layout.prop(settings, "estimator")
         layout.prop(settings, "quality")
@@ -41,7 +43,7 @@ class NIKI_PT_capture(SidebarPanel, bpy.types.Panel):
 
 
 class NIKI_PT_result(SidebarPanel, bpy.types.Panel):
-    """Where the result goes."""
+    """Choose where the result goes."""
 
     bl_label = "Result"
     bl_parent_id = "NIKI_PT_capture"
@@ -50,11 +52,11 @@ class NIKI_PT_result(SidebarPanel, bpy.types.Panel):
     def draw(self, context):
         layout, settings = self.columns(), context.scene.niki_capture
         layout.prop(settings, "armature")
-        shown_at = chosen_source(context.scene).frame_start
-        if shown_at is None:
+        frame_start = chosen_source(context.scene).frame_start
+        if frame_start is None:
             layout.prop(settings, "frame_start")
         else:
-            draw_value(layout, "Start Frame", f"{shown_at}, as the {settings.source.lower()}")
+            draw_value(layout, "Start Frame", f"{frame_start}, from the {settings.source.lower()}")
         layout.prop(settings, "place_at")
         layout.prop(settings, "match_scene")
         row = layout.row(align=True, heading="Camera")
@@ -68,8 +70,8 @@ class NIKI_PT_result(SidebarPanel, bpy.types.Panel):
         layout.prop(settings, "solver")
 
 
-def draw_footage(layout, context):
-    """Which file, clip or strip, and what is active elsewhere."""
+def draw_footage(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Draw the choice of a file, clip or strip, and a button for the active one."""
     settings, source, offer = (
         context.scene.niki_capture,
         chosen_source(context.scene),
@@ -79,25 +81,27 @@ def draw_footage(layout, context):
     row.prop(settings, {"FILE": "path", "CLIP": "clip", "STRIP": "strip"}[settings.source])
     if settings.source == "FILE":
         row.operator("niki.choose_footage", text="", icon="FILEBROWSER")
-    if source.path and not known(source.path).there:
-        draw_text(layout, f"There is no file {source.path}", "ERROR")
+    if source.path and not file_info(source.path).exists:
+        draw_text(layout, f"File not found: {source.path}", "ERROR")
     if offer is not None and not source.path:
         layout.operator("niki.use_active_footage", text=f"Use {offer.name}", icon="EYEDROPPER")
 
 
-def draw_person(layout, settings):
-    """Whom to follow: the largest, somebody chosen, or those to choose from."""
+def draw_person(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    """Draw whom to follow, and the people to choose from after a search."""
     row = layout.row(heading="Person")
     row.prop(settings, "use_subject", text="")
-    part = row.row(align=True)
-    part.active = settings.use_subject
-    part.prop(settings, "subject", index=0, text="")
-    part.prop(settings, "subject", index=1, text="")
+    if settings.use_subject:
+        position = row.row(align=True)
+        position.prop(settings, "subject", index=0, text="")
+        position.prop(settings, "subject", index=1, text="")
+    else:
+        row.label(text="Largest")
     row.operator("niki.find_people", text="", icon="VIEWZOOM")
     if not search.is_of(settings.id_data):
         return
     if search.question is not None:
-        layout.label(text="Looking for people", icon="SORTTIME")
+        layout.label(text="Looking for people...", icon="SORTTIME")
     if search.problem:
         draw_text(layout, search.problem, "INFO")
     grid = layout.grid_flow(columns=2, even_columns=True)

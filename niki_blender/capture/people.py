@@ -1,4 +1,4 @@
-"""Who is in the footage: asked of a worker, shown as pictures to choose from."""
+"""Find the people in the footage with a worker, and show their pictures to choose from."""
 
 import shutil
 import tempfile
@@ -18,33 +18,37 @@ from .sources import OnFootage, chosen_source, readable_source
 
 
 @dataclass
-class Found:
-    """Somebody in the footage: where, and the icon that pictures them."""
+class Person:
+    """A person in the footage: position (x, y) in pixels, and the icon with their picture."""
 
     place: tuple[float, float]
     icon: int
 
 
 class Search:
-    """The search under way, or what the last one found, in footage of the file that is open."""
+    """The current search for people, or the result of the last one, in footage of the open file."""
 
     def __init__(self):
         self.question: Question | None = None
-        self.people: list[Found] = []
+        self.people: list[Person] = []
         self.problem = ""
         self._path = ""
         self._icons = None
         self._folder = ""
 
     def is_of(self, scene: bpy.types.Scene) -> bool:
-        """Whether it is about the footage that a scene has chosen: another scene may have other."""
+        """Whether it is about the footage of this scene."""
         return self._path != "" and self._path == chosen_source(scene).path
 
     def begin(self, path: str, frame: int) -> None:
-        """Ask who is in a frame of the footage.
+        """Search for people in a frame of the footage.
+
+        Args:
+            path: of the footage.
+            frame: counted from 0.
 
         Raises:
-            NikiError, OSError: there is no folder for the pictures.
+            NikiError, OSError: the folder for the pictures cannot be created.
         """
         self.end()
         self._path = path
@@ -56,23 +60,23 @@ class Search:
         timers.start(_poll)
 
     def take(self, answer: dict) -> None:
-        """Show what the worker found."""
+        """Use the worker's answer."""
         self.question, self.problem = None, str(answer.get("problem", ""))
         self._icons = bpy.utils.previews.new()
         for person in answer.get("people", []):
             picture = self._icons.load(person["picture"], person["picture"], "IMAGE")
-            self.people.append(Found((person["x"], person["y"]), picture.icon_id))
+            self.people.append(Person((person["x"], person["y"]), picture.icon_id))
         if not self.problem and not self.people:
-            self.problem = "Nobody was found in the first frame"
+            self.problem = "No person was found in the first frame"
 
     def give_up(self, problem: str) -> None:
-        """Stop, and tell the user why."""
+        """Stop, with a reason for the user."""
         path = self._path
         self.end()
         self._path, self.problem = path, problem
 
     def end(self, wait: bool = False) -> None:
-        """Forget it all; the worker ends in its own time unless told to ``wait``."""
+        """Discard the search and its result. The worker ends in the background unless ``wait``."""
         if self._icons is not None:
             bpy.utils.previews.remove(self._icons)
         ending = threading.Thread(target=_clear_away, args=(self.question, self._folder), daemon=True)
@@ -84,7 +88,7 @@ class Search:
 
 
 def _clear_away(question: Question | None, folder: str):
-    """Remove the pictures once nobody adds to them any more."""
+    """Delete the pictures once the worker has ended."""
     if question is not None:
         question.end(wait=True)
     if folder:
@@ -95,7 +99,7 @@ search = Search()
 
 
 def forget_choice(scene: bpy.types.Scene) -> None:
-    """The scene's footage is another one: whoever was found or chosen was in the old one."""
+    """Forget the people found and chosen, when the scene's footage changes."""
     search.end()
     if scene.niki_capture.use_subject:
         scene.niki_capture.use_subject = False
@@ -113,11 +117,11 @@ def _poll() -> float | None:
 
 
 class NIKI_OT_find_people(OnFootage, bpy.types.Operator):
-    """Begins the search."""
+    """Start a search for people."""
 
     bl_idname = "niki.find_people"
     bl_label = "Find People"
-    bl_description = "Look who is in the first frame of the footage, to choose whom to follow"
+    bl_description = "List the people in the first frame to choose which one to follow"
 
     def execute(self, context):
         try:
@@ -130,7 +134,7 @@ class NIKI_OT_find_people(OnFootage, bpy.types.Operator):
 
 
 class NIKI_OT_follow_person(bpy.types.Operator):
-    """Makes one of those found the scene's choice."""
+    """Choose one of the people found."""
 
     bl_idname = "niki.follow_person"
     bl_label = "Follow"
@@ -141,7 +145,7 @@ class NIKI_OT_follow_person(bpy.types.Operator):
 
     def execute(self, context):
         if not search.is_of(context.scene):
-            self.report({"ERROR"}, "They were found in other footage: choose Find People again")
+            self.report({"ERROR"}, "These people are from other footage: use Find People again")
             return {"CANCELLED"}
         settings = context.scene.niki_capture
         settings.use_subject, settings.subject = True, self.place
@@ -155,16 +159,16 @@ _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLAS
 
 @bpy.app.handlers.persistent
 def _file_opened(*_):
-    """Handler: the footage that was searched belongs to the file that was open before."""
+    """Handler: discard the search, which was for the previous file."""
     search.end()
 
 
-def register():
+def register() -> None:
     _register_classes()
     bpy.app.handlers.load_post.append(_file_opened)
 
 
-def unregister():
+def unregister() -> None:
     bpy.app.handlers.load_post.remove(_file_opened)
     search.end(wait=True)
     timers.stop(_poll)

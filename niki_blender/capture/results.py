@@ -1,8 +1,7 @@
-"""Captures go on while Blender is used, whichever file is open: the queue, the timer that hears it, and what
-becomes of results.
+"""Captures run while Blender is used, whichever file is open: the queue, its timer, and the import of results.
 
-A capture belongs to the project that it was started in and comes into no other by itself. A project is told
-by a name that is made anew for every file that is opened, and by the path of its .blend file.
+A capture belongs to the project it was started in and is not imported into another by itself. A project is
+identified by a name that is new for every opened file, and by the path of its .blend file.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ from ..work import words
 from ..work.job import CANCELLED, DONE, FAILED, MOTION, Job, same_path
 from ..work.queue import Captures
 
-_EVERY = 0.1  # seconds
-_LOOK_EVERY = 15.0  # seconds; another Blender may have left something
-_captures: Captures | None = None  # goes on across files
+_TICK_EVERY = 0.1  # seconds
+_LOOK_EVERY = 15.0  # seconds; another Blender may have left a capture
+_captures: Captures | None = None  # of this Blender, whichever file is open
 _longest_tick = 0.0  # of this Blender
 
 
 @dataclass
 class Outcome:
-    """What the panel says of the capture that came into a scene last."""
+    """The panel's message about the last import."""
 
     title: str
     warnings: list[str]
@@ -45,11 +44,12 @@ class Outcome:
 
 @dataclass
 class Session:
-    """What is true as long as one file is open; a new one is made when another is opened.
+    """State of the open file; a new one is created when another file is opened.
 
     Attributes:
-        project: names the file that is open. outcome: what to say of the last result. others_shown: whether
-        the panel lists captures of other projects.
+        project: name of the open project.
+        outcome: message about the last import.
+        others_shown: whether the panel lists captures from other projects.
     """
 
     project: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -61,43 +61,43 @@ session = Session()
 
 
 def captures() -> Captures:
-    """The queue of this Blender, made where there is none.
+    """The queue of this Blender, created if there is none.
 
     Raises:
-        NikiError: there is no folder for it.
+        NikiError: its folder cannot be created.
     """
     global _captures
     if _captures is None:
         _captures = Captures(data_folder("captures"), lambda: chosen_runtime().start)
         _captures.look()
         atexit.unregister(end_captures)
-        atexit.register(end_captures)  # now: it comes before the end of what data_folder has made
+        atexit.register(end_captures)  # registered last, so that it runs before data_folder's clean-up
     return _captures
 
 
 def list_jobs() -> tuple[list[Job], list[Job], list[Job]]:
-    """Without looking at any file: the captures on this Blender's list; those to be taken up that belong to
-    the open project; those of other projects."""
+    """Captures in this Blender's list, unfinished ones of the open project, and unfinished ones from other projects.
+    Does not look at the disk."""
     if _captures is None:
         return [], [], []
-    left, file = _captures.unfinished(), bpy.data.filepath
-    ours = [job for job in left if is_ours(job) or not (job.file or file)]
-    return _captures.jobs, ours, [job for job in left if job not in ours]
+    unfinished, file = _captures.unfinished(), bpy.data.filepath
+    ours = [job for job in unfinished if is_ours(job) or not (job.file or file)]
+    return _captures.jobs, ours, [job for job in unfinished if job not in ours]
 
 
 def is_ours(job: Job) -> bool:
-    """Whether a capture belongs to the project that is open."""
+    """Whether a capture belongs to the open project."""
     return job.belongs_to(session.project, bpy.data.filepath)
 
 
 def fits(job: Job) -> bool:
-    """Whether a capture can go where it was meant to: its project is open and its scene is there."""
+    """Whether a capture can be imported where it was meant to: its project is open and its scene exists."""
     placement = Placement.from_dict(job.scene)
     return is_ours(job) and has_scene(placement.scene, placement.scene_identity)
 
 
 def start(request: dict, title: str, placement: Placement) -> Job:
-    """Queue a capture and see to it.
+    """Queue a capture and start the timer.
 
     Raises:
         NikiError: its files cannot be written.
@@ -108,8 +108,11 @@ def start(request: dict, title: str, placement: Placement) -> Job:
     return job
 
 
-def take_up(job: Job, finish: bool) -> Job:
-    """Queue a capture again that was stopped; it belongs to the open project from now on.
+def resume(job: Job, finish: bool) -> Job:
+    """Queue a stopped capture again. From now on it belongs to the open project.
+
+    Args:
+        finish: make the motion of the frames read so far; else read the remaining ones.
 
     Raises:
         NikiError: another Blender has it, or it is gone.
@@ -117,10 +120,10 @@ def take_up(job: Job, finish: bool) -> Job:
     about = _about_here()
     if not fits(job):
         about["scene"] = _anywhere(Placement.from_dict(job.scene), bpy.context.scene.name).as_dict()
-    again = captures().take_up(job, finish, **about)
-    _save(again)
+    resumed = captures().resume(job, finish, **about)
+    _save(resumed)
     wake()
-    return again
+    return resumed
 
 
 def _about_here() -> dict:
@@ -128,24 +131,23 @@ def _about_here() -> dict:
 
 
 def _anywhere(placement: Placement, scene: str = "") -> Placement:
-    """A placement for another scene or file than it was made for: an armature of that name is not the one
-    that was meant."""
+    """Change a placement for another scene or file, where an armature of the same name is a different one."""
     return dataclasses.replace(placement, armature="", armature_identity="", scene=scene, scene_identity="")
 
 
 def _save(job: Job):
-    """Note where it belongs, for another session; what fails here loses only that."""
+    """Save the project of a capture for another session. Failing is harmless otherwise."""
     with contextlib.suppress(NikiError):
         job.save()
 
 
 def wake() -> None:
-    """Hear the worker from now on, until there is nothing to hear."""
+    """Start the timer, which runs until no capture is queued, running or waiting for its import."""
     timers.start(_tick)
 
 
 def longest_tick() -> float:
-    """Seconds that the timer has held Blender up at most, imports aside."""
+    """The longest time in seconds that the timer has blocked Blender, imports aside."""
     return _longest_tick
 
 
@@ -158,20 +160,23 @@ def _tick() -> float | None:
     ended = _captures.tick()
     _longest_tick = max(_longest_tick, time.perf_counter() - started)
     for job in ended:
-        _tell(job)
+        _report_end(job)
     waiting = [job for job in _captures.jobs if job.state == DONE and not job.message and fits(job)]
     if waiting and not why_it_waits():
         import_result(waiting[0])
     timers.redraw("VIEW_3D", "CLIP_EDITOR")
-    return _EVERY if _captures.busy or waiting else None
+    return _TICK_EVERY if _captures.busy or waiting else None
 
 
-def import_result(job: Job, asked: bool = False) -> bpy.types.Object | None:
-    """Put a finished capture into its scene, or the one that is open where that is gone, as one undo step.
-    What goes wrong is said and noted in the job, which stays importable; the answer is None then.
+def import_result(job: Job, by_user: bool = False) -> bpy.types.Object | None:
+    """Import a finished capture into its scene, or into the current one if that was deleted, as one undo step.
 
-    ``asked``: the user wants to see it now. It is selected and shown then; else only where they have selected
-    nothing else meanwhile.
+    Args:
+        by_user: the user started the import: always select and frame the result. Else only if the selection has
+            not changed since the capture was queued.
+
+    Returns:
+        the armature, or None after an error, which is reported and stored in the job; it can be imported again.
     """
     placement = Placement.from_dict(job.scene)
     if not fits(job):
@@ -179,15 +184,15 @@ def import_result(job: Job, asked: bool = False) -> bpy.types.Object | None:
     try:
         motion = Motion.load(job.folder / MOTION)
         rig, warnings = place_motion(
-            motion, job.title, placement, show=asked or _selection() == job.selection
+            motion, job.title, placement, show=by_user or _selection() == job.selection
         )
     except Exception as problem:
         expected = isinstance(problem, NikiError)
         if not expected:
             traceback.print_exc()
-            _note_in_log(problem)
+            _write_to_log(problem)
         job.message = problem.message if expected else words.describe_error(problem)
-        job.hint = problem.hint if expected else "please report it with the log"
+        job.hint = problem.hint if expected else "please report this with the log"
         if not expected:
             job.state = FAILED
         report("ERROR", f"{job.title}: {words.describe_error(problem)}")
@@ -196,10 +201,10 @@ def import_result(job: Job, asked: bool = False) -> bpy.types.Object | None:
     with contextlib.suppress(NikiError):
         queue.discard(job)
     bpy.ops.ed.undo_push(message=f"Capture {job.title}")
-    seen = job.result.get("seen", 1)
-    title = f"{rig.name}: {len(motion)} frames" + (f", person in {seen:.0%}" if seen < 1 else "")
-    told = [str(warning) for warning in (*job.result.get("warnings", []), *warnings)]
-    session.outcome = Outcome(title, told, _scene_of(rig))
+    frames, seen = len(motion), round(job.result.get("seen", 1) * len(motion))
+    title = f"{rig.name}: {frames} frames, person found in {'all' if seen >= frames else seen}"
+    messages = [str(warning) for warning in (*job.result.get("warnings", []), *warnings)]
+    session.outcome = Outcome(title, messages, _scene_of(rig))
     report("INFO", title)
     return rig
 
@@ -209,60 +214,66 @@ def _scene_of(rig: bpy.types.Object) -> str:
 
 
 def _selection() -> tuple[str, frozenset[str]]:
-    """Names of the active and of the selected objects."""
+    """Names of the active object and of the selected objects."""
     layer = bpy.context.view_layer
     active = layer.objects.active
     return active.name if active else "", frozenset(o.name for o in layer.objects if o and o.select_get())
 
 
 def forget_outcome() -> None:
-    """The panel need not say it any more."""
+    """Clear the panel's message about the last import."""
     session.outcome = None
 
 
 def report(level: str, message: str) -> None:
-    """Tell the user, in the status bar and in the log of reports."""
-    with contextlib.suppress(RuntimeError):  # a script that is told of an error gets it as an exception
+    """Show a message in the status bar and the Info editor.
+
+    Args:
+        level: INFO, WARNING or ERROR.
+    """
+    with contextlib.suppress(RuntimeError):  # Blender raises reported errors when Python calls the operator
         bpy.ops.niki.report("EXEC_DEFAULT", level=level, message=message)
 
 
-def _tell(job: Job):
+def _report_end(job: Job):
     if job.state == FAILED:
         report("ERROR", f"{job.title}: {job.message}" + (f" ({job.hint})" if job.hint else ""))
     elif job.state == CANCELLED:
-        report("INFO", f"{job.title}: cancelled; what was read is kept")
+        report("INFO", f"{job.title}: cancelled; the frames read so far are kept")
     elif job.state == DONE and not fits(job):
         report("INFO", f"{job.title}: {describe_owner(job)}; import it from the panel")
 
 
 def project_name(job: Job) -> str:
-    """What to call the project that a capture belongs to."""
-    return bpy.path.basename(job.file) or "a file that was not saved"
+    """The name of the project that a capture belongs to, for the user."""
+    return bpy.path.basename(job.file) or "an unsaved file"
 
 
 def describe_owner(job: Job) -> str:
-    """Of a finished capture that does not fit here, why: its project is another one, or its scene is gone."""
-    return "its scene is gone" if is_ours(job) else f"captured for {project_name(job)}"
+    """Why a finished capture does not fit here: it belongs to another project, or its scene was deleted."""
+    return "its scene was deleted" if is_ours(job) else f"captured for {project_name(job)}"
 
 
 def why_it_waits() -> str:
-    """Why a finished capture does not come in now, for the user; "" where it may. Not while they are at
-    something: another mode, or an operator under way."""
+    """Why a finished capture is not imported now, for the user; "" if it can be. It waits while the user is in
+    another mode or running an operator."""
     chosen = preferences()
     if chosen is not None and not chosen.import_at_once:
-        return "waits for Import Capture"
+        return "press Import Capture to import it"
     if bpy.app.is_job_running("RENDER"):
-        return "waits until rendering has ended"
-    thing = bpy.context.object
-    if bpy.context.mode != "OBJECT" and thing is not None:
+        return "will import when rendering has finished"
+    active = bpy.context.object
+    if bpy.context.mode != "OBJECT" and active is not None:
         modes = bpy.types.Object.bl_rna.properties["mode"].enum_items
-        return f"waits until you leave {modes[thing.mode].name if thing.mode in modes else thing.mode}"
+        return (
+            f"will import when you leave {modes[active.mode].name if active.mode in modes else active.mode}"
+        )
     if any(window.modal_operators for window in bpy.context.window_manager.windows):
-        return "waits until you have finished what you are doing"
+        return "will import when you finish the current operation"
     return ""
 
 
-def _note_in_log(problem: Exception):
+def _write_to_log(problem: Exception):
     trace = "".join(traceback.format_exception(problem))
     with contextlib.suppress(OSError, NikiError), open(captures().log, "a", encoding="utf-8") as log:
         log.write(f"blender: {trace}\n")
@@ -270,7 +281,7 @@ def _note_in_log(problem: Exception):
 
 @bpy.app.handlers.persistent
 def _file_opened(*_):
-    """Handler: captures of the file that was open go on; those of this one may come in now."""
+    """Handler: captures of the previous file go on; those of this one may be imported now."""
     global session
     session = Session()
     identity.forget_identities()
@@ -280,14 +291,14 @@ def _file_opened(*_):
         if same_path(job.file, bpy.data.filepath):
             job.project = session.project
         if job.state == DONE:
-            job.message = job.hint = ""  # what kept it from the other file need not keep it from this one
+            job.message = job.hint = ""  # what prevented the import there may not here
     _captures.look()
     wake()
 
 
 @bpy.app.handlers.persistent
 def _file_saved(*_):
-    """Handler: captures of the open project belong to the .blend file that it now is."""
+    """Handler: captures of the open project belong to the .blend file that was saved."""
     for job in _captures.jobs if _captures else []:
         if job.project == session.project and job.file != bpy.data.filepath:
             job.file = bpy.data.filepath
@@ -296,13 +307,13 @@ def _file_saved(*_):
 
 @timers.keep_running(lambda problem: None)
 def _look() -> float:
-    with contextlib.suppress(NikiError):  # it is said where a capture is started
+    with contextlib.suppress(NikiError):  # starting a capture reports it
         captures().look()
     return _LOOK_EVERY
 
 
 def end_captures(*_) -> None:
-    """Blender ends, or the extension is disabled. What was read is kept for later."""
+    """End all captures, when Blender quits or the extension is disabled. The frames read so far are kept."""
     global _captures, session
     if _captures is not None:
         _captures.shut_down()
@@ -310,13 +321,13 @@ def end_captures(*_) -> None:
     session = Session()
 
 
-def register():
+def register() -> None:
     bpy.app.handlers.load_post.append(_file_opened)
     bpy.app.handlers.save_post.append(_file_saved)
     timers.start(_look)
 
 
-def unregister():
+def unregister() -> None:
     timers.stop(_look)
     timers.stop(_tick)
     bpy.app.handlers.load_post.remove(_file_opened)

@@ -11,12 +11,11 @@ from bpy.props import (
     StringProperty,
 )
 
+from ..interface.layout import CONTEXT
 from ..placement.choices import MATCH_DESCRIPTION, MATCH_NAME, MATCHES, PLACES
 from ..rig.armature import is_our_armature
 from .people import forget_choice
 from .sources import footage_strips, look_at_footage
-
-_OURS = "NIKI"  # a translation context: Blender's dictionary has other things in mind with some of our words
 
 
 def _strip_names(settings, context, text):
@@ -29,101 +28,134 @@ def _footage_changed(settings, context):
 
 
 class NIKI_PG_capture(bpy.types.PropertyGroup):
-    """Settings of the next capture, in a scene."""
+    """Settings of the next capture."""
 
     source: EnumProperty(
         name="Footage From",
+        description="Where the footage comes from",
+        translation_context=CONTEXT,
         items=(
-            ("FILE", "File", "A video file, or one image of a numbered sequence"),
-            ("CLIP", "Clip", "A movie clip of this file"),
-            ("STRIP", "Strip", "A strip of the sequencer"),
+            ("FILE", "File", "A video file or a numbered image sequence"),
+            ("CLIP", "Clip", "A movie clip in this .blend file"),
+            ("STRIP", "Strip", "A movie or image strip in the Video Sequencer"),
         ),
         update=_footage_changed,
     )
     path: StringProperty(
-        name="File", description="A video, or one image of a numbered sequence", update=_footage_changed
+        name="File", description="Video file, or any image of a numbered sequence", update=_footage_changed
     )
     clip: PointerProperty(
-        name="Clip", type=bpy.types.MovieClip, description="Footage of a person", update=_footage_changed
+        name="Clip",
+        translation_context=CONTEXT,
+        type=bpy.types.MovieClip,
+        description="Movie clip to capture",
+        update=_footage_changed,
     )
     strip: StringProperty(
         name="Strip",
-        description="Footage of a person: a film or images in the sequencer",
+        translation_context=CONTEXT,
+        description="Movie or image strip to capture",
         update=_footage_changed,
         search=_strip_names,
         search_options=set(),
     )
-    use_range: BoolProperty(name="Frame Range", description="Capture a part of the footage")
+    use_range: BoolProperty(name="Frame Range", description="Capture only part of the footage")
     first: IntProperty(
-        name="First", min=0, description="First frame of the footage to capture, counted from 0"
+        name="First Frame",
+        min=0,
+        description="First frame to capture; frames of the footage are counted from 0",
     )
-    last: IntProperty(name="Last", min=0, default=100, description="Last frame of the footage to capture")
+    last: IntProperty(
+        name="Last Frame",
+        min=0,
+        default=100,
+        description="Last frame to capture; frames of the footage are counted from 0",
+    )
     use_focal: BoolProperty(
         name="Focal Length",
-        description="Give the lens, where it is known: distances to the camera scale with it",
+        description="Set the focal length of the lens; guessed if off. Affects how far away the person is",
     )
     focal: FloatProperty(
-        name="Focal Length", min=1.0, default=1000.0, subtype="PIXEL", description="In pixels of the footage"
+        name="Focal Length",
+        min=1.0,
+        default=1000.0,
+        subtype="PIXEL",
+        description="Focal length of the lens, in pixels of the footage",
     )
     use_subject: BoolProperty(
-        name="Choose Person", description="Follow a person that you choose, not the largest"
+        name="Choose Person", description="Follow the person you choose instead of the largest one"
     )
-    subject: FloatVectorProperty(name="Person", size=2, description="Where the person is at first, in pixels")
+    subject: FloatVectorProperty(
+        name="Person", size=2, description="Position of the person in the first frame, in pixels"
+    )
     estimator: EnumProperty(
-        name="Estimator", items=(("blazepose", "BlazePose", "Joints from BlazePose GHUM"),)
+        name="Estimator",
+        description="Network that detects the joints in each frame",
+        translation_context=CONTEXT,
+        items=(("blazepose", "BlazePose", "Detects joints with BlazePose GHUM"),),
     )
     quality: EnumProperty(
         name="Quality",
         default="best",
-        translation_context=_OURS,
+        description="How thoroughly each frame is read",
+        translation_context=CONTEXT,
         items=(
-            ("fast", "Fast", "Read one crop of each frame"),
-            ("standard", "Standard", "Read four crops of each frame"),
-            ("best", "Best", "Read ten crops of each frame; steadiest"),
+            ("fast", "Fast", "Fastest, some jitter"),
+            ("standard", "Standard", "Balanced"),
+            ("best", "Best", "Steadiest, slowest"),
         ),
     )
     solver: EnumProperty(
         name="Solver",
+        description="How bone rotations are computed from the detected joints",
+        translation_context=CONTEXT,
         items=(
-            ("niki", "NIKI", "The network: plausible where joints are hidden"),
-            ("hybrik", "Analytic", "Twist and swing alone: meets the joints as they were read"),
+            ("niki", "NIKI", "A neural network that keeps the pose plausible where joints are hidden"),
+            ("hybrik", "Analytic", "Follows the detected joints exactly, plausible or not"),
         ),
     )
     armature: PointerProperty(
         name="Armature",
         type=bpy.types.Object,
         poll=lambda self, candidate: is_our_armature(candidate),
-        description="Animate this armature, its actions so far kept; a new one where none is given",
+        description="Armature to animate; its existing actions are kept. Leave empty to create a new one",
     )
     frame_start: IntProperty(
         name="Start Frame",
         default=1,
-        description="Scene frame of the first captured frame. Clips and strips have it from where they are",
+        description="Scene frame of the first captured frame. Clips and strips use their own",
     )
-    place_at: EnumProperty(name="Place At", items=PLACES, description="Where in the scene the result goes")
-    match_scene: EnumProperty(name=MATCH_NAME, items=MATCHES, description=MATCH_DESCRIPTION)
-    camera: BoolProperty(
-        name="Camera", default=True, description="Make the camera that the footage was taken with"
+    place_at: EnumProperty(
+        name="Place At",
+        translation_context=CONTEXT,
+        items=PLACES,
+        description="Where the result goes in the scene",
     )
+    match_scene: EnumProperty(
+        name=MATCH_NAME, translation_context=CONTEXT, items=MATCHES, description=MATCH_DESCRIPTION
+    )
+    camera: BoolProperty(name="Camera", default=True, description="Add a camera that matches the footage")
     active_camera: BoolProperty(
         name="Make Active",
-        description="Make it the scene's camera, also where the scene has one already",
+        description="Make it the scene's active camera, even if the scene has one",
     )
     footage: BoolProperty(
-        name="Footage Behind", default=True, description="Show the footage behind the camera"
+        name="Background Footage",
+        default=True,
+        description="Show the footage in the background of the camera",
     )
 
 
 @bpy.app.handlers.persistent
 def _follow_changes(_scene, depsgraph) -> None:
-    """Handler: were objects deleted?"""
+    """Handler: objects may have been deleted."""
     if depsgraph.id_type_updated("COLLECTION") or depsgraph.id_type_updated("SCENE"):
         forget_deleted_armatures()
 
 
 @bpy.app.handlers.persistent
 def forget_deleted_armatures(*_) -> None:
-    """Handler: let go of armatures that are in no scene any more: the choice of one to animate would keep it in the
+    """Handler: clear references to armatures that are no longer in any scene: the setting would keep them in the
     file."""
     for scene in bpy.data.scenes:
         rig = scene.niki_capture.armature
@@ -136,14 +168,14 @@ CLASSES = (NIKI_PG_capture,)
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 
-def register():
+def register() -> None:
     _register_classes()
     bpy.types.Scene.niki_capture = PointerProperty(type=NIKI_PG_capture)
     bpy.app.handlers.depsgraph_update_post.append(_follow_changes)
     bpy.app.handlers.save_pre.append(forget_deleted_armatures)
 
 
-def unregister():
+def unregister() -> None:
     bpy.app.handlers.save_pre.remove(forget_deleted_armatures)
     bpy.app.handlers.depsgraph_update_post.remove(_follow_changes)
     del bpy.types.Scene.niki_capture

@@ -1,4 +1,4 @@
-"""Footage as the user has it in Blender: a file, a movie clip, a strip."""
+"""The footage to capture, from a file, a movie clip or a strip."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ class Source:
     """Footage chosen for a capture.
 
     Attributes:
-        path: the file, or an image of a sequence; "" where nothing is chosen.
-        title: what to call the capture. problem: why it cannot be captured, "" where it can.
-        first, last: the part that is used of it, frames from 0; None for all.
-        fps: its rate, where the file does not tell (image sequences); None otherwise.
-        frame_start: scene frame at which Blender shows ``first``; None where it shows it at none (files).
+        path: of the file, or of an image of a sequence; "" if nothing is chosen.
+        title: name for the capture.
+        problem: why it cannot be captured; "" if it can.
+        first, last: frames to use, counted from 0; None for all.
+        fps: frames per second of an image sequence; None if the file has a frame rate.
+        frame_start: scene frame at which Blender shows ``first``; None for files, which it does not show.
     """
 
     path: str = ""
@@ -37,8 +38,8 @@ class Source:
 
 
 class OnFootage:
-    """For operators on the chosen footage: grey, and saying why, where there is none or nothing to read
-    it with. Whether the file is there is asked when they run: a poll may not wait for a disk."""
+    """For operators on the chosen footage: disabled, with a reason, if none is chosen or captures cannot run. Whether
+    the file exists is checked when they run: a poll must not wait for a disk."""
 
     @classmethod
     def poll(cls, context):
@@ -49,64 +50,69 @@ class OnFootage:
 
 
 def chosen_source(scene: bpy.types.Scene) -> Source:
-    """What the scene's settings name. Looks at no file: :func:`readable_source` does."""
+    """The footage that the scene's settings choose. Does not look at the file; :func:`readable_source` does."""
     settings = scene.niki_capture
     source = {"FILE": _of_file, "CLIP": _of_clip, "STRIP": _of_strip}[settings.source](scene)
     if settings.use_range and settings.last < settings.first:
-        source.problem = source.problem or "The frame range is empty: last is before first"
+        source.problem = source.problem or "The frame range is empty: the last frame is before the first"
     return source
 
 
 def readable_source(scene: bpy.types.Scene) -> Source:
-    """:func:`chosen_source` with its file found, which may take a while on a network.
+    """:func:`chosen_source`, if its file exists. May take a while on a network drive.
 
     Raises:
-        NikiError: nothing is chosen, or the file is not there.
+        NikiError: nothing is chosen, or the file does not exist.
     """
     look_at_footage(scene)
     source = chosen_source(scene)
-    if source.problem or not known(source.path).there:
-        raise NikiError(source.problem or f"There is no file {source.path}")
+    if source.problem or not file_info(source.path).exists:
+        raise NikiError(source.problem or f"File not found: {source.path}")
     return source
 
 
 @dataclass(frozen=True)
-class Known:
-    """What was found at a path: whether it is there, the number of its frames (0: not asked), and for an image
-    the place that it has in its sequence."""
+class FileInfo:
+    """What is known of a footage file.
 
-    there: bool = True
+    Attributes:
+        exists: whether there is a file.
+        frames: number of frames; 0 if they were not counted.
+        index: of an image, its position in the sequence, counted from 0.
+    """
+
+    exists: bool = True
     frames: int = 0
-    place: int = 0
+    index: int = 0
 
 
-_known: dict[str, Known] = {}
+_file_infos: dict[str, FileInfo] = {}
 
 
-def known(path: str) -> Known:
-    """What was found when the path was looked at last; nothing bad where it never was."""
-    return _known.get(path, Known())
+def file_info(path: str) -> FileInfo:
+    """What the last :func:`look_at_footage` found; a file that was never looked at is taken to exist."""
+    return _file_infos.get(path, FileInfo())
 
 
 def look_at_footage(scene: bpy.types.Scene) -> None:
-    """Look at the chosen footage's file, for :func:`known`: when it is chosen and when it is to be used."""
+    """Update :func:`file_info` of the scene's footage. Called when it is chosen and when it is used."""
     source = chosen_source(scene)
     if not source.path:
         return
-    there = is_file(source.path)
-    counted = _count_frames(source.path) if there and scene.niki_capture.source == "STRIP" else 0
-    _known[source.path] = Known(there, counted, _place_in_sequence(Path(source.path)))
+    exists = is_file(source.path)
+    frames = _count_frames(source.path) if exists and scene.niki_capture.source == "STRIP" else 0
+    _file_infos[source.path] = FileInfo(exists, frames, _index_in_sequence(Path(source.path)))
 
 
 def _look_at_all() -> None:
-    """Timer: once for each file, at what its panels tell of clips and strips."""
+    """Timer: once for each opened file, look at the clips and strips that its panels show."""
     for scene in bpy.data.scenes:
         if scene.niki_capture.source != "FILE":
             look_at_footage(scene)
 
 
 def _count_frames(path: str) -> int:
-    """As Blender counts them."""
+    """The number of frames as Blender counts them; 0 if it cannot read the file."""
     try:
         clip = bpy.data.movieclips.load(path)
     except RuntimeError:
@@ -117,14 +123,14 @@ def _count_frames(path: str) -> int:
         bpy.data.movieclips.remove(clip)
 
 
-def _place_in_sequence(image: Path) -> int:
-    """How many numbers an image is after the first of its sequence; 0 for films."""
+def _index_in_sequence(image: Path) -> int:
+    """Position of an image in its sequence, by its number, counted from 0; 0 for videos."""
     parts = re.fullmatch(r"(.*?)(\d+)", image.stem)
     if not parts or not _is_image(str(image)):
         return 0
-    alike = re.compile(re.escape(parts[1]) + r"(\d+)")
-    numbers = (alike.fullmatch(other.stem) for other in image.parent.glob(f"*{image.suffix}"))
-    return int(parts[2]) - min((int(found[1]) for found in numbers if found), default=int(parts[2]))
+    numbered = re.compile(re.escape(parts[1]) + r"(\d+)")
+    matches = (numbered.fullmatch(other.stem) for other in image.parent.glob(f"*{image.suffix}"))
+    return int(parts[2]) - min((int(match[1]) for match in matches if match), default=int(parts[2]))
 
 
 def _of_file(scene) -> Source:
@@ -141,58 +147,59 @@ def _of_clip(scene) -> Source:
     if clip is None:
         return Source(problem="Choose a movie clip")
     path = bpy.path.abspath(clip.filepath, library=clip.library)
-    begin = known(path).place + clip.frame_offset  # the frame that the clip begins with
+    begin = file_info(path).index + clip.frame_offset  # first frame of the clip
     first, last = (settings.first, settings.last) if settings.use_range else (max(begin, 0) or None, None)
-    shown_at = clip.frame_start + (first or 0) - begin
-    return Source(path, Path(clip.name).stem, "", first, last, _sequence_rate(scene, path), shown_at)
+    frame_start = clip.frame_start + (first or 0) - begin
+    return Source(path, Path(clip.name).stem, "", first, last, _sequence_rate(scene, path), frame_start)
 
 
 def _of_strip(scene) -> Source:
     settings = scene.niki_capture
     strip = next((s for s in footage_strips(scene) if s.name == settings.strip), None)
     if strip is None:
-        return Source(problem="Choose a strip that holds a film or images")
+        return Source(problem="Choose a movie or image strip")
     if strip.type == "MOVIE":
         path = bpy.path.abspath(strip.filepath)
     else:
         path = str(Path(bpy.path.abspath(strip.directory)) / strip.elements[0].filename)
-    begin = known(path).place + int(_of(strip, "content_trim_start", "animation_offset_start"))
-    pace = _pace(scene, strip, known(path).frames)
-    offset = float(_of(strip, "left_handle_offset", "frame_offset_start"))
-    shown = float(_of(strip, "duration", "frame_final_duration"))
+    begin = file_info(path).index + int(_property_of(strip, "content_trim_start", "animation_offset_start"))
+    pace = _pace(scene, strip, file_info(path).frames)
+    offset = float(_property_of(strip, "left_handle_offset", "frame_offset_start"))
+    duration = float(_property_of(strip, "duration", "frame_final_duration"))
     first = begin + round(offset / pace)
-    last = first + max(1, round(shown / pace)) - 1
+    last = first + max(1, round(duration / pace)) - 1
     if settings.use_range:
         first, last = settings.first, settings.last
-    shown_at = round(float(_of(strip, "content_start", "frame_start")) + (first - begin) * pace)
-    problem = "The strip plays backwards: footage is read forwards" if strip.use_reverse_frames else ""
-    return Source(path, strip.name, problem, first, last, _sequence_rate(scene, path), shown_at)
+    frame_start = round(float(_property_of(strip, "content_start", "frame_start")) + (first - begin) * pace)
+    problem = (
+        "The strip plays in reverse; footage can only be captured forward" if strip.use_reverse_frames else ""
+    )
+    return Source(path, strip.name, problem, first, last, _sequence_rate(scene, path), frame_start)
 
 
 def _pace(scene, strip, frames: int) -> float:
-    """Frames of the timeline that one frame of the strip's footage lasts: not 1 where the strip keeps the
-    film's own rate in a scene with another, or has another speed.
+    """Timeline frames for each frame of the strip's footage: not 1 if the frame rates of scene and video differ, or
+    if the strip has another speed.
 
     Args:
-        frames: that the film has; 0 where that is not known.
+        frames: number of frames of the video; 0 if unknown.
     """
     if strip.type != "MOVIE":
         return 1.0
     if not frames:
-        return 1.0  # nobody has looked; asking the strip for its rate would open the film
-    trimmed = _of(strip, "content_trim_start", "animation_offset_start")
-    trimmed += _of(strip, "content_trim_end", "animation_offset_end")
-    lasts = _of(
-        strip, "duration", "frame_final_duration"
-    )  # not content_duration: Blender 4.2's is in footage frames
-    lasts += _of(strip, "left_handle_offset", "frame_offset_start")
-    lasts += _of(strip, "right_handle_offset", "frame_offset_end")
-    return lasts / max(frames - trimmed, 1)
+        return 1.0  # not counted yet; reading the rate of the strip would open the video
+    trimmed = _property_of(strip, "content_trim_start", "animation_offset_start")
+    trimmed += _property_of(strip, "content_trim_end", "animation_offset_end")
+    # not content_duration, which is in footage frames in Blender 4.2
+    duration = _property_of(strip, "duration", "frame_final_duration")
+    duration += _property_of(strip, "left_handle_offset", "frame_offset_start")
+    duration += _property_of(strip, "right_handle_offset", "frame_offset_end")
+    return duration / max(frames - trimmed, 1)
 
 
-def _of(strip, name: str, before: str):
-    """A property by its name since Blender 5.1, or the one before, which Blender 6.0 removes."""
-    return getattr(strip, name if hasattr(strip, name) else before)
+def _property_of(strip, name: str, old_name: str):
+    """A property by its name since Blender 5.1, or by the old one, which Blender 6.0 removes."""
+    return getattr(strip, name if hasattr(strip, name) else old_name)
 
 
 def _is_image(path: str) -> bool:
@@ -200,19 +207,24 @@ def _is_image(path: str) -> bool:
 
 
 def _sequence_rate(scene, path: str) -> float | None:
-    """Images have no rate of their own: Blender plays them at the scene's."""
+    """The scene's frame rate for images, at which Blender plays them; None for videos."""
     return rate_of(scene) if _is_image(path) else None
 
 
 def footage_strips(scene: bpy.types.Scene) -> list:
-    """Strips that hold pictures: films and image sequences."""
+    """The movie and image strips."""
     return [strip for strip in strips_of(scene) if strip.type in ("MOVIE", "IMAGE")]
 
 
 @dataclass(frozen=True)
 class Offer:
-    """Footage that is active in Blender: what ``scene.niki_capture.source`` would be, the clip or the strip's name, and
-    what to call it."""
+    """Footage that is active in Blender.
+
+    Attributes:
+        source: value for ``scene.niki_capture.source``.
+        footage: the clip, or the name of the strip.
+        name: for the user.
+    """
 
     source: str
     footage: bpy.types.MovieClip | str
@@ -220,7 +232,7 @@ class Offer:
 
 
 def offered_source(context: bpy.types.Context) -> Offer | None:
-    """The footage that is active in Blender: in the editor that one is in, else on its screen, else in the scene."""
+    """The active footage: of the current editor, else of another editor on the screen, else of the scene."""
     scene, strip, clip = context.scene, _active_strip(context), context.scene.active_clip
     offers = {
         "CLIP_EDITOR": lambda space: space.clip and Offer("CLIP", space.clip, space.clip.name),
@@ -246,15 +258,15 @@ def _active_strip(context):
 
 @bpy.app.handlers.persistent
 def _file_opened(*_):
-    """Handler: its footage may be other footage, or other than it was."""
+    """Handler: look at the footage of the opened file."""
     timers.start(_look_at_all)
 
 
-def register():
+def register() -> None:
     bpy.app.handlers.load_post.append(_file_opened)
     timers.start(_look_at_all)
 
 
-def unregister():
+def unregister() -> None:
     timers.stop(_look_at_all)
     bpy.app.handlers.load_post.remove(_file_opened)

@@ -1,4 +1,4 @@
-"""Motions in and out of Blender: NIKI's and AMASS's .npz."""
+"""Import and export of motion files: .npz of NIKI and AMASS."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 from ...niki.errors import NikiError
 from ...niki.formats.amass import is_amass, load_amass, save_amass
 from ...niki.motion.motion import Motion
+from ..interface.layout import CONTEXT
 from ..placement.choices import MATCH_DESCRIPTION, MATCH_NAME, MATCHES, PLACES
 from ..placement.placing import NEVER, Placement, place_motion
 from ..rig.armature import OnArmature, is_our_armature
@@ -17,7 +18,7 @@ from ..scene.users_scene import place_of
 
 
 class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
-    """Load a motion of NIKI's, or SMPL, SMPL-H or SMPL-X poses as AMASS has them"""
+    """Import a NIKI motion file, or an AMASS file with SMPL, SMPL-H or SMPL-X poses"""
 
     bl_idname = "niki.import_motion"
     bl_label = "Import Motion"
@@ -29,20 +30,34 @@ class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
     frame_start: IntProperty(
         name="Start Frame", default=1, description="Scene frame of the motion's first frame"
     )
-    place_at: EnumProperty(name="Place At", items=PLACES, description="Where in the scene the motion goes")
-    match_scene: EnumProperty(name=MATCH_NAME, items=MATCHES, default=NEVER, description=MATCH_DESCRIPTION)
-    onto_active: BoolProperty(
-        name="Onto Active Armature", description="Make it an action of the active armature, its own kept"
+    place_at: EnumProperty(
+        name="Place At",
+        translation_context=CONTEXT,
+        items=PLACES,
+        description="Where the motion goes in the scene",
     )
-    camera: BoolProperty(name="Camera", default=True, description="Make the camera of a captured motion")
+    match_scene: EnumProperty(
+        name=MATCH_NAME,
+        translation_context=CONTEXT,
+        items=MATCHES,
+        default=NEVER,
+        description=MATCH_DESCRIPTION,
+    )
+    onto_active: BoolProperty(
+        name="Onto Active Armature",
+        description="Animate the active armature with a new action; its own action is kept",
+    )
+    camera: BoolProperty(name="Camera", default=True, description="Add the camera of a captured motion")
     active_camera: BoolProperty(
-        name="Make Active", description="Make it the scene's camera, also where the scene has one already"
+        name="Make Active", description="Make it the scene's active camera, even if the scene has one"
     )
 
     def execute(self, context):
         rig = context.object if self.onto_active and is_our_armature(context.object) else None
         if self.onto_active and rig is None:
-            self.report({"ERROR"}, "The active object is no armature with SMPL's bones")
+            self.report(
+                {"ERROR"}, "Select a captured armature or a NIKI Body, or turn off Onto Active Armature"
+            )
             return {"CANCELLED"}
         placement = Placement(
             armature=rig.name if rig else "",
@@ -55,17 +70,17 @@ class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
         )
         notes = []
         try:
-            foreign = is_amass(self.filepath)
-            motion = load_amass(self.filepath, notes.append) if foreign else Motion.load(self.filepath)
-            if context.mode not in ("OBJECT", "POSE"):  # Edit Mode's undo steps know nothing of new objects
+            from_amass = is_amass(self.filepath)
+            motion = load_amass(self.filepath, notes.append) if from_amass else Motion.load(self.filepath)
+            if context.mode not in ("OBJECT", "POSE"):  # undo steps of Edit Mode do not include new objects
                 bpy.ops.object.mode_set(mode="OBJECT")
-            made, warnings = place_motion(motion, Path(self.filepath).stem, placement)
+            rig, warnings = place_motion(motion, Path(self.filepath).stem, placement)
         except NikiError as problem:
             self.report({"ERROR"}, str(problem))
             return {"CANCELLED"}
         for warning in [*notes, *warnings]:
             self.report({"WARNING"}, warning)
-        self.report({"INFO"}, f"{made.name}: {len(motion)} frames")
+        self.report({"INFO"}, f"{rig.name}: {len(motion)} frames")
         return {"FINISHED"}
 
     def invoke(self, context, event):
@@ -76,7 +91,7 @@ class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
 
 
 class NIKI_OT_export_motion(OnArmature, bpy.types.Operator, ExportHelper):
-    """Save what the active armature does, as a motion of NIKI's or with AMASS's fields"""
+    """Export the motion of the active armature as a NIKI or AMASS file"""
 
     changes = False
     bl_idname = "niki.export_motion"
@@ -85,10 +100,12 @@ class NIKI_OT_export_motion(OnArmature, bpy.types.Operator, ExportHelper):
     filename_ext = ".npz"
     filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
     layout: EnumProperty(
-        name="Layout",
+        name="Format",
+        description="Fields and axes of the file",
+        translation_context=CONTEXT,
         items=(
-            ("NIKI", "NIKI", "Y up, with the skeleton and confidence"),
-            ("AMASS", "AMASS", "SMPL's 24 joints, Z up"),
+            ("NIKI", "NIKI", "Y up, with skeleton and confidence"),
+            ("AMASS", "AMASS", "Z up, the 24 SMPL joints"),
         ),
     )
 
@@ -105,10 +122,10 @@ class NIKI_OT_export_motion(OnArmature, bpy.types.Operator, ExportHelper):
 
 
 class NIKI_FH_motion(bpy.types.FileHandler):
-    """Drops motion files onto the 3D view."""
+    """Import motion files dropped onto the 3D view."""
 
     bl_idname = "NIKI_FH_motion"
-    bl_label = "Motion"
+    bl_label = "NIKI or SMPL Motion"
     bl_import_operator = "niki.import_motion"
     bl_file_extensions = ".npz"
 
@@ -118,24 +135,24 @@ class NIKI_FH_motion(bpy.types.FileHandler):
 
 
 def _draw_import(menu, context):
-    menu.layout.operator(NIKI_OT_import_motion.bl_idname, text="Motion, SMPL or NIKI (.npz)")
+    menu.layout.operator(NIKI_OT_import_motion.bl_idname, text="NIKI or SMPL Motion (.npz)")
 
 
 def _draw_export(menu, context):
-    menu.layout.operator(NIKI_OT_export_motion.bl_idname, text="Motion, SMPL or NIKI (.npz)")
+    menu.layout.operator(NIKI_OT_export_motion.bl_idname, text="NIKI or SMPL Motion (.npz)")
 
 
 CLASSES = (NIKI_OT_import_motion, NIKI_OT_export_motion, NIKI_FH_motion)
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 
-def register():
+def register() -> None:
     _register_classes()
     bpy.types.TOPBAR_MT_file_import.append(_draw_import)
     bpy.types.TOPBAR_MT_file_export.append(_draw_export)
 
 
-def unregister():
+def unregister() -> None:
     bpy.types.TOPBAR_MT_file_import.remove(_draw_import)
     bpy.types.TOPBAR_MT_file_export.remove(_draw_export)
     _unregister_classes()

@@ -1,1 +1,1 @@
-"""What panels and timers share."""
+"""Helpers for panels and timers."""

@@ -1,38 +1,43 @@
-"""What panels share: their place in the sidebar, lines of text, names beside values."""
+"""Shared by panels: the sidebar tab, wrapped text, names beside values; and the translation context."""
 
 import textwrap
+from typing import Any
 
 import bpy
 
+CONTEXT = "NIKI"
+"""Translation context of our enums: Blender's own dictionary would translate some items as other words, for instance
+the quality *Fast* as the German for *almost*."""
+
 
 class SidebarPanel:
-    """For panels of the sidebar's tab NIKI. They are in the order of their ``bl_order``, whichever registers first."""
+    """For panels of the NIKI tab in the sidebar. ``bl_order`` gives their order, whichever is registered first."""
 
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "NIKI"
 
-    def columns(self):
-        """The layout, names left of values."""
+    def columns(self) -> bpy.types.UILayout:
+        """The panel's layout, with names to the left of values."""
         self.layout.use_property_split = True
         self.layout.use_property_decorate = False
         return self.layout
 
 
-def draw_value(layout, title: str, value: str):
-    """A line that says what something is, as properties do."""
+def draw_value(layout: bpy.types.UILayout, title: str, value: str) -> None:
+    """Draw a name and a value in one line, like a property."""
     split = layout.split(factor=0.4)
-    said = split.row()
-    said.alignment = "RIGHT"
-    said.label(text=title)
+    name = split.row()
+    name.alignment = "RIGHT"
+    name.label(text=title)
     split.label(text=value)
 
 
-def draw_text(layout, text: str, icon: str = "NONE"):
-    """A text of any length, in lines that fit the region."""
+def draw_text(layout: bpy.types.UILayout, text: str, icon: Any = "NONE") -> None:
+    """Draw a text of any length, wrapped to the width of the region."""
     region, scale = bpy.context.region, bpy.context.preferences.system.ui_scale
-    width = max(20, int((region.width / scale - 70) / 6.5)) if region else 40
+    characters = max(20, int((region.width / scale - 70) / 6.5)) if region else 40
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for k, line in enumerate(textwrap.wrap(text, width)):
+    for k, line in enumerate(textwrap.wrap(text, characters)):
         column.label(text=line, icon=icon if k == 0 else "BLANK1" if icon != "NONE" else "NONE")

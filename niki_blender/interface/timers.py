@@ -1,4 +1,4 @@
-"""Functions that Blender calls now and then, and what they show."""
+"""Timers that survive exceptions, and redrawing."""
 
 import functools
 import traceback
@@ -6,51 +6,52 @@ from collections.abc import Callable
 
 import bpy
 
-_AFTER_A_FAULT = 1.0  # seconds until a function that failed is called again
+_Timer = Callable[[], float | None]
+_RETRY_AFTER = 1.0  # seconds until a function that failed is called again
 
 
-def keep_running(on_fault: Callable[[Exception], None]):
-    """Decorator for a function to :func:`start`: an exception does not end it, as Blender would, but goes
-    to the console and to ``on_fault``, which gives up what caused it."""
+def keep_running(on_fault: Callable[[Exception], None]) -> Callable[[_Timer], _Timer]:
+    """Decorator for a function to :func:`start`: an exception does not stop its timer, but is printed and passed to
+    ``on_fault``, which ends what caused it."""
 
-    def decorate(function: Callable[[], float | None]) -> Callable[[], float | None]:
-        said = ""
+    def decorate(function: _Timer) -> _Timer:
+        printed = ""
 
         @functools.wraps(function)
         def guarded() -> float | None:
-            nonlocal said
+            nonlocal printed
             try:
                 return function()
             except Exception as problem:
-                if said != repr(problem):  # once, not every second
-                    said = repr(problem)
+                if printed != repr(problem):  # once, not every second
+                    printed = repr(problem)
                     traceback.print_exc()
                 try:
                     on_fault(problem)
                 except Exception:
                     traceback.print_exc()
-                return _AFTER_A_FAULT
+                return _RETRY_AFTER
 
         return guarded
 
     return decorate
 
 
-def start(function: Callable[[], float | None], wait: float = 0.0) -> None:
-    """Have ``function`` called until it returns None, first after ``wait`` seconds, also across files;
-    once, however often begun."""
+def start(function: _Timer, wait: float = 0.0) -> None:
+    """Call ``function`` every so many seconds as it returns, until it returns None; first after ``wait`` seconds. Goes
+    on when another file is opened. Does nothing if it is running already."""
     if not bpy.app.timers.is_registered(function):
         bpy.app.timers.register(function, first_interval=wait, persistent=True)
 
 
-def stop(function: Callable[[], float | None]) -> None:
-    """Have it called no more."""
+def stop(function: _Timer) -> None:
+    """Stop calling ``function``."""
     if bpy.app.timers.is_registered(function):
         bpy.app.timers.unregister(function)
 
 
 def redraw(*kinds: str) -> None:
-    """Draw areas of these types anew, in all windows."""
+    """Redraw all areas of the given types."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type in kinds:

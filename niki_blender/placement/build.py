@@ -1,4 +1,4 @@
-"""A whole scene from a motion file: what ``niki export -o FILE.blend`` writes and previews show."""
+"""Build a whole scene from a motion file, for ``niki export -o FILE.blend`` and for previews."""
 
 import math
 from dataclasses import replace
@@ -18,16 +18,16 @@ from .camera import create_camera
 from .placing import ALWAYS, Placement, place_motion
 
 FRAME_START = 1
-_REGION_COLOURS = {"skin": (0.62, 0.40, 0.30, 1), "hair": (0.06, 0.04, 0.03, 1), "shirt": (0.10, 0.22, 0.42, 1),
+_REGION_COLORS = {"skin": (0.62, 0.40, 0.30, 1), "hair": (0.06, 0.04, 0.03, 1), "shirt": (0.10, 0.22, 0.42, 1),
                    "trousers": (0.09, 0.09, 0.10, 1), "shoes": (0.55, 0.54, 0.52, 1)}  # fmt: skip
 
 
-def build_scene(motion: Motion, footage: str = "", skin_file: str = ""):
-    """An empty file with armature, body, keys, light, and the footage behind its camera.
+def build_scene(motion: Motion, footage: str = "", skin_file: str = "") -> tuple[bpy.types.Object, list[str]]:
+    """Create a new file with armature, body, keyframes, light and a camera with the footage in its background.
 
     Args:
-        footage: path of the footage; default the motion's own.
-        skin_file: .npz of a body (``niki.meshes.anny``) in place of the mannequin.
+        footage: path of the footage; by default the motion's own.
+        skin_file: .npz file of a body from ``niki.meshes.anny`` instead of the mannequin.
 
     Returns:
         the armature object, and warnings for the user.
@@ -51,18 +51,18 @@ def build_scene(motion: Motion, footage: str = "", skin_file: str = ""):
 
 
 def add_human(rig: bpy.types.Object, _body: Body, skin_file: str) -> bpy.types.Object:
-    """A realistic body with plain clothes from a ``niki.meshes.anny`` file."""
+    """Add a realistic, clothed body from a ``niki.meshes.anny`` file."""
     data = read_npz(skin_file, kind="a body that niki.meshes.anny writes")
     mesh = add_skin(rig, Skin(data["vertices"], data["faces"], data["weights"]))
     regions, names = data["regions"], [str(n) for n in data["region_names"]]
     for name in names:
-        mesh.data.materials.append(make_material(f"NIKI {name.title()}", _REGION_COLOURS[name], 0.7))
+        mesh.data.materials.append(make_material(f"NIKI {name.title()}", _REGION_COLORS[name], 0.7))
     mesh.data.polygons.foreach_set("material_index", regions.astype(np.int32))
     return mesh
 
 
 def save_blend(motion_file: str, path: str, footage: str = "", skin_file: str = "") -> list[str]:
-    """Write the scene of ``motion_file`` to ``path``; returns warnings."""
+    """Save the scene of ``motion_file`` as the .blend file ``path``; return warnings for the user."""
     _, warnings = build_scene(Motion.load(motion_file), footage, skin_file)
     _open_through_camera()
     bpy.context.preferences.filepaths.save_version = 0  # no backup beside the file
@@ -73,10 +73,17 @@ def save_blend(motion_file: str, path: str, footage: str = "", skin_file: str = 
 def render_stills(
     motion_file: str, indices: list[int], folder: str, width: int, samples: int = 24, skin_file: str = ""
 ) -> list[str]:
-    """Render the body alone, seen by the footage's camera, at some frames of the motion.
+    """Render the body alone, through the footage's camera, at some frames of the motion.
+
+    Args:
+        indices: frames of the motion, counted from 0.
+        width: of the pictures in pixels.
 
     Returns:
-        the pictures' paths, in the order of ``indices``.
+        the paths of the pictures, in the order of ``indices``.
+
+    Raises:
+        NikiError: the motion has no camera.
     """
     motion = Motion.load(motion_file)
     if not motion.image_size.all():
@@ -125,7 +132,7 @@ def _use_cycles(scene: bpy.types.Scene, width: int, samples: int) -> None:
 
 
 def _open_through_camera() -> None:
-    """Let every 3D view of the file look through the camera, the body in solid shading."""
+    """Make every 3D view look through the camera."""
     for screen in bpy.data.screens:
         for area in screen.areas:
             if area.type == "VIEW_3D":

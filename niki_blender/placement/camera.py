@@ -1,4 +1,4 @@
-"""The camera that took the footage, with the footage behind the scene."""
+"""The camera of the footage, with the footage as its background."""
 
 import bpy
 import numpy as np
@@ -8,15 +8,15 @@ from ...niki.motion.motion import Motion
 from ..rig.space import LIBRARY_TO_BLENDER
 from ..work.paths import is_file
 
-_SENSOR_WIDTH = 36.0  # millimetres; only its ratio to the focal length matters
+_SENSOR_WIDTH = 36.0  # millimeters; only its ratio to the focal length matters
 
 
 def create_camera(
     motion: Motion, name: str, scene: bpy.types.Scene, collection: bpy.types.Collection
 ) -> bpy.types.Object:
-    """A camera with the motion's intrinsics and pose, in ``collection``; ``scene`` is not changed.
+    """Create a camera with the motion's intrinsics and pose in ``collection``. Does not change ``scene``.
 
-    The whole footage is within the picture that ``scene`` renders, whatever its shape is. A motion without a
+    The whole footage fits into the picture that ``scene`` renders, whatever its aspect ratio. A motion without a
     camera (no image size) gets Blender's default lens.
     """
     data = bpy.data.cameras.new(name)
@@ -29,9 +29,9 @@ def create_camera(
     camera.matrix_world = Matrix(pose.tolist())
     width, height = (int(n) for n in motion.image_size)
     if width and height:
-        across = _fits_across(width, height, scene.render)
-        fitted = width if across else height
-        data.sensor_fit = "HORIZONTAL" if across else "VERTICAL"
+        fits_width = _fits_width(width, height, scene.render)
+        fitted = width if fits_width else height
+        data.sensor_fit = "HORIZONTAL" if fits_width else "VERTICAL"
         data.sensor_width = data.sensor_height = _SENSOR_WIDTH
         data.lens = float(motion.camera[0, 0]) / fitted * _SENSOR_WIDTH
         data.shift_x = (width / 2 - float(motion.camera[0, 2])) / fitted
@@ -39,8 +39,8 @@ def create_camera(
     return camera
 
 
-def _fits_across(width: int, height: int, render: bpy.types.RenderSettings) -> bool:
-    """Whether footage shown whole in the rendered picture is as wide as that; else it is as high."""
+def _fits_width(width: int, height: int, render: bpy.types.RenderSettings) -> bool:
+    """Whether footage that fits into the rendered picture fills its width; else it fills its height."""
     rendered = render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)
     if abs(rendered * height / width - 1) < 1e-3:
         return width >= height
@@ -50,15 +50,15 @@ def _fits_across(width: int, height: int, render: bpy.types.RenderSettings) -> b
 def show_behind(
     camera: bpy.types.Object, path: str, motion: Motion, frame_start: int = 1, name: str = "Footage"
 ) -> bpy.types.MovieClip | None:
-    """Put the footage behind ``camera``, in step with a motion that starts at ``frame_start``: by a clip of the
-    camera's own, whatever other clips of the file there are.
+    """Show the footage in the background of ``camera``, in sync with a motion that starts at ``frame_start``. Always
+    creates a new movie clip.
 
     Args:
         path: a video, or the first image of a numbered sequence.
-        name: the clip's.
+        name: for the movie clip.
 
     Returns:
-        the movie clip, or None where the file is gone or Blender cannot read it.
+        the movie clip, or None if the file does not exist or Blender cannot read it.
     """
     if not is_file(path):
         return None

@@ -1,4 +1,4 @@
-"""Choices of where a motion goes, as operators and settings offer them."""
+"""Enum items for placing a motion, shared by settings and operators."""
 
 from .placing import ALWAYS, IF_EMPTY, NEVER
 
@@ -6,15 +6,15 @@ PLACES = (
     (
         "ORIGIN",
         "World Origin",
-        "The person stands at the world's origin where first seen, the camera before them",
+        "The person starts at the world origin, with the camera placed to match",
     ),
-    ("CURSOR", "3D Cursor", "The person stands at the 3D cursor where first seen, the camera before them"),
-    ("FILMED", "As Filmed", "The camera is above the world's origin, the person where they are before it"),
+    ("CURSOR", "3D Cursor", "The person starts at the 3D cursor, with the camera placed to match"),
+    ("FILMED", "As Filmed", "The camera is above the world origin, with the person where they were filmed"),
 )
 MATCHES = (
-    (IF_EMPTY, "If Empty", "In a scene that holds no more than Blender's start-up objects"),
-    (ALWAYS, "Always", "Changes the scene's frame rate, frame range, resolution and camera"),
-    (NEVER, "Never", "The scene stays as it is; the motion is resampled to its frame rate"),
+    (IF_EMPTY, "If Empty", "Only if the scene has nothing but Blender's default objects and settings"),
+    (ALWAYS, "Always", "Change the scene's frame rate, frame range, resolution and camera"),
+    (NEVER, "Never", "Leave the scene as it is and resample the motion to its frame rate"),
 )
 MATCH_NAME = "Match Scene to Footage"
-MATCH_DESCRIPTION = "Give the scene the footage's frame rate, frame range and resolution, and its camera"
+MATCH_DESCRIPTION = "Set the scene's frame rate, frame range, resolution and camera from the footage"

@@ -1,4 +1,4 @@
 """Pulling joints, targets, corrections and baking."""
 
 MODULES = ("settings", "handles", "tool", "correcting", "bake", "targets", "panel")
-"""Those that register, in this order."""
+"""Modules that register, in this order."""

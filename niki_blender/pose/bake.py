@@ -11,6 +11,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 from ...niki.body.skeleton import BONES
 from ...niki.errors import NikiError
 from ...niki.motion.motion import Motion
+from ..interface.layout import CONTEXT
 from ..rig import unkeyed
 from ..rig.animation import action_range, bone_path, copy_action, current_owner, fcurves_of
 from ..rig.armature import OnArmature
@@ -32,6 +33,7 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
 
     span: EnumProperty(
         name="Range",
+        translation_context=CONTEXT,
         items=(
             ("SCENE", "Scene", "The scene's frame range, or its preview range"),
             ("ACTION", "Action", "The frames of the armature's action"),

@@ -1,4 +1,4 @@
-"""Panels of posing, corrections, targets and baking."""
+"""The panels of posing, correcting, targets and baking."""
 
 import bpy
 
@@ -8,7 +8,7 @@ from ..rig.armature import is_our_armature
 
 
 class NIKI_PT_pose(SidebarPanel, bpy.types.Panel):
-    """Joints that are pulled, and what is made of that over time."""
+    """Pull joints and correct the motion."""
 
     bl_label = "Pose"
     bl_order = 2
@@ -28,7 +28,7 @@ class NIKI_PT_pose(SidebarPanel, bpy.types.Panel):
 
 
 class NIKI_PT_correct(SidebarPanel, bpy.types.Panel):
-    """A correction over time."""
+    """Propagate and Hold in Place."""
 
     bl_label = "Correct"
     bl_parent_id = "NIKI_PT_pose"
@@ -36,14 +36,14 @@ class NIKI_PT_correct(SidebarPanel, bpy.types.Panel):
     def draw(self, context):
         layout, settings = self.columns(), context.object.niki_pose
         column = layout.column(align=True)
-        column.prop(settings, "carry_before", text="Frames Before")
-        column.prop(settings, "carry_after", text="After")
+        column.prop(settings, "carry_before")
+        column.prop(settings, "carry_after")
         layout.operator("niki.carry", icon="ANIM")
         layout.operator("niki.hold", icon="LOCKED")
 
 
 class NIKI_PT_targets(SidebarPanel, bpy.types.Panel):
-    """Empties that draw joints, and baking."""
+    """Targets that joints follow, and baking."""
 
     bl_label = "Targets and Baking"
     bl_parent_id = "NIKI_PT_pose"
@@ -55,13 +55,17 @@ class NIKI_PT_targets(SidebarPanel, bpy.types.Panel):
         if settings.follow_targets and settings.target_problem:
             draw_text(layout, settings.target_problem, "ERROR")
         if settings.follow_targets and not context.scene.render.use_lock_interface:
-            draw_text(layout, "Rendering needs Lock Interface while the body follows targets", "ERROR")
+            draw_text(
+                layout,
+                "Turn on Lock Interface before you render: Blender can crash while the body follows targets",
+                "ERROR",
+            )
             layout.prop(context.scene.render, "use_lock_interface")
-        layout.operator("niki.bake", text="Bake", icon="KEYTYPE_KEYFRAME_VEC")
+        layout.operator("niki.bake", text="Bake Pose...", icon="KEYTYPE_KEYFRAME_VEC")
 
 
 class NIKI_PT_target(SidebarPanel, bpy.types.Panel):
-    """Of an empty that draws a joint."""
+    """Settings of a target."""
 
     bl_label = "Target"
     bl_order = 3

@@ -1,4 +1,4 @@
-"""What is stored about posing: on armatures, and on the empties that draw them."""
+"""Settings of posing: on armatures, and on the empties that control them."""
 
 import bpy
 from bpy.props import (
@@ -12,6 +12,7 @@ from bpy.props import (
 )
 
 from ...niki.body.skeleton import NUM_JOINTS
+from ..interface.layout import CONTEXT
 from .targets import remember_base
 
 
@@ -21,43 +22,58 @@ def _follow_targets_changed(settings, context):
 
 
 class NIKI_PG_pose(bpy.types.PropertyGroup):
-    """On an armature, and on the empties that draw it."""
+    """Settings of an armature, or of an empty that controls one of its joints."""
 
-    pulled: BoolVectorProperty(name="Selected Joints", size=NUM_JOINTS)
-    pinned: BoolVectorProperty(name="Pinned Joints", size=NUM_JOINTS)
+    pulled: BoolVectorProperty(
+        name="Selected Joints", size=NUM_JOINTS, description="Joints whose handles are selected"
+    )
+    pinned: BoolVectorProperty(
+        name="Pinned Joints", size=NUM_JOINTS, description="Joints that stay in place while others are pulled"
+    )
     pull_mode: EnumProperty(
-        name="Moves",
+        name="Affect",
+        translation_context=CONTEXT,
         items=(
-            ("FULL", "Whole Body", "Everything follows, as far as it is not pinned"),
-            ("LIMB", "Limb", "Only the arm, leg or back that is pulled, up to the nearest pinned joint"),
-            ("HIPS", "All but Hips", "The hips stay where they are"),
+            ("FULL", "Whole Body", "The whole body follows, except for pinned joints"),
+            ("LIMB", "Limb", "Only the pulled arm, leg or spine follows, up to the nearest pinned joint"),
+            ("HIPS", "Keep Hips", "The whole body follows, but the hips stay in place"),
         ),
-        description="What follows a pulled joint",
+        description="Which part of the body follows a pulled joint",
     )
     plant_feet: BoolProperty(
-        name="Plant Feet", default=True, description="Feet that are not pulled stay where they are"
+        name="Plant Feet", default=True, description="Keep feet in place unless they are pulled"
     )
     carry_before: IntProperty(
-        name="Before", default=8, min=0, soft_max=100, description="Frames over which a correction fades in"
+        name="Fade In",
+        default=8,
+        min=0,
+        soft_max=100,
+        description="Frames before the current one over which a propagated change fades in",
     )
     carry_after: IntProperty(
-        name="After", default=8, min=0, soft_max=100, description="Frames over which a correction fades out"
+        name="Fade Out",
+        default=8,
+        min=0,
+        soft_max=100,
+        description="Frames after the current one over which a propagated change fades out",
     )
     follow_targets: BoolProperty(
         name="Follow Targets",
         update=_follow_targets_changed,
-        description="Pose the body for its targets whenever they move; switched off, the pose stays",
+        description="Pose the body whenever its targets move. If turned off, the pose stays as it is",
     )
     target_problem: StringProperty(options={"HIDDEN"}, description="Why the body does not follow its targets")
     base: StringProperty(options={"HIDDEN"}, description="The pose that targets change")
-    target_of: PointerProperty(type=bpy.types.Object, description="The armature that this empty draws")
-    target_joint: StringProperty(name="Joint")
+    target_of: PointerProperty(
+        name="Armature", type=bpy.types.Object, description="The armature this empty controls"
+    )
+    target_joint: StringProperty(name="Joint", description="The joint that follows this empty")
     target_turns: BoolProperty(
         name="Rotation",
-        description="The empty's rotation is the joint's as well: for hands, feet, head and hips",
+        description="The joint also takes the rotation of this empty (hands, feet, head and hips)",
     )
     target_looks: BoolProperty(
-        name="Look There", description="The head turns to the empty, and need not be where it is"
+        name="Look At", description="The head turns to look at this empty instead of moving to it"
     )
     target_weight: FloatProperty(
         name="Weight",
@@ -65,7 +81,7 @@ class NIKI_PG_pose(bpy.types.PropertyGroup):
         min=0.01,
         max=1.0,
         subtype="FACTOR",
-        description="1 holds the joint exactly, as far as the body reaches; less is a wish",
+        description="1 holds the joint exactly, as far as the body can reach. Lower values pull it more gently",
     )
 
 

@@ -3,6 +3,7 @@
 import bpy
 from bpy.props import EnumProperty
 
+from ..interface.layout import CONTEXT
 from .confidence import doubtful_frames, has_confidence, next_doubtful
 
 
@@ -15,6 +16,7 @@ class NIKI_OT_doubtful_frame(bpy.types.Operator):
 
     direction: EnumProperty(
         name="Direction",
+        translation_context=CONTEXT,
         items=(
             ("NEXT", "Next", "After the current frame"),
             ("PREVIOUS", "Previous", "Before the current frame"),

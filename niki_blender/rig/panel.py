@@ -1,4 +1,4 @@
-"""The panel of confidence."""
+"""The Confidence panel."""
 
 import bpy
 
@@ -7,7 +7,7 @@ from .confidence import has_confidence
 
 
 class NIKI_PT_confidence(SidebarPanel, bpy.types.Panel):
-    """How sure the capture is."""
+    """Show confidence and go to doubtful frames."""
 
     bl_label = "Confidence"
     bl_order = 1

@@ -1,4 +1,4 @@
-"""What is stored about confidence: on armatures, whether bones show it; in scenes, from where on it is doubtful."""
+"""Settings of confidence: on armatures, whether bones show it; on scenes, the threshold of doubtful frames."""
 
 import bpy
 from bpy.props import BoolProperty, FloatProperty, PointerProperty, StringProperty
@@ -16,18 +16,20 @@ def _show_changed(settings, context):
 
 
 class NIKI_PG_confidence(bpy.types.PropertyGroup):
-    """On an armature."""
+    """Confidence settings of an armature."""
 
     show: BoolProperty(
         name="Color Bones",
         update=_show_changed,
-        description="Green where the capture is sure of a joint, red where it is not, frame by frame",
+        description="Color bones by confidence, frame by frame: green is certain, red is uncertain",
     )
-    own_colors: StringProperty(options={"HIDDEN"}, description="The bones' own colors, for later")
+    own_colors: StringProperty(
+        options={"HIDDEN"}, description="The user's bone colors, restored when Color Bones is turned off"
+    )
 
 
 class NIKI_PG_scene_confidence(bpy.types.PropertyGroup):
-    """In a scene."""
+    """Confidence settings of a scene."""
 
     threshold: FloatProperty(
         name="Doubtful Below",
@@ -35,7 +37,7 @@ class NIKI_PG_scene_confidence(bpy.types.PropertyGroup):
         max=1.0,
         default=0.45,
         subtype="FACTOR",
-        description="Frames are doubtful where a joint's confidence is lower",
+        description="A frame is doubtful if any joint has a lower confidence than this",
     )
 
 

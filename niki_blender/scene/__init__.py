@@ -1,4 +1,4 @@
-"""The user's scene: found again, matched, restored, framed."""
+"""The user's scene: find it again, match it to footage, restore it, frame the result."""
 
 MODULES = ("identity",)
-"""Those that register, in this order."""
+"""Modules that register, in this order."""

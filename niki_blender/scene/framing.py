@@ -1,11 +1,11 @@
-"""What the user sees of a result: it is selected, and in the middle of the view."""
+"""Select a result and frame it in the 3D views."""
 
 import bpy
 
 
 def select_only(rig: bpy.types.Object, layer: bpy.types.ViewLayer) -> None:
-    """Make ``rig`` the only selected object and the active one, where it can be selected at all."""
-    layer.update()  # or it does not know of new objects
+    """Make ``rig`` the only selected object and the active one. Does nothing if it is not in ``layer``."""
+    layer.update()  # new objects are unknown to it before
     if rig.name not in layer.objects:
         return
     for other in list(layer.objects.selected):
@@ -15,8 +15,7 @@ def select_only(rig: bpy.types.Object, layer: bpy.types.ViewLayer) -> None:
 
 
 def frame_selected(scene: bpy.types.Scene) -> None:
-    """Show what is selected in every 3D view of ``scene`` that is free: not one through a camera, nor one that
-    shows only some objects (Local View)."""
+    """Frame the selection in every 3D view of ``scene``, except in camera views and Local View."""
     for window in bpy.context.window_manager.windows:
         if window.scene != scene:
             continue

@@ -1,19 +1,20 @@
-"""Keys by which scenes and armatures are found again, whatever they are called by then."""
+"""Keys that identify scenes and armatures after they have been renamed."""
 
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import bpy
 from bpy.props import StringProperty
 
 _seen: dict[str, int] = {}
-"""Of this file: whose keys were asked for, also where undo has taken them away since."""
+"""Session UIDs by key, for all keys used in this file, even if undo has removed them since."""
 
 
 def identity_of(item: bpy.types.Scene | bpy.types.Object) -> str:
-    """A key that stays with a scene or an armature when it is renamed, and is saved with the file. A copy, which
-    Blender gives the same key, gets its own here; what is linked from a library has none."""
+    """A key that a scene or an object keeps when it is renamed; saved with the file. Created if there is none, or if
+    the key is that of the original of a copy. "" for linked data, which cannot be changed."""
     if item.library is not None:
         return ""
     key = item.niki_identity
@@ -23,9 +24,15 @@ def identity_of(item: bpy.types.Scene | bpy.types.Object) -> str:
     return key
 
 
-def find_by_identity(items, name: str, identity: str = ""):
-    """Of ``bpy.data.scenes`` or ``bpy.data.objects``, the one that had this name and this key: by name alone where
-    ``identity`` is ""; None where it is gone, or copies of it cannot be told apart."""
+def find_by_identity(items: bpy.types.bpy_prop_collection, name: str, identity: str = "") -> Any:
+    """Find the item of ``bpy.data.scenes`` or ``bpy.data.objects`` that had this name and key.
+
+    Args:
+        identity: the key; "" finds it by name alone.
+
+    Returns:
+        None if it no longer exists, or if copies of it have the same key.
+    """
     named = items.get(name)
     if not identity or (named is not None and named.niki_identity == identity):
         return named
@@ -34,12 +41,12 @@ def find_by_identity(items, name: str, identity: str = ""):
         return same[0] if len(same) == 1 else None
     if named is None or named.niki_identity:
         return None
-    # undo, or a file that was not saved since, has taken the key away
+    # undo, or reopening the file without saving, has removed the key
     return named if _seen.get(identity, named.session_uid) == named.session_uid else None
 
 
 def forget_identities() -> None:
-    """Another file is open."""
+    """Forget all keys, when another file is opened."""
     _seen.clear()
 
 
@@ -51,15 +58,15 @@ def _with(items, key: str) -> list:
     return [item for item in items if item.niki_identity == key]
 
 
-def register():
+def register() -> None:
     bpy.types.Scene.niki_identity = StringProperty(
-        options={"HIDDEN"}, description="Finds the scene again after it was renamed"
+        options={"HIDDEN"}, description="Identifies the scene after it has been renamed"
     )
     bpy.types.Object.niki_identity = StringProperty(
-        options={"HIDDEN"}, description="Finds the armature again after it was renamed"
+        options={"HIDDEN"}, description="Identifies the object after it has been renamed"
     )
 
 
-def unregister():
+def unregister() -> None:
     del bpy.types.Object.niki_identity
     del bpy.types.Scene.niki_identity

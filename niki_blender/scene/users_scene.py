@@ -1,5 +1,4 @@
-"""The user's scene: finding it, where new objects go in it, whether it is still empty, and matching it to
-footage where that is asked for."""
+"""The user's scene: find it, tell where new objects go, tell whether it is untouched, match it to footage."""
 
 from __future__ import annotations
 
@@ -18,33 +17,33 @@ _FACTORY = {
     "resolution_percentage": 100,
 }
 _FACTORY_RANGE = (1, 250)
-_START_UP = {  # Blender's start-up objects: type, place and Euler angles
+_DEFAULT_OBJECTS = {  # of Blender's start-up file: type, location and Euler angles
     "Cube": ("MESH", (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
     "Camera": ("CAMERA", (7.3589, -6.9258, 4.9583), (1.1093, 0.0, 0.8149)),
     "Light": ("LIGHT", (4.0762, 1.0055, 5.9039), (0.6503, 0.0552, 1.8664)),
 }
 _NTSC = tuple(whole / 1.001 for whole in (24, 30, 48, 60, 120))
-_SAME_RATE = 1e-4  # relative: containers write 23.976 or 29.97 for rates that are n / 1.001
+_SAME_RATE = 1e-4  # relative: containers write n / 1.001 as 23.976 or 29.97
 
 
 def find_scene(name: str, identity: str = "") -> bpy.types.Scene:
-    """The scene that a result belongs to; the current one where ``name`` is "".
+    """The scene that a result belongs to; the current one if ``name`` is "".
 
     Raises:
-        NikiError: it is gone, or linked from a library.
+        NikiError: it no longer exists, or is linked from a library.
     """
     scene = bpy.context.scene if not name else find_by_identity(bpy.data.scenes, name, identity)
     if scene is None:
         raise NikiError(
-            f"There is no scene '{name}' any more, which this belongs to",
-            "go to the scene that you want it in and choose Import Capture",
+            f"The scene '{name}' no longer exists",
+            "switch to the scene you want it in and choose Import Capture",
         )
     refuse_linked(scene)
     return scene
 
 
 def refuse_linked(scene: bpy.types.Scene) -> None:
-    """Raise NikiError where a scene is linked from a library: nothing can be added to it."""
+    """Raise NikiError if a scene is linked from a library: nothing can be added to it."""
     if scene.library is not None:
         raise NikiError(f"The scene '{scene.name}' is linked from a library", "make it local first")
 
@@ -55,7 +54,7 @@ def has_scene(name: str, identity: str = "") -> bool:
 
 
 def view_layer_of(scene: bpy.types.Scene) -> bpy.types.ViewLayer:
-    """The view layer that the user sees the scene in."""
+    """The view layer in which the user sees the scene."""
     windows = bpy.context.window_manager.windows
     if scene == bpy.context.scene:
         return bpy.context.view_layer
@@ -63,8 +62,8 @@ def view_layer_of(scene: bpy.types.Scene) -> bpy.types.ViewLayer:
 
 
 def active_collection(scene: bpy.types.Scene) -> bpy.types.Collection:
-    """Where new objects go: the active collection, or the scene's own where that one is hidden, excluded or
-    not to be changed."""
+    """The collection for new objects: the active one, or the scene's own if that one is hidden, excluded, linked or
+    overridden."""
     layer = view_layer_of(scene).active_layer_collection
     if layer is None or layer.exclude or not layer.is_visible:
         return scene.collection
@@ -74,8 +73,8 @@ def active_collection(scene: bpy.types.Scene) -> bpy.types.Collection:
 
 
 def is_untouched(scene: bpy.types.Scene) -> bool:
-    """Whether the scene holds nothing of the user's: no objects, or Blender's start-up ones as they were, and
-    the settings that it starts with."""
+    """Whether the user has not worked in the scene: it has no objects, or only unchanged default ones, and the
+    default settings."""
     render, editor = scene.render, scene.sequence_editor
     if any(abs(getattr(render, name) - value) > 1e-6 for name, value in _FACTORY.items()):
         return False
@@ -85,13 +84,17 @@ def is_untouched(scene: bpy.types.Scene) -> bool:
         return False
     if editor is not None and len(strips_of(scene)):
         return False
-    return all(_is_start_up(item) for item in scene.objects)
+    return all(_is_default(item) for item in scene.objects)
 
 
-def hide_start_up_cube(scene: bpy.types.Scene) -> bool:
-    """Hide Blender's start-up cube, which would stand around whoever is at the origin; whether it was there."""
+def hide_default_cube(scene: bpy.types.Scene) -> bool:
+    """Hide Blender's default cube, which would surround a person at the origin.
+
+    Returns:
+        whether there was one.
+    """
     cube = scene.objects.get("Cube")
-    if cube is None or not _is_start_up(cube):
+    if cube is None or not _is_default(cube):
         return False
     for layer in scene.view_layers:
         if cube.name in layer.objects:
@@ -100,37 +103,41 @@ def hide_start_up_cube(scene: bpy.types.Scene) -> bool:
     return True
 
 
-def _is_start_up(item: bpy.types.Object) -> bool:
-    kind, place, turn = _START_UP.get(item.name, ("", (), ()))
-    if item.type != kind or not np.allclose([*item.location, *item.rotation_euler], place + turn, atol=1e-3):
+def _is_default(item: bpy.types.Object) -> bool:
+    kind, location, angles = _DEFAULT_OBJECTS.get(item.name, ("", (), ()))
+    if item.type != kind or not np.allclose(
+        [*item.location, *item.rotation_euler], location + angles, atol=1e-3
+    ):
         return False
     if item.parent or item.children or item.constraints or item.modifiers or item.animation_data:
         return False
     if kind != "MESH":
         return True
     corners = np.array([vertex.co for vertex in item.data.vertices])
-    as_made = len(corners) == 8 and np.allclose(np.abs(corners), 1)
-    return as_made and np.allclose(item.matrix_basis, np.eye(4), atol=1e-6)
+    unchanged = len(corners) == 8 and np.allclose(np.abs(corners), 1)
+    return unchanged and np.allclose(item.matrix_basis, np.eye(4), atol=1e-6)
 
 
-def strips_of(scene: bpy.types.Scene):
-    """The sequencer's strips, whichever the API."""
+def strips_of(scene: bpy.types.Scene) -> bpy.types.bpy_prop_collection | tuple:
+    """The sequencer's top-level strips."""
     editor = scene.sequence_editor
     if editor is None:
         return ()
-    return editor.strips if hasattr(editor, "strips") else editor.sequences  # the latter before Blender 4.4
+    return editor.strips if hasattr(editor, "strips") else editor.sequences  # `sequences` before Blender 4.4
 
 
 def place_of(scene: bpy.types.Scene, place_at: str) -> tuple[float, float, float] | None:
-    """The point that "ORIGIN" or "CURSOR" means now; None for "FILMED"."""
+    """The point (x, y, z) in meters for "ORIGIN" or "CURSOR"; None for "FILMED"."""
     points = {"ORIGIN": (0.0, 0.0, 0.0), "CURSOR": tuple(scene.cursor.location)}
     return points.get(place_at)
 
 
 def match_to_footage(scene: bpy.types.Scene, motion: Motion, frame_start: int) -> None:
-    """Give the scene the motion's frame rate, range and, where it has a camera, resolution.
+    """Give the scene the motion's frame rate and range and, if it has a camera, its resolution.
 
-    ``motion`` is at its own rate.
+    Args:
+        motion: at the frame rate of the footage.
+        frame_start: scene frame of the first frame of the motion.
     """
     set_rate(scene, motion.mocap_framerate)
     scene.frame_start, scene.frame_end = frame_start, frame_start + len(motion) - 1
@@ -142,12 +149,12 @@ def match_to_footage(scene: bpy.types.Scene, motion: Motion, frame_start: int) -
 
 
 def rate_of(scene: bpy.types.Scene) -> float:
-    """Frames per second."""
+    """The scene's frame rate in frames per second."""
     return scene.render.fps / scene.render.fps_base
 
 
 def set_rate(scene: bpy.types.Scene, rate: float) -> None:
-    """Give the scene a frame rate: whole, n / 1.001 as television has it, or else any."""
+    """Set the scene's frame rate: exactly if it is whole or n / 1.001 (NTSC), else as a fraction."""
     render = scene.render
     ntsc = next((known for known in _NTSC if abs(rate - known) < _SAME_RATE * known), None)
     if ntsc is not None:

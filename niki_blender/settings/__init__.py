@@ -1,4 +1,4 @@
-"""Preferences, and the environment that captures run in."""
+"""Preferences, and the Python environment that captures run in."""
 
 MODULES = ("environment_operators", "preferences")
-"""Those that register, in this order."""
+"""Modules that register, in this order."""

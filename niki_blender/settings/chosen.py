@@ -1,4 +1,4 @@
-"""What the preferences say: what the worker runs in, whether it can, and where files go."""
+"""Look up the preferences: the Python of the worker, whether captures can run, the folders of the extension."""
 
 import atexit
 import shutil
@@ -13,17 +13,17 @@ from ..work import runtime, words
 from ..work.paths import is_file
 
 EXTENSION = __package__.removesuffix(".niki_blender.settings")
-"""The name that Blender gives the extension."""
+"""The package name that Blender gives the extension."""
 
 
 def preferences() -> bpy.types.AddonPreferences | None:
-    """The preferences, or None where the code does not run as an enabled extension (tests)."""
+    """The preferences, or None if the code does not run as an enabled extension (in tests)."""
     addon = bpy.context.preferences.addons.get(EXTENSION)
     return addon.preferences if addon else None
 
 
 def chosen_runtime() -> runtime.Runtime:
-    """What the preferences say the worker runs in."""
+    """The Python that the worker runs in, from the preferences."""
     chosen = preferences()
     if chosen and chosen.runtime == "ENVIRONMENT":
         return runtime.Runtime(bpy.path.abspath(chosen.python))
@@ -31,7 +31,7 @@ def chosen_runtime() -> runtime.Runtime:
 
 
 def chosen_device() -> str:
-    """The device's name for the worker."""
+    """The device for the worker, from the preferences: cpu, cuda or directml."""
     chosen = preferences()
     return chosen.device if chosen and chosen.runtime == "ENVIRONMENT" else "cpu"
 
@@ -40,13 +40,13 @@ _not_ready = ""
 
 
 def why_not_ready() -> str:
-    """What stands in the way of captures, for the user; "" where nothing is known to. As of the last
-    :func:`look_whether_ready`: panels and greyed buttons ask often."""
+    """Why captures cannot run, for the user; "" if nothing is known to be wrong. As of the last
+    :func:`look_whether_ready`, because panels call this often."""
     return _not_ready
 
 
 def look_whether_ready(*_) -> str:
-    """See what stands in the way of captures; "" where nothing is known to."""
+    """Check whether captures can run; return the reason if not, else ""."""
     global _not_ready
     chosen = preferences()
     if chosen and chosen.runtime == "ENVIRONMENT":
@@ -57,15 +57,17 @@ def look_whether_ready(*_) -> str:
         )
     else:
         missing = runtime.missing_packages()
-        _not_ready = f"{', '.join(missing)} is missing: install the zip for this system" if missing else ""
+        _not_ready = (
+            f"Missing packages: {', '.join(missing)} (install the zip for this system)" if missing else ""
+        )
     return _not_ready
 
 
 def data_folder(name: str) -> Path:
-    """A folder of the extension's own for the user's files.
+    """A subfolder of the extension's user folder, created if necessary.
 
     Raises:
-        NikiError: it cannot be made.
+        NikiError: it cannot be created.
     """
     try:
         return Path(bpy.utils.extension_path_user(EXTENSION, path=name, create=True))
@@ -75,13 +77,13 @@ def data_folder(name: str) -> Path:
         return folder
     except OSError as problem:
         raise NikiError(
-            f"The extension's folder cannot be written: {words.describe_error(problem)}"
+            f"The extension's folder cannot be written to: {words.describe_error(problem)}"
         ) from problem
 
 
 @cache
 def _folder_of_this_session() -> Path:
-    """A folder that nobody else can have laid out, removed at exit."""
+    """A new temporary folder, deleted at exit."""
     folder = Path(tempfile.mkdtemp(prefix="niki-blender-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

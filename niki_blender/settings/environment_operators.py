@@ -1,8 +1,9 @@
-"""Operators that make, check and remove the worker's environment. All this is about Blender, not about the
-file that is open: it goes on when another one is opened."""
+"""Operators that create, check and remove the worker's environment. They are independent of the open file and go on
+when another one is opened."""
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import bpy
 
@@ -15,21 +16,24 @@ from .chosen import chosen_runtime, data_folder, look_whether_ready, preferences
 
 @dataclass
 class State:
-    """What is under way, and what the last look and check said.
+    """Current setup and check, and the result of the last one.
 
     Attributes:
-        setup, question: making an environment; asking the worker. checked, good: what it said, and whether
-        it can work. there: whether there is an environment of ours.
+        setup: the creation of an environment.
+        question: the request of a check.
+        checked: result of the last check, for the user.
+        good: whether captures can run, by the last check.
+        exists: whether the environment exists.
     """
 
     setup: environment.Setup | None = None
     question: Question | None = None
     checked: str = ""
     good: bool = False
-    there: bool = False
+    exists: bool = False
 
     def end(self) -> None:
-        """Stop it all, and forget what was said."""
+        """Stop the setup and the check, and clear their results."""
         if self.setup is not None and not self.setup.over:
             self.setup.cancel()
         if self.question is not None:
@@ -37,24 +41,24 @@ class State:
         self.setup, self.question, self.checked, self.good = None, None, "", False
 
     def look(self) -> None:
-        """See whether there is an environment, and whether captures can be made."""
+        """Update whether the environment exists and whether captures can run."""
         look_whether_ready()
         try:
-            self.there = environment_folder().exists()
+            self.exists = environment_folder().exists()
         except NikiError:
-            self.there = False
+            self.exists = False
 
 
 state = State()
 
 
-def environment_folder():
-    """Where the environment is made."""
+def environment_folder() -> Path:
+    """The folder of the environment."""
     return data_folder("environment") / "python"
 
 
-def environment_log():
-    """What making it printed."""
+def environment_log() -> Path:
+    """The log file of creating the environment."""
     return data_folder("environment") / "setup.log"
 
 
@@ -73,23 +77,23 @@ def _poll() -> float | None:
         if state.setup.over:
             state.look()
         if state.setup.answer is not None:
-            _use_it(state.setup.answer)
+            _use_environment(state.setup.answer)
     if state.question is not None and (answer := state.question.poll()) is not None:
-        _say(answer)
+        _set_checked(answer)
         state.question = None
     timers.redraw("PREFERENCES", "VIEW_3D")
-    going = state.question is not None or (state.setup is not None and not state.setup.over)
-    return 0.1 if going else None
+    running = state.question is not None or (state.setup is not None and not state.setup.over)
+    return 0.1 if running else None
 
 
-def _say(answer: dict):
+def _set_checked(answer: dict):
     state.checked = describe_runtime(answer)
     state.good = not (answer.get("problem") or answer.get("missing"))
 
 
-def _use_it(answer: dict):
-    """The environment is ready: the worker runs in it from now on."""
-    _say(answer)
+def _use_environment(answer: dict):
+    """Let the worker run in the new environment from now on."""
+    _set_checked(answer)
     chosen = preferences()
     if chosen is not None:
         chosen.runtime, chosen.python = "ENVIRONMENT", str(environment.python_of(environment_folder()))
@@ -98,28 +102,26 @@ def _use_it(answer: dict):
 
 
 class NIKI_OT_make_environment(bpy.types.Operator):
-    """Makes or repairs the environment, in the background."""
+    """Create or repair the environment in the background."""
 
     bl_idname = "niki.make_environment"
-    bl_label = "Make Environment"
-    bl_description = (
-        "Download what the chosen device needs into an environment of the extension's own, or repair it"
-    )
+    bl_label = "Create Environment"
+    bl_description = "Download the packages for the chosen hardware into an environment of the extension's own, or repair it"
 
     @classmethod
     def poll(cls, context):
         chosen = preferences()
         if state.setup is not None and not state.setup.over:
-            cls.poll_message_set("It is being made")
+            cls.poll_message_set("The environment is being created")
             return False
         if not bpy.app.online_access and not (chosen and chosen.wheels):
-            cls.poll_message_set("Allow Online Access in Blender's preferences, or give a folder of wheels")
+            cls.poll_message_set("Allow Online Access in Blender's preferences, or choose a Packages Folder")
             return False
         return True
 
     def invoke(self, context, event):
         return context.window_manager.invoke_confirm(
-            self, event, message="Packages of up to 3 GB are installed into a folder of the extension's own"
+            self, event, message="Up to 3 GB of packages will be installed in the extension's folder"
         )
 
     def execute(self, context):
@@ -127,10 +129,10 @@ class NIKI_OT_make_environment(bpy.types.Operator):
         device = chosen.new_device if chosen else "cpu"
         wheels = bpy.path.abspath(chosen.wheels) if chosen and chosen.wheels else ""
         if sys.version_info[:2] not in environment.PYTHONS:
-            known = " and ".join(".".join(map(str, version)) for version in environment.PYTHONS)
+            versions = " and ".join(".".join(map(str, version)) for version in environment.PYTHONS)
             self.report(
                 {"ERROR"},
-                f"There are pinned packages for Python {known} only: choose an environment of your own",
+                f"Packages are available for Python {versions} only: choose an environment of your own",
             )
             return {"CANCELLED"}
         requirements = environment.requirements_of(device)
@@ -146,11 +148,11 @@ class NIKI_OT_make_environment(bpy.types.Operator):
 
 
 class NIKI_OT_cancel_environment(bpy.types.Operator):
-    """Stops making it."""
+    """Stop creating the environment."""
 
     bl_idname = "niki.cancel_environment"
     bl_label = "Cancel"
-    bl_description = "Stop making the environment"
+    bl_description = "Stop creating the environment"
     bl_options = {"INTERNAL"}
 
     def execute(self, context):
@@ -161,11 +163,11 @@ class NIKI_OT_cancel_environment(bpy.types.Operator):
 
 
 class NIKI_OT_check_runtime(bpy.types.Operator):
-    """Asks a worker to describe itself, without waiting."""
+    """Start a worker and ask it to describe itself; does not wait for the answer."""
 
     bl_idname = "niki.check_runtime"
     bl_label = "Check"
-    bl_description = "Start the worker and ask what it has"
+    bl_description = "Check that captures can run, and on which hardware"
 
     def execute(self, context):
         if state.question is None:
@@ -181,16 +183,16 @@ class NIKI_OT_check_runtime(bpy.types.Operator):
 
 
 class NIKI_OT_remove_environment(bpy.types.Operator):
-    """Deletes the environment."""
+    """Delete the environment."""
 
     bl_idname = "niki.remove_environment"
     bl_label = "Remove Environment"
-    bl_description = "Delete the environment; the worker runs in Blender's Python again"
+    bl_description = "Delete the environment; captures use Blender's Python again"
 
     @classmethod
     def poll(cls, context):
-        if not state.there:
-            cls.poll_message_set("There is no environment")
+        if not state.exists:
+            cls.poll_message_set("No environment to remove")
             return False
         return True
 
@@ -219,16 +221,16 @@ _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLAS
 
 
 def _look():
-    """Timer: once, when Blender has time for it."""
+    """Timer: look once, after registration."""
     state.look()
 
 
-def register():
+def register() -> None:
     _register_classes()
     timers.start(_look)
 
 
-def unregister():
+def unregister() -> None:
     state.end()
     timers.stop(_look)
     timers.stop(_poll)

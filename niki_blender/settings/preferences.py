@@ -1,37 +1,45 @@
-"""The extension's preferences: what the worker runs in; and how panels show it."""
+"""The extension's preferences, and how they are drawn there and in the panels."""
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from ..interface.layout import draw_text
+from ..interface.layout import CONTEXT, draw_text
 from . import environment_operators
 from .chosen import EXTENSION, look_whether_ready, preferences, why_not_ready
 
 
 class NIKI_AP_preferences(bpy.types.AddonPreferences):
-    """Runtime and device."""
+    """The Python and the hardware for captures."""
 
     bl_idname = EXTENSION
 
     runtime: EnumProperty(
-        name="Run In",
+        name="Run With",
+        description="Python that runs the captures",
+        translation_context=CONTEXT,
         update=lambda chosen, context: look_whether_ready(),
         items=(
-            ("OWN", "Blender's Python", "The packages that come with the extension, on the CPU"),
-            ("ENVIRONMENT", "Environment", "Another Python with niki's packages, such as one for a GPU"),
+            ("OWN", "Blender's Python", "The packages included in the extension; runs on the CPU"),
+            (
+                "ENVIRONMENT",
+                "Environment",
+                "A separate Python with the packages that captures need, for example for a graphics card",
+            ),
         ),
     )
     python: StringProperty(
         name="Python",
         subtype="FILE_PATH",
-        description="The environment's Python program",
+        description="Python executable of the environment",
         update=lambda chosen, context: look_whether_ready(),
     )
     device: EnumProperty(
         name="Device",
+        description="Hardware that runs the captures",
+        translation_context=CONTEXT,
         items=(
             ("cpu", "CPU", "Works everywhere"),
-            ("cuda", "CUDA", "An NVIDIA graphics card; needs an environment with onnxruntime-gpu"),
+            ("cuda", "CUDA", "NVIDIA graphics card; needs an environment with onnxruntime-gpu"),
             (
                 "directml",
                 "DirectML",
@@ -40,23 +48,24 @@ class NIKI_AP_preferences(bpy.types.AddonPreferences):
         ),
     )
     new_device: EnumProperty(
-        name="For",
+        name="Hardware",
+        translation_context=CONTEXT,
         items=(
-            ("cuda", "CUDA", "An NVIDIA graphics card"),
+            ("cuda", "CUDA", "NVIDIA graphics card"),
             ("directml", "DirectML", "Any graphics card on Windows"),
             ("cpu", "CPU", "No graphics card"),
         ),
-        description="What the environment to make is for",
+        description="Hardware that the new environment is for",
     )
     wheels: StringProperty(
-        name="Wheels",
+        name="Packages Folder",
         subtype="DIR_PATH",
-        description="Folder of packages to install from, without a network; empty to download them",
+        description="Folder of downloaded packages (wheels) to install without a network; leave empty to download them",
     )
     import_at_once: BoolProperty(
         name="Import When Done",
         default=True,
-        description="Put a finished capture into the scene as soon as Blender is in Object Mode",
+        description="Import a finished capture as soon as Blender is in Object Mode",
     )
 
     def draw(self, context):
@@ -66,17 +75,17 @@ class NIKI_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "import_at_once")
 
 
-def draw_runtime(layout, chosen):
-    """The runtime's part of the preferences."""
+def draw_runtime(layout: bpy.types.UILayout, chosen: NIKI_AP_preferences) -> None:
+    """Draw the preferences of the Python, its check and the environment."""
     layout.prop(chosen, "runtime")
     if chosen.runtime == "ENVIRONMENT":
         layout.prop(chosen, "python")
         layout.prop(chosen, "device")
     problem, state = why_not_ready(), environment_operators.state
     row = layout.row()
-    said = problem or state.checked or ("Asking the worker" if state.question else "Not checked yet")
-    bad = bool(problem) or (state.checked and not state.good)
-    draw_text(row.column(), said, "ERROR" if bad else "CHECKMARK" if state.good else "INFO")
+    message = problem or state.checked or ("Checking..." if state.question else "Not checked yet")
+    failed = bool(problem) or (state.checked and not state.good)
+    draw_text(row.column(), message, "ERROR" if failed else "CHECKMARK" if state.good else "INFO")
     row.operator("niki.check_runtime")
     box = layout.box()
     box.label(text="Environment for a Graphics Card")
@@ -91,13 +100,13 @@ def draw_runtime(layout, chosen):
     if setup is not None and setup.problem:
         draw_text(box, setup.problem, "ERROR")
     row = box.row()
-    row.operator("niki.make_environment", text="Repair" if state.there else "Make Environment")
+    row.operator("niki.make_environment", text="Repair" if state.exists else "Create Environment")
     row.operator("niki.remove_environment", text="Remove")
     row.operator("niki.open_log").log = "ENVIRONMENT"
 
 
-def draw_device(layout):
-    """What the worker will run on, and the way to change it."""
+def draw_device(layout: bpy.types.UILayout) -> None:
+    """Draw the device for captures, and a button to the preferences."""
     chosen = preferences()
     split = layout.split(factor=0.4)
     title = split.row()
@@ -111,14 +120,14 @@ def draw_device(layout):
     row.operator("preferences.addon_show", text="", icon="PREFERENCES", emboss=False).module = EXTENSION
 
 
-def draw_not_ready(layout):
-    """What stands in the way of captures, and the way to the preferences."""
+def draw_not_ready(layout: bpy.types.UILayout) -> None:
+    """Draw why captures cannot run, and a button to the preferences."""
     problem = why_not_ready()
     if problem:
         box = layout.box()
-        said = box.column()
-        said.alert = True
-        draw_text(said, problem, "ERROR")
+        message = box.column()
+        message.alert = True
+        draw_text(message, problem, "ERROR")
         box.operator("preferences.addon_show", text="Open Preferences").module = EXTENSION
 
 

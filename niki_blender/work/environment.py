@@ -1,4 +1,4 @@
-"""An environment of its own for the worker, made with the user's consent: for a graphics card. No bpy."""
+"""A separate Python environment for the worker, for a graphics card; created with the user's consent. No bpy."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from . import words
 from .runtime import Question, Runtime, clean_environment, describe_runtime
 
 DEVICES = ("cuda", "directml", "cpu")
-"""What an environment can be for; ``environments`` holds the pins of each, by scripts/pin_environment."""
+"""Hardware that an environment can be for; scripts/pin_environment writes the pins of each to ``environments``."""
 
 PYTHONS = ((3, 11), (3, 13))
-"""The Pythons that there are pinned packages for."""
+"""Python versions with pinned packages."""
 
 
 def requirements_of(device: str) -> Path:
-    """The file that pins all that is installed for a device, with hashes."""
+    """The requirements file for a device: all packages, pinned with hashes."""
     return Path(__file__).resolve().parent / "environments" / f"{device}.txt"
 
 
 def python_of(folder: Path) -> Path:
-    """The Python program of the environment in ``folder``."""
+    """The Python executable of the environment in ``folder``."""
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 @dataclass
 class Step:
-    """A part of the work: what to tell the user, the command that does it, how many packages it gets."""
+    """One step: title for the user, command, and number of packages that it installs."""
 
     title: str
     command: list[str]
@@ -40,35 +40,37 @@ class Step:
 
 
 def steps_of(folder: Path, base_python: str, requirements: Path, wheels: str = "") -> list[Step]:
-    """How an environment is made: from the package index, or offline from a folder of wheels. Only what
-    ``requirements`` pins by hash is installed, all of it at once."""
+    """The steps that create an environment, from the package index or, if ``wheels`` is given, offline from that
+    folder. Installs only what ``requirements`` pins by hash."""
     pip = [str(python_of(folder)), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     pip += ["--progress-bar", "off", "--only-binary=:all:", "--require-hashes", "-r", str(requirements)]
     source = ["--no-index", "--find-links", wheels] if wheels else []
     count = sum("==" in line for line in requirements.read_text(encoding="utf-8").splitlines())
     return [
-        Step("Making the environment", [base_python, "-I", "-m", "venv", "--clear", str(folder)]),
+        Step("Creating the environment", [base_python, "-I", "-m", "venv", "--clear", str(folder)]),
         Step("Installing packages", [*pip, *source], count),
     ]
 
 
 class Setup:
-    """Makes an environment, one process after another, while Blender goes on. Making it again repairs
-    it.
+    """Creates an environment step by step in background processes. Creating it again repairs it.
 
     Args:
-        folder: of the environment; what is in it is replaced. steps: from :func:`steps_of`.
-        log: what the commands print goes here, anew.
+        folder: of the environment; its contents are replaced.
+        steps: from :func:`steps_of`.
+        log: file for the output of the commands; overwritten.
 
     Attributes:
-        title, share: what is being done, and how far all is, in [0, 1]. problem: why it stopped;
-        "" while nothing is wrong. answer: what the worker in it says of itself, once all is done.
+        title: the current step.
+        share: progress of the whole, in [0, 1].
+        problem: why it stopped; "" while nothing is wrong.
+        answer: a worker's answer to ``describe`` in the new environment, once done.
     """
 
     def __init__(self, folder: Path, steps: list[Step], log: Path):
         self._folder, self._steps, self._log = folder, steps, log
         self._at, self._process, self._question = -1, None, None
-        self._got = 0
+        self._packages = 0
         self.title, self.problem, self.answer = "", "", None
         log.write_bytes(b"")
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -77,16 +79,16 @@ class Setup:
     @property
     def share(self) -> float:
         step = self._steps[min(self._at, len(self._steps) - 1)]
-        done = self._at + (0.9 * min(self._got / step.packages, 1.0) if step.packages else 0.0)
+        done = self._at + (0.9 * min(self._packages / step.packages, 1.0) if step.packages else 0.0)
         return min(1.0, done / (len(self._steps) + 1))
 
     @property
     def over(self) -> bool:
-        """Whether it has ended, well or not."""
+        """Whether it has ended, with or without success."""
         return bool(self.problem) or self.answer is not None
 
     def poll(self) -> None:
-        """See how far it is; the next step begins here."""
+        """Update the progress; start the next step when one has ended."""
         if self.over:
             return
         if self._question is not None:
@@ -99,16 +101,16 @@ class Setup:
             else:
                 self._next()
         elif packages := self._steps[self._at].packages:
-            self._got = min(self._printed().count("Collecting "), packages)
-            self.title = f"{self._steps[self._at].title}, {self._got} of {packages}"
+            self._packages = min(self._output().count("Collecting "), packages)
+            self.title = f"{self._steps[self._at].title}, {self._packages} of {packages}"
 
     def give_up(self, problem: str) -> None:
-        """Stop for a reason that the user is told."""
+        """Stop, with a reason for the user."""
         self.cancel()
         self.problem = problem
 
     def cancel(self) -> None:
-        """Stop; what is half made is repaired by making it again."""
+        """Stop. Creating the environment again repairs what is left."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
@@ -117,7 +119,7 @@ class Setup:
         self._stop("cancelled")
 
     def _next(self):
-        self._at, self._got = self._at + 1, 0
+        self._at, self._packages = self._at + 1, 0
         if self._at == len(self._steps):
             self.title = "Checking"
             self._question = Question(Runtime(str(python_of(self._folder))), self._log, "describe")
@@ -138,11 +140,11 @@ class Setup:
         self.answer, self.problem = None, self.problem or problem
 
     def _last_line(self) -> str:
-        lines = self._printed().strip().splitlines()
+        lines = self._output().strip().splitlines()
         errors = [line for line in lines if "error" in line.lower()]
         return (errors or lines or ["no message"])[-1].strip()[:200]
 
-    def _printed(self) -> str:
+    def _output(self) -> str:
         with contextlib.suppress(OSError):
             return self._log.read_text(encoding="utf-8", errors="replace")
         return ""
@@ -152,7 +154,7 @@ def remove(folder: Path) -> None:
     """Delete an environment.
 
     Raises:
-        NikiError: not all of it could be removed.
+        NikiError: it could not be removed completely.
     """
     try:
         shutil.rmtree(folder)
@@ -160,6 +162,6 @@ def remove(folder: Path) -> None:
         pass
     except OSError as problem:
         raise NikiError(
-            f"The environment is not wholly removed: {words.describe_error(problem)}",
+            f"The environment could not be removed completely: {words.describe_error(problem)}",
             "close other Blenders that use it, then remove it again",
         ) from problem

@@ -1,5 +1,5 @@
-"""One capture and its folder, which outlives Blender. What is read back from it is checked field by field:
-it may be of another version, damaged, or not ours. No bpy."""
+"""One capture and its folder, which outlives Blender. Files are checked field by field when they are read back:
+they may be damaged, or from another version or program. No bpy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ...niki.locks import Lock
 JOB, PROGRESS, READINGS, MOTION, LOCK = "job.json", "progress.json", "readings", "motion.npz", "lock"
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "WAITING", "RUNNING", "DONE", "FAILED", "CANCELLED"
 UNREADABLE = "UNREADABLE"
-_LARGEST = 1 << 20  # bytes in a file of ours
+_LARGEST = 1 << 20  # bytes of a file to read
 _LARGEST_NUMBER = 1e9  # NaN is not below it either
 _LONGEST_TITLE = 200
 
@@ -31,15 +31,18 @@ class Job:
 
     Attributes:
         folder: holds its request, readings and, once done, its motion.
-        request: parameters of the worker's ``capture``, but for the files in the folder.
-        title: what to call it. scene: what to do with the motion, for who imports it.
-        file, project: path of the .blend file that it belongs to, "" for one that was not saved; and the
-            project's name in this session, "" for one of an earlier session.
-        state, stage: how far it is. frames, total, fps: read, to read, and how fast. message, hint: why it failed.
+        request: parameters of the worker's ``capture``, without the files in the folder.
+        title: name for the user.
+        scene: where the motion goes, for the importer.
+        file: path of the .blend file that it belongs to; "" if that was not saved.
+        project: name of the project in this session; "" if it was queued in an earlier session.
+        state, stage: progress.
+        frames, total, fps: frames read, frames to read, frames read per second.
+        message, hint: why it failed and what to do.
         result: the worker's answer, once done.
-        selection: what was selected when it was queued, for who imports it; not stored.
-        has_readings: whether frames were read that a motion can be made of, or that it can go on from.
-        has_motion: whether there is a motion to import. Both as of :meth:`look`.
+        selection: what was selected when it was queued, for the importer; not saved.
+        has_readings: whether there are frames to continue from or to make a motion of, as of :meth:`look`.
+        has_motion: whether there is a motion to import, as of :meth:`look`.
     """
 
     folder: Path
@@ -65,58 +68,58 @@ class Job:
 
     @property
     def over(self) -> bool:
-        """Whether nothing will happen to it any more."""
+        """Whether it has ended: done, failed or cancelled."""
         return self.state not in (WAITING, RUNNING)
 
     @property
     def share(self) -> float:
-        """How much of the frames is read, in [0, 1]; 0 where the footage does not say how many there are."""
+        """Share of frames read, in [0, 1]; 0 if the number of frames is unknown."""
         return min(self.frames / self.total, 1.0) if self.total else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """At the present speed; None while that is unknown."""
+        """Estimate at the current speed; None while it is unknown."""
         if not self.total or self.fps <= 0 or self.stage != "reading":
             return None
         return max(self.total - self.frames, 0) / self.fps
 
     @property
     def when(self) -> str:
-        """The day and time at which it was queued, as its folder's name tells; "" where it does not."""
+        """Date and time when it was queued, from the name of its folder; "" if the name has none."""
         with contextlib.suppress(ValueError):
-            then = time.strptime(self.folder.name[:15], "%Y%m%d-%H%M%S")
-            return time.strftime("%Y-%m-%d %H:%M", then)
+            queued = time.strptime(self.folder.name[:15], "%Y%m%d-%H%M%S")
+            return time.strftime("%Y-%m-%d %H:%M", queued)
         return ""
 
     def belongs_to(self, project: str, file: str) -> bool:
-        """Whether it is of the project that has this name in this session, or of this .blend file."""
+        """Whether it belongs to the project with this name in this session, or to this .blend file."""
         return (bool(project) and self.project == project) or same_path(self.file, file)
 
     def look(self) -> None:
-        """See what there is in its folder."""
+        """Update ``has_readings`` and ``has_motion`` from its folder."""
         self.has_motion = (self.folder / MOTION).is_file()
         self.has_readings = not self.has_motion and _holds_more_than_a_line(self.folder / READINGS)
 
     def save(self) -> None:
-        """Write what is needed to take it up in another session.
+        """Write what another session needs to continue or import it.
 
         Raises:
             NikiError: it cannot be written.
         """
-        about = {"request": self.request, "title": self.title, "scene": self.scene, "file": self.file}
+        record = {"request": self.request, "title": self.title, "scene": self.scene, "file": self.file}
         with writing(self.folder / JOB) as temporary:
-            temporary.write_text(json.dumps(about), encoding="utf-8")
+            temporary.write_text(json.dumps(record), encoding="utf-8")
 
     def save_progress(self) -> None:
-        """Note how much is read and what came of it; nothing depends on it, so that it may fail."""
-        about = {"frames": self.frames, "total": self.total, "result": self.result}
+        """Write progress and result. Failing is harmless: they are only shown to the user."""
+        record = {"frames": self.frames, "total": self.total, "result": self.result}
         temporary = self.folder / (PROGRESS + ".part")
         with contextlib.suppress(OSError, ValueError):
-            temporary.write_text(json.dumps(about), encoding="utf-8")
+            temporary.write_text(json.dumps(record), encoding="utf-8")
             os.replace(temporary, self.folder / PROGRESS)
 
     def discard(self) -> None:
-        """Remove its folder, and let go of it. What cannot be removed now is not listed any more."""
+        """Delete its folder and release its lock. Files that cannot be deleted now are no longer listed."""
         with contextlib.suppress(OSError):
             (self.folder / JOB).unlink(missing_ok=True)
         self.lock.release()
@@ -124,15 +127,22 @@ class Job:
 
 
 def read_job(folder: Path) -> Job | None:
-    """The capture in a folder, over and to be taken up; one that is UNREADABLE where its record is not
-    understood; None where there is no record."""
+    """Load the capture of a folder as done or cancelled; as UNREADABLE if its record is damaged.
+
+    Returns:
+        None if the folder has no record.
+    """
     if not os.path.lexists(folder / JOB):
         return None
-    about = _read(folder / JOB, _JOB)
-    if about is None or not about.get("request", {}).get("footage"):
-        return Job(folder, {}, folder.name, state=UNREADABLE, message="Its record cannot be read")
-    title = about.get("title", "")[:_LONGEST_TITLE] or folder.name
-    job = Job(folder, about["request"], title, about.get("scene", {}), about.get("file", ""), state=CANCELLED)
+    record = _read(folder / JOB, _JOB)
+    if record is None or not record.get("request", {}).get("footage"):
+        return Job(
+            folder, {}, folder.name, state=UNREADABLE, message="The record of this capture cannot be read"
+        )
+    title = record.get("title", "")[:_LONGEST_TITLE] or folder.name
+    job = Job(
+        folder, record["request"], title, record.get("scene", {}), record.get("file", ""), state=CANCELLED
+    )
     progress = _read(folder / PROGRESS, _PROGRESS) or {}
     job.frames, job.total = progress.get("frames", 0), progress.get("total")
     job.result = progress.get("result", {})
@@ -143,20 +153,20 @@ def read_job(folder: Path) -> Job | None:
 
 
 def same_path(a: str, b: str) -> bool:
-    """Whether two paths are the same text for this system; no file is touched. False for ""."""
+    """Whether two paths are spelled the same on this system; does not look at the disk. False for ""."""
     return bool(a and b) and os.path.normcase(os.path.abspath(a)) == os.path.normcase(os.path.abspath(b))
 
 
-def checked_result(told: Any) -> dict:
-    """Of a worker's answer, what is of use and of its type: frames, seen, warnings."""
-    return _checked(told, _RESULT) or {}
+def checked_result(answer: Any) -> dict:
+    """The known fields of a worker's answer: frames, seen, warnings. Empty if one has a wrong type."""
+    return _checked(answer, _RESULT) or {}
 
 
 def _read(file: Path, fields: dict[str, Callable[[Any], Any]]) -> dict | None:
-    """A small JSON file's fields, those that are known; None where it is not such a file."""
+    """The known fields of a small JSON file; None if it is not one."""
     try:
-        about = os.stat(file)
-        if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST:
+        status = os.stat(file)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
             return None
         return _checked(json.loads(file.read_bytes()), fields)
     except (OSError, ValueError, RecursionError):
@@ -164,7 +174,7 @@ def _read(file: Path, fields: dict[str, Callable[[Any], Any]]) -> dict | None:
 
 
 def _holds_more_than_a_line(file: Path) -> bool:
-    """Whether frames follow the line that says what they are of."""
+    """Whether frames follow the header line."""
     if not file.is_file():
         return False
     try:
@@ -175,13 +185,13 @@ def _holds_more_than_a_line(file: Path) -> bool:
 
 
 class _UnfitError(Exception):
-    """A value that is not of its type."""
+    """A value of the wrong type."""
 
 
-def _checked(told: Any, fields: dict[str, Callable[[Any], Any]]) -> dict | None:
-    """The known fields of what should be a dictionary; None where one is not of its type."""
+def _checked(value: Any, fields: dict[str, Callable[[Any], Any]]) -> dict | None:
+    """The known fields of a dictionary; None if it is not one, or a field has a wrong type."""
     try:
-        return _dictionary(fields)(told)
+        return _dictionary(fields)(value)
     except _UnfitError:
         return None
 

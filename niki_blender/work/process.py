@@ -1,5 +1,5 @@
-"""The client's end of :mod:`niki.service.worker`: its process, its pipe, what it said. No bpy; nothing here waits
-for the process but threads of its own."""
+"""The client of :mod:`niki.service.worker`: its process and pipes. No bpy; only threads started here wait for the
+process."""
 
 from __future__ import annotations
 
@@ -16,27 +16,29 @@ from ...niki.service import wire
 from ...niki.service.wire import WireError
 from . import words
 
-_GRACE = 0.5  # seconds that a worker has to end by itself, and again when it is told to
+_GRACE = 0.5  # seconds that a worker gets to end by itself, and again after it is terminated
 _LOG_TAIL = 12  # lines
-_LONGEST_LOG = 1 << 20  # bytes kept from earlier runs
+_LONGEST_LOG = 1 << 20  # bytes; a longer log is started afresh
 
 
 class WorkerProcess:
     """A running worker.
 
     Args:
-        command: what to start. environment: its variables. log: file that its standard error is
-            added to; it works in that file's folder, which should be the extension's own.
+        command: program and arguments.
+        environment: environment variables of the process.
+        log: file that its standard error is appended to. The process works in that file's folder, which should
+            be the extension's own.
 
     Raises:
-        OSError: it cannot be started.
+        OSError: the process cannot be started.
     """
 
     def __init__(self, command: list[str], environment: dict[str, str], log: Path):
         self._log = log
-        self._heard: queue.SimpleQueue[tuple[str, dict]] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[str, dict]] = queue.SimpleQueue()
         self._log_start = _shorten(log)
-        with _appending(log) as errors:
+        with _open_log(log) as errors:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -44,41 +46,44 @@ class WorkerProcess:
                 stderr=errors,
                 env=environment,
                 cwd=str(log.parent),
-                **_apart(),
+                **_detached(),
             )
         self._reader = threading.Thread(target=self._listen, name="NIKI worker", daemon=True)
         self._reader.start()
 
     @property
     def alive(self) -> bool:
-        """Whether it runs, or has said things that were not heard yet."""
-        return self._process.poll() is None or self._reader.is_alive() or not self._heard.empty()
+        """Whether it is running, or has sent messages that were not received yet."""
+        return self._process.poll() is None or self._reader.is_alive() or not self._inbox.empty()
 
-    def say(self, line: bytes) -> None:
-        """Send a line of :mod:`niki.service.wire`; to a dead worker, nothing."""
+    def send(self, line: bytes) -> None:
+        """Send a line of :mod:`niki.service.wire`. Does nothing if the worker has died."""
         with contextlib.suppress(OSError, ValueError):
             self._process.stdin.write(line)
             self._process.stdin.flush()
 
-    def heard(self, budget: float) -> Iterator[tuple[str, dict]]:
-        """What it said since last asked: kind and message, as :func:`wire.parse` gives them; stops
-        after ``budget`` seconds."""
+    def receive(self, budget: float) -> Iterator[tuple[str, dict]]:
+        """New messages as pairs of kind and message, see :func:`wire.parse`; stops after ``budget`` seconds."""
         until = time.perf_counter() + budget
         while time.perf_counter() < until:
             try:
-                yield self._heard.get_nowait()
+                yield self._inbox.get_nowait()
             except queue.Empty:
                 return
 
-    def why_it_ended(self) -> str:
-        """For the user: how the process ended, with the end of what it printed."""
+    def describe_end(self, task: str = "background process") -> str:
+        """How the process ended, for the user, with the last lines of its log.
+
+        Args:
+            task: what it was doing, as the subject of the sentence.
+        """
         tail = " / ".join(line.strip() for line in self.log_tail() if line.strip())
-        return f"The worker {words.describe_exit(self._process.poll())}" + (
+        return f"The {task} {words.describe_exit(self._process.poll())}" + (
             f": {tail[-400:]}" if tail else ""
         )
 
     def log_tail(self) -> list[str]:
-        """The last lines that it printed."""
+        """The last lines that it logged."""
         try:
             with open(self._log, "rb") as log:
                 size = log.seek(0, os.SEEK_END)
@@ -88,15 +93,15 @@ class WorkerProcess:
             return []
 
     def end(self, wait: bool = False) -> None:
-        """End it: politely, then not. Returns at once unless told to ``wait``."""
-        ending = threading.Thread(target=self._end, name="NIKI worker's end", daemon=True)
+        """Close its input, then terminate it, then kill it. Returns at once unless ``wait``."""
+        ending = threading.Thread(target=self._end, name="NIKI worker shutdown", daemon=True)
         ending.start()
         if wait:
             ending.join()
             self._reader.join(1)
 
     def kill(self) -> None:
-        """End it now; what it was doing is lost but for what it wrote."""
+        """Kill it at once; only what it has written to files is kept."""
         self._signal(kill=True)
 
     def _end(self):
@@ -118,19 +123,19 @@ class WorkerProcess:
         with self._process.stdout as stream:
             while line := stream.readline(wire.LONGEST + 2):
                 try:
-                    self._heard.put(wire.parse(line))
+                    self._inbox.put(wire.parse(line))
                 except WireError as problem:
-                    self._note(f"not understood: {problem.message}: {line[:200]!r}")
+                    self._log_line(f"not understood: {problem.message}: {line[:200]!r}")
         self._process.wait()
 
-    def _note(self, text: str):
+    def _log_line(self, text: str):
         with contextlib.suppress(OSError), open(self._log, "a", encoding="utf-8") as log:
             log.write(f"blender: {text}\n")
 
 
 def _shorten(log: Path) -> int:
-    """Begin a log anew that has grown too long; how long it is now, in bytes. One that another Blender
-    holds stays: Windows does not let go of it."""
+    """Delete a log that has grown too long; return its length in bytes. A log that another Blender has open stays:
+    Windows cannot delete it."""
     with contextlib.suppress(OSError):
         size = log.stat().st_size
         if size <= _LONGEST_LOG:
@@ -140,16 +145,16 @@ def _shorten(log: Path) -> int:
     return log.stat().st_size if log.is_file() else 0
 
 
-def _appending(log: Path):
-    """The log to write to, or nowhere: a capture does not fail for it."""
+def _open_log(log: Path):
+    """Open the log for appending, or the null device: a capture must not fail because of its log."""
     try:
         return open(log, "ab")
     except OSError:
         return open(os.devnull, "wb")
 
 
-def _apart() -> dict:
-    """Popen's options for a process that Blender's own signals do not reach, and without a console."""
+def _detached() -> dict:
+    """Popen options for a process without a console that signals to Blender do not reach."""
     if os.name == "nt":
         return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}

@@ -1,8 +1,7 @@
-"""Captures in their order: waiting, running, over; each in a folder of its own that outlives Blender.
+"""The queue of captures: waiting, running, ended; each in a folder of its own that outlives Blender.
 
-Each Blender holds the locks of the captures on its list, so that no two do the same one; the system lets
-go of them when a Blender is gone. No bpy. A timer calls :meth:`Captures.tick`; whoever imports finished
-motions asks for them.
+Each Blender locks the captures in its list, so that no two work on the same one; the system releases the locks
+when a Blender ends. A timer calls :meth:`Captures.tick`, which returns the captures that have ended. No bpy.
 """
 
 from __future__ import annotations
@@ -40,21 +39,22 @@ from .job import (
 from .process import WorkerProcess
 
 LOG = "worker.log"
-_CANCEL_GRACE = 0.6  # seconds that a worker has to answer a cancel; it is killed then
-_BUDGET = 0.004  # seconds that one tick may spend on messages
-_NOTE_EVERY = 5.0  # seconds between notes of how much is read
-_REPORT = "please report it with the log"
+_CANCEL_GRACE = 0.6  # seconds that a worker gets to cancel; it is killed then
+_BUDGET = 0.004  # seconds of one tick for messages
+_SAVE_EVERY = 5.0  # seconds between saves of the progress
+_REPORT = "please report this with the log"
 _FOLDER = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
-_OLD = 3600.0  # seconds; a folder with nothing in it that has not changed for so long is nobody's
+_OLD = 3600.0  # seconds; an empty folder that has not changed for so long is abandoned
 
 
 class Captures:
-    """The queue of captures and the worker that does them, started when there is one to do.
+    """The queue of captures, and the worker that runs them, started when it is needed.
 
     Args:
-        folder: where jobs have their folders.
-        choose: asked when a worker is needed, in the thread that calls :meth:`tick`: answers with what starts
-            one that logs to the file given, OSError or NikiError where it cannot. That is called in a thread.
+        folder: parent of the folders of the jobs.
+        choose: called when a worker is needed, in the thread that calls :meth:`tick`. Returns a function that
+            starts a worker with the given log file, or raises OSError or NikiError; that one is called in
+            another thread.
     """
 
     def __init__(self, folder: Path, choose: Callable[[], Callable[[Path], WorkerProcess]]):
@@ -65,22 +65,22 @@ class Captures:
         self._starting: Future | None = None
         self._identity = 0
         self._cancelled_at: float | None = None
-        self._noted = 0.0
-        self._found: list[Job] = []
+        self._saved_at = 0.0
+        self._unfinished: list[Job] = []
 
     @property
     def log(self) -> Path:
-        """What the worker prints."""
+        """The worker's log file."""
         return self.folder / LOG
 
     @property
     def running(self) -> Job | None:
-        """The capture that is being done."""
+        """The running capture."""
         return self._running
 
     @property
     def busy(self) -> bool:
-        """Whether there is something to tick for."""
+        """Whether a capture is queued or running."""
         return any(not job.over for job in self.jobs)
 
     def add(self, request: dict, title: str, scene: dict, **about) -> Job:
@@ -94,54 +94,58 @@ class Captures:
         try:
             folder.mkdir(parents=True)
             if not job.lock.acquire():
-                raise NikiError("another Blender holds its folder", "try again")
+                raise NikiError("another Blender is using its folder", "try again")
             job.save()
         except (OSError, NikiError) as problem:
             job.discard()
-            raise NikiError(f"The capture cannot be stored: {words.describe_error(problem)}") from problem
+            raise NikiError(f"The capture cannot be saved: {words.describe_error(problem)}") from problem
         self.jobs.append(job)
         return job
 
-    def take_up(self, job: Job, finish: bool = False, **about) -> Job:
-        """Queue a capture again that was stopped: to go on, or to make do with what it has read.
+    def resume(self, job: Job, finish: bool = False, **about) -> Job:
+        """Queue a capture that was stopped again.
+
+        Args:
+            finish: make the motion of the frames read so far; else read the remaining ones.
+            about: attributes of its :class:`Job` to change.
 
         Raises:
-            NikiError: another Blender has it, or it is gone; nothing is done then.
+            NikiError: another Blender has it, or it is gone; nothing has changed then.
         """
-        self._hold(job)
+        self._lock(job)
         request = {name: value for name, value in job.request.items() if name != "finish"}
-        again = Job(
+        resumed = Job(
             job.folder, request | {"finish": True} if finish else request, job.title, job.scene, job.file,
             job.project, frames=job.frames, total=job.total, has_readings=job.has_readings,
         )  # fmt: skip
-        again.lock = job.lock
+        resumed.lock = job.lock
         for name, value in about.items():
-            setattr(again, name, value)
-        self._replace(job, again)
-        return again
+            setattr(resumed, name, value)
+        self._replace(job, resumed)
+        return resumed
 
     def list_finished(self, job: Job) -> Job:
-        """Put a finished capture on this Blender's list, for its motion to be imported.
+        """Add a finished capture to this Blender's list, so that its motion can be imported.
 
         Raises:
             NikiError: another Blender has it, or it is gone.
         """
         if job not in self.jobs:
-            self._hold(job)
+            self._lock(job)
             self._replace(job, job)
         return job
 
     def cancel(self, job: Job) -> None:
-        """Stop a capture; what it has read stays. The worker is killed if it does not listen."""
+        """Stop a capture; the frames read so far are kept. A worker that does not respond is killed."""
         if job.state == WAITING:
             self._end(job, CANCELLED)
         elif job is self._running and self._cancelled_at is None:
             self._cancelled_at = time.monotonic()
             if self._worker is not None:
-                self._worker.say(wire.request(0, "cancel"))
+                self._worker.send(wire.request(0, "cancel"))
 
     def forget(self, job: Job) -> None:
-        """Take a capture that is over off the list; its folder stays only where it can be taken up."""
+        """Remove an ended capture from the list. Its folder is kept if it can be continued or imported."""
         if job in self.jobs:
             self.jobs.remove(job)
         job.look()
@@ -152,39 +156,39 @@ class Captures:
         self.look()
 
     def discard(self, job: Job) -> None:
-        """Delete a capture that is over, with what it has read.
+        """Delete an ended capture and the frames read so far.
 
         Raises:
             NikiError: another Blender has it.
         """
         if job not in self.jobs:
-            self._hold(job, must_exist=False)
+            self._lock(job, must_exist=False)
         else:
             self.jobs.remove(job)
         job.discard()
         self.look()
 
     def unfinished(self) -> list[Job]:
-        """Captures to be taken up or imported that no running Blender has on its list, newest first; as of
-        the last :meth:`look`."""
+        """Captures that can be continued or imported and are in no running Blender's list, newest first; as of the
+        last :meth:`look`."""
         mine = {job.folder for job in self.jobs}
-        return [job for job in self._found if job.folder not in mine]
+        return [job for job in self._unfinished if job.folder not in mine]
 
     def look(self) -> None:
-        """See what other Blenders have left, and remove what is of no use to anyone."""
+        """Find captures that other Blenders have left, and delete empty ones."""
         mine = {job.folder for job in self.jobs}
-        self._found = []
+        self._unfinished = []
         for folder in self._folders():
             if folder in mine or is_locked(folder / LOCK):
                 continue
             job = read_job(folder)
             if job is not None and (job.has_readings or job.has_motion or job.state == UNREADABLE):
-                self._found.append(job)
+                self._unfinished.append(job)
             elif _FOLDER.fullmatch(folder.name) and _is_old(folder):
-                nobodys = job or Job(folder, {}, folder.name)
+                abandoned = job or Job(folder, {}, folder.name)
                 with contextlib.suppress(OSError):
-                    if nobodys.lock.acquire():
-                        nobodys.discard()
+                    if abandoned.lock.acquire():
+                        abandoned.discard()
 
     def _folders(self) -> list[Path]:
         try:
@@ -195,8 +199,12 @@ class Captures:
         return [self.folder / name for name in sorted(names, reverse=True)]
 
     def tick(self) -> list[Job]:
-        """Hear the worker, start what waits; the captures that have ended since the last tick. What goes
-        wrong in here fails the capture that it went wrong with, and no other."""
+        """Receive the worker's messages and start the next capture. An exception fails the capture that caused it, and
+        no other.
+
+        Returns:
+            captures that have ended since the last tick.
+        """
         before = [job for job in self.jobs if not job.over]
         try:
             self._advance()
@@ -205,7 +213,7 @@ class Captures:
         return [job for job in before if job.over]
 
     def shut_down(self) -> None:
-        """End the worker; captures that are not over can be taken up later."""
+        """End the worker. Captures that have not ended can be continued later."""
         if self._starting is not None:
             with contextlib.suppress(Exception):
                 self._worker = self._starting.result()
@@ -221,16 +229,16 @@ class Captures:
         self._worker = self._running = self._cancelled_at = self._starting = None
         self.jobs.clear()
 
-    def _hold(self, job: Job, must_exist: bool = True):
-        """Lock a capture that is to be on the list; NikiError where that cannot be."""
+    def _lock(self, job: Job, must_exist: bool = True):
+        """Lock a capture for this Blender; NikiError if that is not possible."""
         if job.lock.held:
             return
         try:
-            held = job.lock.acquire()
+            locked = job.lock.acquire()
         except OSError as problem:
             self.look()
-            raise NikiError(f"{job.title} cannot be taken up: {words.describe_error(problem)}") from problem
-        if not held:
+            raise NikiError(f"{job.title} cannot be opened: {words.describe_error(problem)}") from problem
+        if not locked:
             self.look()
             raise NikiError(
                 f"Another Blender is working on {job.title}", "let it finish there, or close it first"
@@ -238,7 +246,7 @@ class Captures:
         if must_exist and not (job.folder / JOB).is_file():
             job.discard()
             self.look()
-            raise NikiError(f"{job.title} is not there any more")
+            raise NikiError(f"{job.title} no longer exists")
 
     def _replace(self, old: Job, new: Job):
         if old in self.jobs:
@@ -248,8 +256,8 @@ class Captures:
     def _advance(self):
         self._take_worker()
         if self._worker is not None:
-            for kind, message in self._worker.heard(_BUDGET):
-                self._take(kind, message)
+            for kind, message in self._worker.receive(_BUDGET):
+                self._handle(kind, message)
             if not self._worker.alive:
                 self._worker_died()
             elif self._cancelled_at is not None and time.monotonic() - self._cancelled_at > _CANCEL_GRACE:
@@ -261,7 +269,7 @@ class Captures:
             worker.end()
 
     def _fail(self, problem: Exception):
-        """Give up the capture that something went wrong with, and the worker with it."""
+        """Fail the capture that caused an exception, and end the worker."""
         trace = "".join(traceback.format_exception(problem))
         with contextlib.suppress(OSError), open(self.log, "a", encoding="utf-8") as log:
             log.write(f"blender: {trace}\n")
@@ -270,7 +278,7 @@ class Captures:
             with contextlib.suppress(Exception):
                 worker.end()
         if starting is not None:
-            starting.add_done_callback(lambda begun: begun.exception() or begun.result().end())
+            starting.add_done_callback(lambda started: started.exception() or started.result().end())
         job = self._running or next((job for job in self.jobs if job.state == WAITING), None)
         if job is not None:
             job.state, job.message, job.hint = FAILED, words.describe_error(problem), _REPORT
@@ -285,7 +293,7 @@ class Captures:
         job.state, job.stage, self._running = RUNNING, "starting", job
         self._identity += 1
         if self._worker is not None:
-            self._ask()
+            self._send_request()
             return
         try:
             start = self._choose()
@@ -295,34 +303,34 @@ class Captures:
             self._starting = _in_thread(lambda: start(self.log))
 
     def _take_worker(self):
-        """The worker that was being started, once it is."""
+        """Use the worker that is being started, once it is ready."""
         if self._starting is None or not self._starting.done():
             return
         starting, self._starting = self._starting, None
         try:
             self._worker = starting.result()
-        except Exception as problem:  # whatever it is, the user is told
+        except Exception as problem:  # whatever it is, the user must see it
             self._cannot_start(problem)
             return
         if self._cancelled_at is not None:
             self._end(self._running, CANCELLED, "cancelled")
         else:
-            self._ask()
+            self._send_request()
 
     def _cannot_start(self, problem: Exception):
-        self._end(self._running, FAILED, f"The worker cannot be started: {words.describe_error(problem)}")
+        self._end(self._running, FAILED, f"The capture cannot be started: {words.describe_error(problem)}")
 
-    def _ask(self):
+    def _send_request(self):
         job = self._running
         files = {"output": str(job.folder / MOTION), "journal": str(job.folder / READINGS)}
-        self._worker.say(wire.request(self._identity, "capture", **job.request, **files))
+        self._worker.send(wire.request(self._identity, "capture", **job.request, **files))
 
-    def _take(self, kind: str, message: dict):
+    def _handle(self, kind: str, message: dict):
         job = self._running
         if job is None:
             return
         if kind == "notification":
-            self._take_progress(job, message)
+            self._handle_progress(job, message)
         elif message.get("id") != self._identity:
             return
         elif kind == "result":
@@ -330,33 +338,38 @@ class Captures:
             if (job.folder / MOTION).is_file():
                 self._end(job, DONE)
             else:
-                self._end(job, FAILED, "The worker ended without a motion", "open the log")
+                self._end(job, FAILED, "The capture ended without a motion", "see the log")
         elif kind == "error":
             problem = message["error"]
             state = CANCELLED if problem["code"] == wire.CANCELLED else FAILED
             self._end(job, state, problem["message"], problem["data"]["hint"])
 
-    def _take_progress(self, job: Job, message: dict):
-        told = message["params"]
-        if message["method"] != "progress" or told.get("id") != self._identity:
+    def _handle_progress(self, job: Job, message: dict):
+        params = message["params"]
+        if message["method"] != "progress" or params.get("id") != self._identity:
             return
-        numbers = [told.get("done"), told.get("total") or 0, told.get("fps")]
+        numbers = [params.get("done"), params.get("total") or 0, params.get("fps")]
         if all(isinstance(n, (int, float)) and 0 <= n < 1e9 for n in numbers):
-            job.stage = str(told.get("stage"))
+            job.stage = str(params.get("stage"))
             if job.stage == "reading":
                 job.frames, job.total, job.fps = int(numbers[0]), int(numbers[1]) or None, float(numbers[2])
-            if time.monotonic() - self._noted > _NOTE_EVERY:
-                self._noted = time.monotonic()
+            if time.monotonic() - self._saved_at > _SAVE_EVERY:
+                self._saved_at = time.monotonic()
                 job.save_progress()
 
     def _worker_died(self):
-        reason, self._worker = self._worker.why_it_ended(), None
+        reason, self._worker = self._worker.describe_end("capture"), None
         if self._running is None:
             return
         if self._cancelled_at is not None:
             self._end(self._running, CANCELLED, "cancelled")
         else:
-            self._end(self._running, FAILED, reason, "What it had read is kept: continue it, or open the log")
+            self._end(
+                self._running,
+                FAILED,
+                reason,
+                "The frames read so far are kept: continue the capture, or open the log",
+            )
 
     def _end(self, job: Job, state: str, message: str = "", hint: str = ""):
         job.state, job.message, job.hint = state, message, hint
@@ -367,7 +380,7 @@ class Captures:
 
 
 def _in_thread(act: Callable) -> Future:
-    """What ``act`` returns, once it has: in a thread that ends with it."""
+    """Call ``act`` in a thread of its own."""
     future = Future()
 
     def run():
@@ -376,12 +389,12 @@ def _in_thread(act: Callable) -> Future:
         except Exception as problem:
             future.set_exception(problem)
 
-    threading.Thread(target=run, name="NIKI worker's start", daemon=True).start()
+    threading.Thread(target=run, name="NIKI worker start", daemon=True).start()
     return future
 
 
 def _is_old(folder: Path) -> bool:
-    """Whether nothing has been done in it for long: it may be another Blender's that has only begun."""
+    """Whether a folder has not changed for long; another Blender may have created a newer one just now."""
     try:
         return time.time() - os.stat(folder).st_mtime > _OLD
     except OSError:

@@ -1,5 +1,4 @@
-"""Which Python runs the worker: Blender's own with the wheels in the extension, or an environment of the
-user's, made here or elsewhere. No bpy."""
+"""The Python that runs the worker: Blender's own with the wheels in the extension, or a separate environment. No bpy."""
 
 from __future__ import annotations
 
@@ -16,11 +15,11 @@ from . import words
 from .process import WorkerProcess
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The extension: holds ``niki``, and ``models`` where it was built with them."""
+"""The extension's folder: holds ``niki``, and ``models`` if it was built with them."""
 
-_NOT_PASSED_ON = ("PYTHON", "VIRTUAL_ENV", "LD_PRELOAD")  # beginnings of names
+_REMOVED_PREFIXES = ("PYTHON", "VIRTUAL_ENV", "LD_PRELOAD")
 _PACKAGES = {"onnxruntime": "ONNX Runtime", "cv2": "OpenCV", "av": "PyAV", "scipy": "SciPy"}
-_PATIENCE = 60.0  # seconds
+_TIMEOUT = 60.0  # seconds
 
 
 @dataclass
@@ -28,21 +27,26 @@ class Runtime:
     """A Python that the worker can run in.
 
     Attributes:
-        python: its program. paths: folders that it finds modules in, beside its own.
+        python: path of its executable.
+        paths: folders to find modules in, besides its own.
     """
 
     python: str
     paths: list[str] = field(default_factory=list)
 
     def start(self, log: Path) -> WorkerProcess:
-        """A worker that logs to ``log``; OSError where it cannot be started."""
+        """Start a worker that logs to ``log``.
+
+        Raises:
+            OSError: it cannot be started.
+        """
         return WorkerProcess([self.python, "-m", "niki.service.worker"], self.environment(), log)
 
     def environment(self) -> dict[str, str]:
-        """The worker's environment variables. It finds modules in ``paths`` and in its own folders only,
-        never in the folder that it works in."""
-        kept = clean_environment()
-        kept |= {
+        """The worker's environment variables. They let it import from ``paths`` and its own folders only, never from
+        its working folder."""
+        variables = clean_environment()
+        variables |= {
             "PYTHONPATH": os.pathsep.join([str(ROOT), *self.paths]),
             "PYTHONSAFEPATH": "1",
             "PYTHONUNBUFFERED": "1",
@@ -50,13 +54,13 @@ class Runtime:
             "PYTHONNOUSERSITE": "1",
         }
         if (ROOT / "models").is_dir():
-            kept["NIKI_MODELS"] = str(ROOT / "models")
-        return kept
+            variables["NIKI_MODELS"] = str(ROOT / "models")
+        return variables
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment variables without those that lead another Python astray."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED_ON)}
+    """This process's environment variables, without those that would mislead another Python."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_REMOVED_PREFIXES)}
 
 
 def own_runtime() -> Runtime:
@@ -67,12 +71,12 @@ def own_runtime() -> Runtime:
 
 @cache
 def missing_packages() -> list[str]:
-    """What capture needs and Blender's Python does not find, by the names people know."""
+    """Packages that captures need and Blender's Python does not find, by their usual names."""
     return [title for package, title in _PACKAGES.items() if _folder_of(package) is None]
 
 
 def _folder_of(package: str) -> str | None:
-    """Where ``package`` would be imported from, without importing it."""
+    """The folder that ``package`` would be imported from; does not import it."""
     spec = importlib.util.find_spec(package)
     return None if spec is None or spec.origin is None else str(Path(spec.origin).parent.parent)
 
@@ -85,55 +89,55 @@ def _blenders_python() -> str:
 
 
 class Question:
-    """A question to a worker of its own, without waiting for the answer.
+    """One request to a worker started for it; :meth:`poll` for the answer.
 
     Args:
-        runtime: whom to ask. log: where what it prints goes. method, params: as :mod:`niki.service.worker`
-            takes them.
+        runtime: the Python that runs the worker.
+        log: file that its output is appended to.
+        method, params: a request of :mod:`niki.service.worker`.
     """
 
     def __init__(self, runtime: Runtime, log: Path, method: str, **params):
-        self._until = time.monotonic() + _PATIENCE
+        self._deadline = time.monotonic() + _TIMEOUT
         self._worker: WorkerProcess | None = None
         self._answer: dict | None = None
         try:
             self._worker = runtime.start(log)
-            self._worker.say(wire.request(1, method, **params))
+            self._worker.send(wire.request(1, method, **params))
         except OSError as problem:
-            self._refuse(
+            self._fail(
                 f"{runtime.python} cannot be started: {problem.strerror or words.describe_error(problem)}"
             )
 
     def poll(self) -> dict | None:
-        """The worker's answer, ``{"problem": ...}`` where there is none for the reason given; None as
-        long as it thinks."""
+        """The worker's answer, or ``{"problem": reason}`` if it failed; None while it is working."""
         if self._answer is None:
-            for kind, message in self._worker.heard(0.002):
+            for kind, message in self._worker.receive(0.002):
                 if kind == "result" and isinstance(message["result"], dict):
                     self._answer = message["result"]
                 elif kind == "error":
-                    self._refuse(message["error"]["message"])
+                    self._fail(message["error"]["message"])
             if self._answer is None and not self._worker.alive:
-                self._refuse(self._worker.why_it_ended())
-            if self._answer is None and time.monotonic() > self._until:
-                self._refuse(f"no answer within {_PATIENCE:.0f} seconds")
+                self._fail(self._worker.describe_end())
+            if self._answer is None and time.monotonic() > self._deadline:
+                self._fail(f"No answer within {_TIMEOUT:.0f} seconds")
         if self._answer is not None:
             self.end()
         return self._answer
 
     def end(self, wait: bool = False) -> None:
-        """Stop asking."""
+        """End the worker."""
         if self._worker is not None:
             self._worker.end(wait)
 
-    def _refuse(self, problem: str):
+    def _fail(self, problem: str):
         self._answer = {"problem": problem}
 
 
 def describe_runtime(answer: dict) -> str:
-    """What a worker says of itself (``describe``), in a line for the user."""
+    """One line for the user about a worker's answer to ``describe``."""
     problem = answer.get("problem") or answer.get("missing")
     if problem:
         return str(problem)
     devices = ", ".join(str(device.get("label")) for device in answer.get("devices", []))
-    return f"ready: {devices} (Python {answer.get('python')})"
+    return f"Ready: {devices} (Python {answer.get('python')})"

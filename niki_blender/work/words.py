@@ -1,4 +1,4 @@
-"""What went wrong, in words for the user. No bpy."""
+"""Errors and exit codes in words for the user. No bpy."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ from ...niki.errors import NikiError
 
 
 def describe_error(problem: BaseException) -> str:
-    """A line about an exception: what the system said and of which file, without its numbers; what we
-    did not foresee is called a fault of ours."""
+    """One line about an exception: for an OSError the file and the system's reason, without its number; anything
+    unexpected is called an internal error."""
     if isinstance(problem, NikiError):
         return str(problem)
     if isinstance(problem, OSError) and problem.strerror:
         return f"{problem.filename}: {problem.strerror}" if problem.filename else problem.strerror
-    return f"A fault of ours: {type(problem).__name__}: {problem}"
+    return f"Internal error: {type(problem).__name__}: {problem}"
 
 
 def describe_exit(code: int | None) -> str:
-    """How a process ended, from its exit status; negative, as subprocess gives it, for a signal."""
+    """How a process ended, as the end of a sentence.
+
+    Args:
+        code: exit code; negative for a signal, as subprocess gives it; None for a process that still runs.
+    """
     if code is None:
-        return "does not answer any more"
+        return "is not responding"
     if code in (-9, -15):
-        return "was stopped by the system, perhaps because memory ran out"
-    if code < 0 or code >= 0xC0000000:  # Windows' own codes for a crash lie up there
+        return "was stopped by the system (out of memory?)"
+    if code < 0 or code >= 0xC0000000:  # Windows' codes for a crash
         return f"crashed ({_crash(code)})"
-    return f"ended with status {code}"
+    return f"ended with exit code {code}"
 
 
 def _crash(code: int) -> str:

@@ -92,7 +92,7 @@ def test_a_capture_ends_with_an_armature_that_moves_over_its_footage():
     (rig,) = armatures()
     assert rig.name == "sample"
     assert results.captures().jobs == []
-    assert results.session.outcome.title == "sample: 10 frames"
+    assert results.session.outcome.title == "sample: 10 frames, person found in all"
     assert "focal length is assumed" in results.session.outcome.warnings[0]
     bpy.ops.niki.dismiss_outcome()
     assert results.session.outcome is None
@@ -182,8 +182,8 @@ def test_without_footage_the_button_says_what_is_missing():
     assert not bpy.ops.niki.capture.poll()
     assert sources.chosen_source(bpy.context.scene).problem == "Choose a video file"
     settings(path="/no/such/film.mp4")
-    assert not sources.known("/no/such/film.mp4").there  # which the panel says
-    with pytest.raises(RuntimeError, match=r"There is no file /no/such/film\.mp4"):
+    assert not sources.file_info("/no/such/film.mp4").exists  # which the panel says
+    with pytest.raises(RuntimeError, match=r"File not found: /no/such/film\.mp4"):
         bpy.ops.niki.capture()
     settings(first=9, last=3)
     assert "empty" in sources.chosen_source(bpy.context.scene).problem
@@ -301,7 +301,7 @@ def test_the_runtime_is_checked_without_waiting():
     while environment_operators._poll() is not None:
         assert time.monotonic() - started < 280
         time.sleep(0.02)
-    assert environment_operators.state.checked.startswith("ready: CPU")
+    assert environment_operators.state.checked.startswith("Ready: CPU")
 
 
 def test_an_environment_is_made_offline_or_with_consent_to_go_online(tmp_path):

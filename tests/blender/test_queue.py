@@ -46,12 +46,12 @@ class Worker:
     def __init__(self):
         self.asked, self.done = [], True
 
-    def say(self, line):
+    def send(self, line):
         message = json.loads(line)
         if message["method"] == "capture":
             self.asked.append(message)
 
-    def heard(self, budget):
+    def receive(self, budget):
         while self.asked and self.done:
             message = self.asked.pop(0)
             some_motion(frames=12, footage="").save(message["params"]["output"])
@@ -126,7 +126,7 @@ def test_a_capture_goes_on_in_another_file_and_is_offered_there_but_not_imported
     assert job.state == "RUNNING"
     bpy.ops.wm.read_homefile(use_empty=True)
     assert results.captures().jobs == [job]
-    assert "for shot12.blend" in drawn()
+    assert "For shot12.blend" in drawn()
     worker.done = True
     settle()
     assert job.state == "DONE"
@@ -167,7 +167,7 @@ def test_of_two_files_that_were_never_saved_one_is_not_the_other(worker):
     bpy.ops.wm.read_homefile(use_empty=True)
     settle()
     assert armatures() == []
-    assert "Captured for a file that was not saved" in drawn()
+    assert "Captured for an unsaved file" in drawn()
 
 
 def test_in_another_file_an_armature_of_the_same_name_is_not_touched(tmp_path, worker):
@@ -189,7 +189,7 @@ def test_where_its_scene_was_deleted_it_stays_and_goes_into_the_open_one_when_as
     settle()
     assert job.state == "DONE"
     assert armatures() == []
-    assert {"Its scene is gone", "Import Here"} <= set(drawn())
+    assert {"Its scene was deleted", "Import Here"} <= set(drawn())
     bpy.ops.niki.import_capture(job=job.folder.name)
     assert [rig.users_scene[0] for rig in armatures()] == [bpy.context.scene]
 
@@ -207,8 +207,8 @@ def test_a_fault_on_import_fails_that_capture_alone_and_loses_nothing(worker, mo
     monkeypatch.setattr(results, "report", lambda level, text: said.append((level, text)))
     first, _ = start("first"), start("second")
     settle()
-    assert (first.state, first.message) == ("FAILED", "A fault of ours: ZeroDivisionError: surprise")
-    assert ("ERROR", "first: A fault of ours: ZeroDivisionError: surprise") in said
+    assert (first.state, first.message) == ("FAILED", "Internal error: ZeroDivisionError: surprise")
+    assert ("ERROR", "first: Internal error: ZeroDivisionError: surprise") in said
     assert "Traceback" in results.captures().log.read_text()
     assert [rig.name for rig in armatures()] == ["second"]
     assert "niki.import_capture" in drawn()
@@ -249,7 +249,7 @@ def test_a_fault_while_asking_a_worker_is_told_and_the_timer_ends_in_order(part,
     asking.question = Question()
     assert module._poll() is not None
     assert module._poll() is None
-    assert "A fault of ours" in (people.search.problem + modules.environment_operators.state.checked)
+    assert "Internal error" in (people.search.problem + modules.environment_operators.state.checked)
 
 
 def test_in_pose_mode_it_waits_and_says_so(worker):
@@ -258,7 +258,7 @@ def test_in_pose_mode_it_waits_and_says_so(worker):
     bpy.ops.object.mode_set(mode="POSE")
     start()
     settle()
-    assert "Captured; waits until you leave Pose Mode" in drawn()
+    assert "Captured; will import when you leave Pose Mode" in drawn()
     assert armatures() == [rig]
     bpy.ops.object.mode_set(mode="OBJECT")
     settle()
@@ -310,7 +310,7 @@ def test_nothing_comes_in_while_a_render_runs(worker, monkeypatch):
     start()
     settle()
     assert armatures() == []
-    assert "Captured; waits until rendering has ended" in drawn()
+    assert "Captured; will import when rendering has finished" in drawn()
     monkeypatch.setattr(results, "bpy", bpy)
     settle()
     assert len(armatures()) == 1
@@ -346,7 +346,7 @@ def test_what_was_left_is_listed_with_its_file_date_and_frames_that_of_others_fo
     said = drawn()
     assert "walk" in said
     assert "shot12.blend, 2026-11-24 21:34, 151 of 412 frames" in " ".join(said)
-    assert "2 captures of other projects" in said
+    assert "2 captures from other projects" in said
     assert "run" not in said
     bpy.ops.niki.show_other_captures()
     assert {"run", "jump"} <= set(drawn())
@@ -361,7 +361,7 @@ def test_one_that_cannot_be_read_is_shown_and_cleared(tmp_path):
     (folder / modules.job.JOB).write_text('{"request": []}')
     results.captures().look()
     bpy.ops.niki.show_other_captures()
-    assert "Its record cannot be read" in drawn()
+    assert "The record of this capture cannot be read" in drawn()
     assert bpy.ops.niki.continue_capture(job=folder.name) == {"CANCELLED"}
     assert bpy.ops.niki.dismiss_capture(job=folder.name, discard=True) == {"FINISHED"}
     assert not folder.exists()
@@ -376,14 +376,14 @@ def test_one_of_another_project_that_is_continued_here_belongs_here(tmp_path, wo
 
 
 def test_what_was_found_in_the_footage_of_one_file_is_not_offered_in_another():
-    people.search.problem, people.search.people = "old", [people.Found((1.0, 2.0), 0)]
+    people.search.problem, people.search.people = "old", [people.Person((1.0, 2.0), 0)]
     bpy.ops.wm.read_homefile(use_empty=True)
     assert (people.search.problem, people.search.people) == ("", [])
 
 
 def test_with_other_footage_the_choice_of_a_person_is_forgotten():
     settings = bpy.context.scene.niki_capture
-    settings.use_subject, people.search.people = True, [people.Found((1.0, 2.0), 0)]
+    settings.use_subject, people.search.people = True, [people.Person((1.0, 2.0), 0)]
     people.forget_choice(bpy.context.scene)
     assert not settings.use_subject
     assert people.search.people == []

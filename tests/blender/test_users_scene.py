@@ -219,7 +219,7 @@ def test_blenders_start_up_scene_takes_the_footages_settings_and_shows_the_perso
     assert (scene.render.resolution_x, scene.frame_end) == (640, 12)
     assert not cube.visible_get()
     assert cube.hide_render
-    assert any("start-up cube is hidden" in warning for warning in warnings)
+    assert any("default cube was hidden" in warning for warning in warnings)
     place(filmed(tmp_path), match_scene="IF_EMPTY")
     assert scene.camera.name == "take Camera"  # it is not empty any more
 
@@ -248,7 +248,7 @@ def test_a_motion_that_is_longer_than_the_scene_is_told_of_and_the_range_left(tm
     scene.frame_end = 105
     _, warnings = place(filmed(tmp_path, mocap_framerate=25.0), frame_start=101)
     assert scene.frame_end == 105
-    assert "The motion ends at frame 112, after the scene's last (105)" in warnings
+    assert "The motion ends at frame 112, after the end of the scene (105)" in warnings
 
 
 # which scene it lands in
@@ -289,7 +289,7 @@ def test_its_scene_may_be_renamed_meanwhile_but_not_removed(tmp_path):
     bpy.data.scenes.remove(scene)
     count = len(bpy.data.objects)
     bpy.data.scenes["Scene"].name = "Shot C"
-    with pytest.raises(placing.NikiError, match="no scene 'Scene' any more"):
+    with pytest.raises(placing.NikiError, match="scene 'Scene' no longer exists"):
         placing.place_motion(filmed(tmp_path), "take", placement)
     assert len(bpy.data.objects) == count
 
@@ -627,7 +627,7 @@ def test_a_choice_of_person_ends_with_the_footage_it_was_made_in():
     clip = bpy.data.movieclips.load(str(SAMPLE))
     for name, value in (("path", str(SAMPLE)), ("clip", clip), ("source", "CLIP")):
         settings.use_subject = True
-        people.search.people = [people.Found((1, 2), 0)]
+        people.search.people = [people.Person((1, 2), 0)]
         setattr(settings, name, value)
         assert not settings.use_subject
         assert people.search.people == []
@@ -652,7 +652,7 @@ def test_a_dropped_film_is_chosen_and_not_yet_captured():
     settings = bpy.context.scene.niki_capture
     assert (settings.source, settings.path) == ("FILE", str(SAMPLE))
     assert results.captures().jobs == []
-    assert ".mp4" in bpy.types.NIKI_FH_film.bl_file_extensions.split(";")
+    assert ".mp4" in bpy.types.NIKI_FH_video.bl_file_extensions.split(";")
 
 
 def test_the_file_browser_shows_films_and_images():
@@ -667,8 +667,23 @@ def test_the_import_asks_for_a_file_each_time():
         assert operator.get_rna_type().properties["filepath"].is_skip_save
 
 
+def our_enums():
+    """Every enum property of ours, by class and name."""
+    for module in registration.find_modules():
+        for cls in getattr(module, "CLASSES", ()):
+            names = {name for base in cls.__mro__ for name in vars(base).get("__annotations__", {})}
+            rna = cls.bl_rna
+            if issubclass(cls, bpy.types.Operator):
+                rna = getattr(bpy.ops.niki, cls.bl_idname.removeprefix("niki.")).get_rna_type()
+            for prop in rna.properties:
+                if prop.identifier in names and prop.type == "ENUM":
+                    yield f"{cls.__name__}.{prop.identifier}", prop
+
+
 def test_blenders_dictionary_is_not_asked_for_words_that_mean_something_else_there():
-    assert type(bpy.context.scene.niki_capture).bl_rna.properties["quality"].translation_context == "NIKI"
+    enums = dict(our_enums())
+    assert {"NIKI_PG_capture.quality", "NIKI_OT_import_motion.match_scene"} <= set(enums)
+    assert [name for name, prop in enums.items() if prop.translation_context != "NIKI"] == []
 
 
 # what goes wrong, and what is the user's
@@ -782,7 +797,7 @@ def test_a_deleted_armature_is_not_animated_and_does_not_stay_in_the_file(tmp_pa
     assert bpy.data.objects.get("take") == rig  # the setting keeps it
     made, warnings = placing.place_motion(filmed(tmp_path), "next", placement)
     assert made != rig
-    assert any("no armature 'take' any more" in warning for warning in warnings)
+    assert any("armature 'take' no longer exists" in warning for warning in warnings)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"), copy=True)
     assert scene.niki_capture.armature is None
 
@@ -800,7 +815,7 @@ def test_a_result_follows_its_armature_to_another_name_and_does_not_go_to_a_name
     bpy.data.objects.remove(hero)
     made, warnings = placing.place_motion(filmed(tmp_path), "next", placement)
     assert made not in (hero, other)
-    assert any("no armature 'Hero' any more" in warning for warning in warnings)
+    assert any("armature 'Hero' no longer exists" in warning for warning in warnings)
 
 
 def test_of_a_scene_and_its_copy_a_result_goes_to_the_one_that_it_was_meant_for():
@@ -847,7 +862,7 @@ def test_capture_now_says_why_it_does_not(monkeypatch):
 
 @pytest.mark.parametrize("path", ["/" + "x" * 5000, "/" + "x/" * 3000])
 def test_a_path_that_is_too_long_is_no_file(path):
-    with pytest.raises(RuntimeError, match="There is no file"):
+    with pytest.raises(RuntimeError, match="File not found"):
         bpy.ops.niki.choose_footage(filepath=path[:1000])
     assert not blender_module("work.paths").is_file(path)
     assert not blender_module("work.paths").is_file("a\0b")
@@ -870,7 +885,7 @@ def test_a_strip_stays_chosen_when_others_are_removed():
 def test_people_found_in_the_footage_of_one_scene_are_not_offered_in_another():
     scene = bpy.context.scene
     scene.niki_capture.path = str(SAMPLE)
-    people.search._path, people.search.people = str(SAMPLE), [people.Found((1.0, 2.0), 0)]
+    people.search._path, people.search.people = str(SAMPLE), [people.Person((1.0, 2.0), 0)]
     assert people.search.is_of(scene)
     bpy.context.window.scene = bpy.data.scenes.new("other")
     assert not people.search.is_of(bpy.context.scene)

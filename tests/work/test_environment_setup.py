@@ -45,7 +45,7 @@ def run(setup, until=lambda: False):
 
 def test_packages_are_installed_at_once_and_what_is_still_missing_is_said(tmp_path):
     setup = made(tmp_path, wheel(tmp_path, "tinyone") + wheel(tmp_path, "tinytwo"))
-    assert run(setup) == ["Making the environment", "Installing packages", "Checking"]
+    assert run(setup) == ["Creating the environment", "Installing packages", "Checking"]
     assert "cannot be loaded" in setup.problem  # it has no numpy: no worker runs in it
     assert list((tmp_path / "env").rglob("tinyone.py"))
     assert list((tmp_path / "env").rglob("tinytwo.py"))
@@ -93,7 +93,7 @@ def test_a_python_that_is_not_there_is_said(tmp_path):
     (tmp_path / "pins.txt").write_text("")
     steps = environment.steps_of(tmp_path / "env", "/no/python", tmp_path / "pins.txt")
     setup = environment.Setup(tmp_path / "env", steps, tmp_path / "log")
-    assert setup.problem == "Making the environment failed: /no/python: No such file or directory"
+    assert setup.problem == "Creating the environment failed: /no/python: No such file or directory"
 
 
 def test_it_is_removed_whole(tmp_path):
@@ -113,7 +113,9 @@ def test_what_cannot_be_removed_is_said(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "unlink", held)
-    with pytest.raises(environment.NikiError, match=r"not wholly removed: .*: Permission denied") as refused:
+    with pytest.raises(
+        environment.NikiError, match=r"could not be removed completely: .*: Permission denied"
+    ) as refused:
         environment.remove(tmp_path / "env")
     assert "Errno" not in str(refused.value)
 

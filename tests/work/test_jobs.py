@@ -96,9 +96,9 @@ def test_a_killed_worker_is_explained_and_the_capture_goes_on_to_the_same_motion
     captures._worker.kill()
     assert run(captures) == [job]
     assert job.state == jobs.FAILED
-    assert "stopped by the system, perhaps because memory ran out" in job.message
+    assert "stopped by the system (out of memory?)" in job.message
     assert "signal" not in job.message
-    again = captures.take_up(job)
+    again = captures.resume(job)
     run(captures)
     assert (again.state, again.scene) == (jobs.DONE, {"start": 7})
     expected = capture(SAMPLE, end=15, estimator=lambda: make_estimator(quality="fast")).motion
@@ -123,7 +123,7 @@ else:
     told(len(captures.unfinished()))
     job = blender_module("work.job").read_job(Path(sys.argv[3]))
     try:
-        captures.take_up(job)
+        captures.resume(job)
     except NikiError as problem:
         told(problem)
     told(len(captures.jobs))
@@ -163,7 +163,7 @@ def test_what_a_busy_blender_is_at_is_not_offered_to_another_until_it_is_gone(tm
     here.look()
     assert here.unfinished() == []
     with pytest.raises(NikiError, match="Another Blender is working on clip"):
-        here.take_up(job_files.read_job(folder))
+        here.resume(job_files.read_job(folder))
     with pytest.raises(NikiError, match="Another Blender is working on clip"):
         here.discard(job_files.read_job(folder))
     assert here.jobs == []
@@ -173,7 +173,7 @@ def test_what_a_busy_blender_is_at_is_not_offered_to_another_until_it_is_gone(tm
     here.look()
     (offered,) = here.unfinished()
     assert offered.title == "clip"
-    here.take_up(offered)
+    here.resume(offered)
 
 
 def test_another_blender_cannot_take_up_what_is_on_the_list_here(tmp_path, other_blender):
@@ -202,7 +202,7 @@ def test_after_a_crash_of_blender_what_was_read_is_offered(captures, tmp_path):
     assert (offered.title, offered.request) == (job.title, {"footage": str(SAMPLE), "quality": "fast"})
     assert offered.frames >= 4
     assert offered.total == 108
-    short = other.take_up(offered, finish=True)
+    short = other.resume(offered, finish=True)
     run(other)
     assert short.state == jobs.DONE
     assert 4 <= len(Motion.load(short.folder / jobs.MOTION)) < 108
@@ -317,11 +317,11 @@ class Silent:
     def __init__(self, problem=None):
         self.problem, self.ended = problem, False
 
-    def say(self, line):
+    def send(self, line):
         if self.problem:
             raise self.problem
 
-    def heard(self, budget):
+    def receive(self, budget):
         return iter(())
 
     def end(self, wait=False):
@@ -339,7 +339,7 @@ def test_what_runs_the_worker_is_chosen_in_the_thread_that_ticks(tmp_path):
     job = captures.add(request(end=3), "first", {})
     run(captures, until=lambda: job.over)
     assert chosen_in == [threading.current_thread()]
-    assert job.message == "The worker cannot be started: there is no Python"
+    assert job.message == "The capture cannot be started: there is no Python"
 
 
 def test_a_fault_of_ours_fails_its_capture_and_the_next_one_is_done(tmp_path, captures):
@@ -349,7 +349,7 @@ def test_a_fault_of_ours_fails_its_capture_and_the_next_one_is_done(tmp_path, ca
     run(captures, until=lambda: first.over)
     captures._choose = real
     assert first.state == jobs.FAILED
-    assert first.message == "A fault of ours: ZeroDivisionError: surprise"
+    assert first.message == "Internal error: ZeroDivisionError: surprise"
     assert "Traceback" in captures.log.read_text()
     run(captures)
     assert second.state == jobs.DONE
@@ -371,14 +371,14 @@ def test_a_worker_that_cannot_start_is_explained(tmp_path):
     captures = jobs.Captures(tmp_path, lambda: runtime.Runtime("/no/such/python").start)
     job = captures.add(request(), "clip", {})
     assert run(captures) == [job]
-    assert job.message == "The worker cannot be started: /no/such/python: No such file or directory"
+    assert job.message == "The capture cannot be started: /no/such/python: No such file or directory"
     captures.shut_down()
 
 
 def test_a_folder_that_cannot_be_made_is_said_in_words(tmp_path):
     (tmp_path / "file").write_text("")
     captures = jobs.Captures(tmp_path / "file", None)
-    with pytest.raises(NikiError, match=r"cannot be stored: .*file.*: Not a directory"):
+    with pytest.raises(NikiError, match=r"cannot be saved: .*file.*: Not a directory"):
         captures.add(request(), "clip", {})
     assert captures.jobs == []
 
@@ -405,7 +405,7 @@ def test_a_log_that_cannot_be_replaced_or_written_stops_no_worker(tmp_path, monk
     monkeypatch.setattr(Path, "unlink", held)
     started = worker.WorkerProcess([sys.executable, "-c", "pass"], runtime.clean_environment(), log)
     started.end(wait=True)
-    assert "xxx" not in started.why_it_ended()  # what an earlier one printed
+    assert "xxx" not in started.describe_end()  # what an earlier one printed
     monkeypatch.setattr(
         worker, "open", lambda path, *a: held() if path == log else io.FileIO(path, "w"), raising=False
     )
@@ -421,8 +421,8 @@ def fake(tmp_path, program):
 @pytest.mark.parametrize(
     ("program", "message"),
     [
-        ("import sys; print('boom', file=sys.stderr); sys.exit(3)", "ended with status 3: boom"),
-        ("print('hello'); print('{}'); print('x' * 3000000)", "ended with status 0"),
+        ("import sys; print('boom', file=sys.stderr); sys.exit(3)", "ended with exit code 3: boom"),
+        ("print('hello'); print('{}'); print('x' * 3000000)", "ended with exit code 0"),
         ("""
          import json, sys
          sys.stdin.readline()
@@ -474,16 +474,16 @@ class Babbler:
     def __init__(self, said):
         self.said, self.alive = said, True
 
-    def say(self, line):
+    def send(self, line):
         pass
 
-    def heard(self, budget):
+    def receive(self, budget):
         for line in self.said:
             with contextlib.suppress(WireError):
                 yield wire.parse(line)
         self.said, self.alive = [], False
 
-    def why_it_ended(self):
+    def describe_end(self, task):
         return "ended"
 
     def end(self, wait=False):
@@ -533,7 +533,7 @@ def test_a_check_says_what_is_there(tmp_path):
         return found
 
     found = answer(runtime.Question(runtime.own_runtime(), tmp_path / "log", "describe"))
-    assert runtime.describe_runtime(found).startswith("ready: CPU (Python 3.")
+    assert runtime.describe_runtime(found).startswith("Ready: CPU (Python 3.")
     bare = runtime.Runtime(sys.executable, [])
     bare.environment = lambda: {"PYTHONPATH": str(ROOT), "NIKI_MODELS": str(tmp_path)}
     assert "niki setup" in runtime.describe_runtime(
