@@ -71,7 +71,10 @@ def installed(tmp_path_factory):
 
 
 def run(command) -> str:
-    result = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=280)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result = subprocess.run(
+        list(map(str, command)), env=environment, capture_output=True, text=True, timeout=280
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
