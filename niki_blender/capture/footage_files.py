@@ -6,7 +6,7 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from ..settings.preferences import why_not_ready
+from ..settings.chosen import why_not_ready
 from ..work.paths import is_file
 from .sources import chosen_source
 
@@ -16,7 +16,7 @@ def choose_file(context: bpy.types.Context, path: str) -> None:
     if bpy.data.filepath and context.preferences.filepaths.use_relative_paths:
         with contextlib.suppress(ValueError):  # on another drive
             path = bpy.path.relpath(path)
-    settings = context.scene.niki
+    settings = context.scene.niki_capture
     settings.source, settings.path = "FILE", path
 
 
@@ -33,7 +33,7 @@ class NIKI_OT_choose_footage(bpy.types.Operator):
     filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
 
     def invoke(self, context, event):
-        self.filepath = bpy.path.abspath(context.scene.niki.path)
+        self.filepath = bpy.path.abspath(context.scene.niki_capture.path)
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
@@ -64,7 +64,7 @@ class NIKI_OT_capture_file(bpy.types.Operator):
 
     def draw(self, context):
         self.layout.label(text=Path(self.filepath).name, icon="FILE_MOVIE")
-        self.layout.prop(context.scene.niki, "quality")
+        self.layout.prop(context.scene.niki_capture, "quality")
         self.layout.prop(self, "begin")
 
     def execute(self, context):
@@ -104,3 +104,4 @@ class NIKI_FH_film(bpy.types.FileHandler):
 
 
 CLASSES = (NIKI_OT_choose_footage, NIKI_OT_capture_file, NIKI_FH_film)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

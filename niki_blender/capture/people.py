@@ -11,7 +11,7 @@ from bpy.props import FloatVectorProperty
 
 from ...niki.errors import NikiError
 from ..interface import timers
-from ..settings.preferences import chosen_runtime, data_folder
+from ..settings.chosen import chosen_runtime, data_folder
 from ..work import words
 from ..work.runtime import Question
 from .sources import OnFootage, chosen_source, readable_source
@@ -97,8 +97,8 @@ search = Search()
 def forget_choice(scene: bpy.types.Scene) -> None:
     """The scene's footage is another one: whoever was found or chosen was in the old one."""
     search.end()
-    if scene.niki.use_subject:
-        scene.niki.use_subject = False
+    if scene.niki_capture.use_subject:
+        scene.niki_capture.use_subject = False
 
 
 @timers.keep_running(lambda problem: search.give_up(words.describe_error(problem)))
@@ -143,13 +143,14 @@ class NIKI_OT_follow_person(bpy.types.Operator):
         if not search.is_of(context.scene):
             self.report({"ERROR"}, "They were found in other footage: choose Find People again")
             return {"CANCELLED"}
-        settings = context.scene.niki
+        settings = context.scene.niki_capture
         settings.use_subject, settings.subject = True, self.place
         search.end()
         return {"FINISHED"}
 
 
 CLASSES = (NIKI_OT_find_people, NIKI_OT_follow_person)
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 
 @bpy.app.handlers.persistent
@@ -159,6 +160,7 @@ def _file_opened(*_):
 
 
 def register():
+    _register_classes()
     bpy.app.handlers.load_post.append(_file_opened)
 
 
@@ -166,3 +168,4 @@ def unregister():
     bpy.app.handlers.load_post.remove(_file_opened)
     search.end(wait=True)
     timers.stop(_poll)
+    _unregister_classes()

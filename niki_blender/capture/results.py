@@ -23,7 +23,7 @@ from ..interface import timers
 from ..placement.placing import Placement, place_motion
 from ..scene import identity
 from ..scene.users_scene import has_scene
-from ..settings.preferences import chosen_runtime, data_folder, preferences
+from ..settings.chosen import chosen_runtime, data_folder, preferences
 from ..work import words
 from ..work.job import CANCELLED, DONE, FAILED, MOTION, Job, same_path
 from ..work.queue import Captures

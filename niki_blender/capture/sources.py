@@ -11,7 +11,7 @@ import bpy
 from ...niki.errors import NikiError
 from ..interface import timers
 from ..scene.users_scene import rate_of, strips_of
-from ..settings.preferences import why_not_ready
+from ..settings.chosen import why_not_ready
 from ..work.paths import is_file
 
 
@@ -50,7 +50,7 @@ class OnFootage:
 
 def chosen_source(scene: bpy.types.Scene) -> Source:
     """What the scene's settings name. Looks at no file: :func:`readable_source` does."""
-    settings = scene.niki
+    settings = scene.niki_capture
     source = {"FILE": _of_file, "CLIP": _of_clip, "STRIP": _of_strip}[settings.source](scene)
     if settings.use_range and settings.last < settings.first:
         source.problem = source.problem or "The frame range is empty: last is before first"
@@ -94,14 +94,14 @@ def look_at_footage(scene: bpy.types.Scene) -> None:
     if not source.path:
         return
     there = is_file(source.path)
-    counted = _count_frames(source.path) if there and scene.niki.source == "STRIP" else 0
+    counted = _count_frames(source.path) if there and scene.niki_capture.source == "STRIP" else 0
     _known[source.path] = Known(there, counted, _place_in_sequence(Path(source.path)))
 
 
 def _look_at_all() -> None:
     """Timer: once for each file, at what its panels tell of clips and strips."""
     for scene in bpy.data.scenes:
-        if scene.niki.source != "FILE":
+        if scene.niki_capture.source != "FILE":
             look_at_footage(scene)
 
 
@@ -128,7 +128,7 @@ def _place_in_sequence(image: Path) -> int:
 
 
 def _of_file(scene) -> Source:
-    settings = scene.niki
+    settings = scene.niki_capture
     if not settings.path:
         return Source(problem="Choose a video file")
     path = bpy.path.abspath(settings.path)
@@ -137,7 +137,7 @@ def _of_file(scene) -> Source:
 
 
 def _of_clip(scene) -> Source:
-    settings, clip = scene.niki, scene.niki.clip
+    settings, clip = scene.niki_capture, scene.niki_capture.clip
     if clip is None:
         return Source(problem="Choose a movie clip")
     path = bpy.path.abspath(clip.filepath, library=clip.library)
@@ -148,7 +148,7 @@ def _of_clip(scene) -> Source:
 
 
 def _of_strip(scene) -> Source:
-    settings = scene.niki
+    settings = scene.niki_capture
     strip = next((s for s in footage_strips(scene) if s.name == settings.strip), None)
     if strip is None:
         return Source(problem="Choose a strip that holds a film or images")
@@ -211,7 +211,7 @@ def footage_strips(scene: bpy.types.Scene) -> list:
 
 @dataclass(frozen=True)
 class Offer:
-    """Footage that is active in Blender: what ``scene.niki.source`` would be, the clip or the strip's name, and
+    """Footage that is active in Blender: what ``scene.niki_capture.source`` would be, the clip or the strip's name, and
     what to call it."""
 
     source: str

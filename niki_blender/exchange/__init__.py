@@ -1,1 +1,4 @@
 """Imports and exports motion files."""
+
+MODULES = ("motion_files",)
+"""Those that register, in this order."""

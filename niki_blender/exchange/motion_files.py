@@ -9,8 +9,8 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 from ...niki.errors import NikiError
 from ...niki.formats.amass import is_amass, load_amass, save_amass
 from ...niki.motion.motion import Motion
+from ..placement.choices import MATCH_DESCRIPTION, MATCH_NAME, MATCHES, PLACES
 from ..placement.placing import NEVER, Placement, place_motion
-from ..properties import MATCH_DESCRIPTION, MATCH_NAME, MATCHES, PLACES
 from ..rig.armature import OnArmature, is_our_armature
 from ..rig.sampling import sample_motion
 from ..scene.users_scene import place_of
@@ -126,9 +126,11 @@ def _draw_export(menu, context):
 
 
 CLASSES = (NIKI_OT_import_motion, NIKI_OT_export_motion, NIKI_FH_motion)
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 
 def register():
+    _register_classes()
     bpy.types.TOPBAR_MT_file_import.append(_draw_import)
     bpy.types.TOPBAR_MT_file_export.append(_draw_export)
 
@@ -136,3 +138,4 @@ def register():
 def unregister():
     bpy.types.TOPBAR_MT_file_import.remove(_draw_import)
     bpy.types.TOPBAR_MT_file_export.remove(_draw_export)
+    _unregister_classes()

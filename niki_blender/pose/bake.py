@@ -14,7 +14,7 @@ from ...niki.motion.motion import Motion
 from ..rig import unkeyed
 from ..rig.animation import action_range, bone_path, copy_action, current_owner, fcurves_of
 from ..rig.armature import OnArmature
-from ..rig.channels import Channels, rotation_property
+from ..rig.channels import rotation_property
 from ..rig.keying import bake_motion, keyed_motion
 from ..rig.sampling import sample_frames
 from ..rig.selection import is_selected
@@ -157,16 +157,12 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         if self.reduce:
             keys = keyed.reduced(self.bound / 1000, keys)
         bones = self._selected() if self.only_selected else BONES
-        rig, scene, changed = self._rig, bpy.context.scene, set()
-        name = f"{rig.name} baked"
-        by_hand = Channels.of(rig)
-        with unkeyed.keep_unkeyed(scene, changed):
-            scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
-            by_hand = by_hand.changed_since(Channels.of(rig))
+        rig, name = self._rig, f"{self._rig.name} baked"
+        with unkeyed.keep_posed_by_hand(rig, bpy.context.scene) as (by_hand, changed):
             try:
                 if current_owner(rig) is not None and (self.new_action or _is_linked(rig)):
                     copy_action(rig, name)  # with all that is not baked
-                rig.niki.follow_targets = False
+                rig.niki_pose.follow_targets = False
                 action = bake_motion(rig, motion, self._range[0], name, keys, bones, new=False, keyed=keyed)
             except NikiError as problem:
                 self.report({"ERROR"}, str(problem))
@@ -202,3 +198,4 @@ def _still_acting(rig: bpy.types.Object) -> str:
 
 
 CLASSES = (NIKI_OT_bake,)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

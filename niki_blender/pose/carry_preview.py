@@ -24,7 +24,7 @@ class CarryPreview:
     """
 
     def __init__(self, rig: bpy.types.Object, frame: int):
-        before, after = rig.niki.carry_before, rig.niki.carry_after
+        before, after = rig.niki_pose.carry_before, rig.niki_pose.carry_after
         self._body, self._world = body_of(rig), np.array(rig.matrix_world)
         self._weight = fade_weights(before + after + 3, before + 1, before, after)
         frames = np.arange(frame - before - 1, frame + after + 2)

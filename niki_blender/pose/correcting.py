@@ -170,7 +170,7 @@ class NIKI_OT_carry(_OnMotion, bpy.types.Operator):
 
     def _correction(self, rig, posed: Channels, animated: Channels, now: int, limits: tuple[int, int]):
         """What differs from the animation now, faded over the frames around; and those frames."""
-        before, after = rig.niki.carry_before, rig.niki.carry_after
+        before, after = rig.niki_pose.carry_before, rig.niki_pose.carry_after
         frames = np.arange(max(limits[0], now - before), min(limits[1], now + after) + 1)
         weights = fade_weights(len(frames), now - frames[0], before, after)
         correction = Correction(frames)
@@ -197,7 +197,7 @@ class NIKI_OT_hold(_OnMotion, bpy.types.Operator):
     def poll(cls, context):
         if not super().poll(context):
             return False
-        if not any(context.object.niki.pulled):
+        if not any(context.object.niki_pose.pulled):
             cls.poll_message_set("Select handles of joints with the tool Pull Joints")
             return False
         return True
@@ -208,7 +208,7 @@ class NIKI_OT_hold(_OnMotion, bpy.types.Operator):
         return context.window_manager.invoke_props_dialog(self)
 
     def execute(self, context):
-        rig, scene = context.object, context.scene
+        rig = context.object
         start, end = action_range(rig)
         if self.last < self.first:
             self.report({"ERROR"}, "The range is empty: its last frame is before its first")
@@ -218,7 +218,7 @@ class NIKI_OT_hold(_OnMotion, bpy.types.Operator):
             return {"CANCELLED"}
         frames = np.arange(max(start, self.first - self.blend), min(end, self.last + self.blend) + 1)
         motion = sample_motion(rig, int(frames[0]), int(frames[-1]), own_space=True)
-        chosen = [JOINTS[j] for j, pulled in enumerate(rig.niki.pulled) if pulled]
+        chosen = [JOINTS[j] for j, pulled in enumerate(rig.niki_pose.pulled) if pulled]
         corrected, free = motion, unlocked_directions(rig)
         for joint in chosen:
             corrected = pin_joint(
@@ -228,10 +228,7 @@ class NIKI_OT_hold(_OnMotion, bpy.types.Operator):
         if not correction:
             self.report({"INFO"}, f"{', '.join(chosen)}: already still from {self.first} to {self.last}")
             return {"CANCELLED"}
-        posed, changed = Channels.of(rig), set()
-        with unkeyed.keep_unkeyed(scene, changed):
-            scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
-            by_hand = posed.changed_since(Channels.of(rig))
+        with unkeyed.keep_posed_by_hand(rig, context.scene) as (by_hand, changed):
             try:
                 action = correction.apply(rig)
             except NikiError as problem:
@@ -257,3 +254,4 @@ def correction_between(
 
 
 CLASSES = (NIKI_OT_carry, NIKI_OT_hold)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

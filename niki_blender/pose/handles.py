@@ -60,7 +60,7 @@ def _draw():
     for joint, place in enumerate(handles_in(context, rig)):
         if place is None:
             continue
-        pinned, selected = rig.niki.pinned[joint], rig.niki.pulled[joint]
+        pinned, selected = rig.niki_pose.pinned[joint], rig.niki_pose.pulled[joint]
         shape = _SQUARE if pinned else _CIRCLE
         size = scale * (4.0 if joint >= _SMALL and not (pinned or selected) else 6.0)
         inside = _SELECTED if selected else _PINNED if pinned else _FREE

@@ -68,7 +68,7 @@ class Pull:
         self.start, self._channels = start.posture, start.channels
         self._poser, self._last = Poser(self._body, Solver(), unlocked_directions(rig)), None
         self._changed: dict[str, list[str]] = {}
-        settings = rig.niki
+        settings = rig.niki_pose
         self._mode, self._plant = settings.pull_mode.lower(), settings.plant_feet
         places = self._poser.joints(self.start)
         self._pins = [

@@ -26,13 +26,15 @@ _solving = False  # whether handlers are to keep still
 
 def targets_of(rig: bpy.types.Object) -> list[bpy.types.Object]:
     """The empties that draw joints of ``rig``."""
-    return [o for o in bpy.data.objects if o.niki.target_of == rig and o.niki.target_joint in JOINTS]
+    return [
+        o for o in bpy.data.objects if o.niki_pose.target_of == rig and o.niki_pose.target_joint in JOINTS
+    ]
 
 
 def make_targets(rig: bpy.types.Object, joints) -> list[bpy.types.Object]:
     """An empty for each joint by name, where it is now; those that are there already stay."""
     places, turned = joints_and_bones(rig)
-    there = {o.niki.target_joint for o in targets_of(rig)}
+    there = {o.niki_pose.target_joint for o in targets_of(rig)}
     collection = _collection(rig)
     made = []
     for joint in joints:
@@ -44,10 +46,10 @@ def make_targets(rig: bpy.types.Object, joints) -> list[bpy.types.Object]:
         empty.show_in_front = True
         empty.color = (1.0, 0.62, 0.1, 1.0)
         empty.location = places[JOINTS.index(joint)]
-        empty.niki.target_of, empty.niki.target_joint = rig, joint
+        empty.niki_pose.target_of, empty.niki_pose.target_joint = rig, joint
         if joint in ORIENTED:
             empty.rotation_euler = Matrix(turned[JOINTS.index(joint)].tolist()).to_euler()
-            empty.niki.target_turns = joint.endswith("ankle")
+            empty.niki_pose.target_turns = joint.endswith("ankle")
         collection.objects.link(empty)
         made.append(empty)
     return made
@@ -79,7 +81,7 @@ def solve_targets(rig: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None
         world = np.array(rig.evaluated_get(depsgraph).matrix_world)
         pull, wanted = Pull(rig, _remembered(rig), world), []
         for empty in targets:
-            settings, matrix = empty.niki, np.array(empty.evaluated_get(depsgraph).matrix_world)
+            settings, matrix = empty.niki_pose, np.array(empty.evaluated_get(depsgraph).matrix_world)
             joint, weight = settings.target_joint, settings.target_weight
             turns = settings.target_turns and joint in ORIENTED
             looks = settings.target_looks and joint == "head"
@@ -99,8 +101,8 @@ def _problem_shown(rig: bpy.types.Object):
     except Exception as error:  # a handler must not fail: Blender would say it at every move
         traceback.print_exc()
         problem = words.describe_error(error)
-    if rig.niki.target_problem != problem:
-        rig.niki.target_problem = problem
+    if rig.niki_pose.target_problem != problem:
+        rig.niki_pose.target_problem = problem
 
 
 @contextlib.contextmanager
@@ -116,7 +118,7 @@ def _unheard():
 
 def _remember(rig: bpy.types.Object, start: Start) -> None:
     """Keep the pose with the armature: it goes with it through undo, files and renaming."""
-    rig.niki.base = json.dumps({
+    rig.niki_pose.base = json.dumps({
         "rotations": start.posture.rotations.ravel().tolist(),
         "translation": start.posture.translation.tolist(),
         "channels": start.channels.rotations,
@@ -126,7 +128,7 @@ def _remember(rig: bpy.types.Object, start: Start) -> None:
 
 def _remembered(rig: bpy.types.Object) -> Start:
     try:
-        kept = json.loads(rig.niki.base)
+        kept = json.loads(rig.niki_pose.base)
         posture = Posture(np.array(kept["rotations"]).reshape(NUM_BONES, 3, 3), np.array(kept["translation"]))
         rotations = {name: (mode, tuple(values)) for name, (mode, values) in kept["channels"].items()}
         return Start(posture, Channels(rotations, kept["locations"]))
@@ -135,7 +137,9 @@ def _remembered(rig: bpy.types.Object) -> Start:
 
 
 def _following(scene):
-    return [o for o in scene.objects if o.type == "ARMATURE" and o.niki.follow_targets and is_our_armature(o)]
+    return [
+        o for o in scene.objects if o.type == "ARMATURE" and o.niki_pose.follow_targets and is_our_armature(o)
+    ]
 
 
 @bpy.app.handlers.persistent
@@ -161,8 +165,8 @@ def follow_changes(_scene, depsgraph) -> None:
     rigs = set()
     for update in depsgraph.updates:  # few, where the scene's objects may be many
         if update.is_updated_transform and isinstance(update.id, bpy.types.Object):
-            rig = update.id.original.niki.target_of
-            if rig is not None and rig.niki.follow_targets and is_our_armature(rig):
+            rig = update.id.original.niki_pose.target_of
+            if rig is not None and rig.niki_pose.follow_targets and is_our_armature(rig):
                 rigs.add(rig)
     for rig in rigs:
         solve_targets(rig, depsgraph)
@@ -172,16 +176,11 @@ def follow_changes(_scene, depsgraph) -> None:
 
 @bpy.app.handlers.persistent
 def forget_deleted_rigs(*_) -> None:
-    """Handler: let go of rigs that are in no scene any more: a target, or the choice of an armature to
-    animate, would keep them in the file."""
+    """Handler: let go of rigs that are in no scene any more: a target would keep them in the file."""
     for empty in bpy.data.objects:
-        rig = empty.niki.target_of
+        rig = empty.niki_pose.target_of
         if rig is not None and not rig.users_collection and empty.library is None:
-            empty.niki.target_of = None
-    for scene in bpy.data.scenes:
-        rig = scene.niki.armature
-        if rig is not None and not rig.users_collection and scene.library is None:
-            scene.niki.armature = None
+            empty.niki_pose.target_of = None
 
 
 def _animated_bones(rig: bpy.types.Object) -> set[str]:
@@ -204,17 +203,19 @@ class NIKI_OT_make_targets(OnArmature, bpy.types.Operator):
 
     def execute(self, context):
         rig = context.object
-        chosen = [JOINTS[j] for j, pulled in enumerate(rig.niki.pulled) if pulled] or _USUAL
+        chosen = [JOINTS[j] for j, pulled in enumerate(rig.niki_pose.pulled) if pulled] or _USUAL
         made = make_targets(rig, chosen)
-        rig.niki.follow_targets = True
+        rig.niki_pose.follow_targets = True
         self.report({"INFO"}, f"{len(made)} targets in the collection {_collection(rig).name}")
         return {"FINISHED"}
 
 
 CLASSES = (NIKI_OT_make_targets,)
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 
 def register():
+    _register_classes()
     bpy.app.handlers.frame_change_post.append(follow_frame)
     bpy.app.handlers.depsgraph_update_post.append(follow_changes)
     bpy.app.handlers.save_pre.append(forget_deleted_rigs)
@@ -224,3 +225,4 @@ def unregister():
     bpy.app.handlers.save_pre.remove(forget_deleted_rigs)
     bpy.app.handlers.depsgraph_update_post.remove(follow_changes)
     bpy.app.handlers.frame_change_post.remove(follow_frame)
+    _unregister_classes()

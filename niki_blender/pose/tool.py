@@ -82,7 +82,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         self._end(context, "CANCELLED")
 
     def _begin(self, context):
-        if not self._rig.niki.pulled[self._joint]:
+        if not self._rig.niki_pose.pulled[self._joint]:
             self._select(self._extend)
         try:
             self._pull = Pull(self._rig)
@@ -90,7 +90,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
             self.report({"ERROR"}, str(problem))
             return self._end(context, "CANCELLED")
         self._places = self._pull.places()
-        self._pulled = [j for j in range(NUM_JOINTS) if self._rig.niki.pulled[j]]
+        self._pulled = [j for j in range(NUM_JOINTS) if self._rig.niki_pose.pulled[j]]
         keyed_at_once = context.scene.tool_settings.use_keyframe_insert_auto
         frame = context.scene.frame_current
         self._preview = (
@@ -116,10 +116,10 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         context.area.tag_redraw()
 
     def _select(self, extend: bool):
-        pulled = self._rig.niki.pulled
+        pulled = self._rig.niki_pose.pulled
         others = list(pulled) if extend else [False] * NUM_JOINTS
         others[self._joint] = not (extend and pulled[self._joint])
-        self._rig.niki.pulled = others
+        self._rig.niki_pose.pulled = others
 
     def _end(self, context, result: str):
         context.workspace.status_text_set(None)
@@ -140,7 +140,7 @@ class NIKI_OT_pin(_InPoseMode, bpy.types.Operator):
         joint = hit(context, rig, event.mouse_region_x, event.mouse_region_y)
         if joint is None:
             return {"PASS_THROUGH"}
-        rig.niki.pinned[joint] = not rig.niki.pinned[joint]
+        rig.niki_pose.pinned[joint] = not rig.niki_pose.pinned[joint]
         context.area.tag_redraw()
         return {"FINISHED"}
 
@@ -155,13 +155,13 @@ class NIKI_OT_pin_selected(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         rig = posed_armature(context)
-        if rig is None or not any(rig.niki.pulled):
+        if rig is None or not any(rig.niki_pose.pulled):
             cls.poll_message_set("Select handles of joints with the tool Pull Joints")
             return False
         return True
 
     def execute(self, context):
-        settings = posed_armature(context).niki
+        settings = posed_armature(context).niki_pose
         chosen = [j for j in range(NUM_JOINTS) if settings.pulled[j]]
         pin = not all(settings.pinned[j] for j in chosen)
         for j in chosen:
@@ -178,13 +178,13 @@ class NIKI_OT_unpin_all(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        if not is_our_armature(context.object) or not any(context.object.niki.pinned):
+        if not is_our_armature(context.object) or not any(context.object.niki_pose.pinned):
             cls.poll_message_set("Nothing is pinned")
             return False
         return True
 
     def execute(self, context):
-        context.object.niki.pinned = [False] * NUM_JOINTS
+        context.object.niki_pose.pinned = [False] * NUM_JOINTS
         return {"FINISHED"}
 
 
@@ -224,16 +224,18 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
     def draw_settings(context, layout, tool):
         rig = posed_armature(context)
         if rig is not None:
-            layout.prop(rig.niki, "pull_mode", text="")
-            layout.prop(rig.niki, "plant_feet")
+            layout.prop(rig.niki_pose, "pull_mode", text="")
+            layout.prop(rig.niki_pose, "plant_feet")
 
 
 CLASSES = (
     NIKI_OT_pull, NIKI_OT_pin, NIKI_OT_pin_selected, NIKI_OT_unpin_all, NIKI_OT_pull_mode,
 )  # fmt: skip
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 
 def register():
+    _register_classes()
     if not bpy.app.background:
         bpy.utils.register_tool(NIKI_TT_pull, after={"builtin.transform"}, separator=True)
 
@@ -241,3 +243,4 @@ def register():
 def unregister():
     if not bpy.app.background:
         bpy.utils.unregister_tool(NIKI_TT_pull)
+    _unregister_classes()

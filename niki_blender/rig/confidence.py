@@ -75,15 +75,15 @@ def color_bones(rig: bpy.types.Object, frame: float) -> None:
 
 def keep_colors(rig: bpy.types.Object) -> None:
     """Remember the bones' own colours before they are given others."""
-    if rig.niki.own_colours:  # they are coloured already
+    if rig.niki_confidence.own_colors:  # they are coloured already
         return
-    rig.niki.own_colours = json.dumps({bone.name: _colours(bone) for bone in _coloured(rig)})
+    rig.niki_confidence.own_colors = json.dumps({bone.name: _colours(bone) for bone in _coloured(rig)})
 
 
 def uncolor_bones(rig: bpy.types.Object) -> None:
     """Give bones their own colours back."""
     try:
-        kept = json.loads(rig.niki.own_colours)
+        kept = json.loads(rig.niki_confidence.own_colors)
     except ValueError:
         kept = {}
     for bone in _coloured(rig):
@@ -91,7 +91,7 @@ def uncolor_bones(rig: bpy.types.Object) -> None:
         for name, values in zip(_SHADES, colours, strict=False):
             setattr(bone.color.custom, name, values)
         bone.color.palette = palette
-    rig.niki.own_colours = ""
+    rig.niki_confidence.own_colors = ""
 
 
 def _coloured(rig: bpy.types.Object) -> list[bpy.types.PoseBone]:
@@ -106,7 +106,7 @@ def _colours(bone: bpy.types.PoseBone) -> tuple:
 def follow_frame(scene: bpy.types.Scene, *_) -> None:
     """Handler: colours of armatures that show them, at the frame that is now shown."""
     for rig in scene.objects:
-        if rig.type == "ARMATURE" and rig.niki.show_confidence:
+        if rig.type == "ARMATURE" and rig.niki_confidence.show:
             color_bones(rig, scene.frame_current_final)
 
 
@@ -120,3 +120,11 @@ def _curves(rig: bpy.types.Object | None) -> dict[str, bpy.types.FCurve]:
         return {}
     paths = {_path(name): name for name in BONES if name in rig.pose.bones}
     return {paths[curve.data_path]: curve for curve in fcurves_of(rig) if curve.data_path in paths}
+
+
+def register():
+    bpy.app.handlers.frame_change_post.append(follow_frame)
+
+
+def unregister():
+    bpy.app.handlers.frame_change_post.remove(follow_frame)

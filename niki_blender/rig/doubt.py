@@ -35,7 +35,7 @@ class NIKI_OT_doubtful_frame(bpy.types.Operator):
 
     def execute(self, context):
         scene = context.scene
-        frames = doubtful_frames(context.object, scene.niki.threshold)
+        frames = doubtful_frames(context.object, scene.niki_confidence.threshold)
         found = next_doubtful(frames, scene.frame_current_final, self.direction == "NEXT")
         if found is None:
             self.report({"INFO"}, "No more doubtful frames" if len(frames) else "No frame is doubtful")
@@ -45,3 +45,4 @@ class NIKI_OT_doubtful_frame(bpy.types.Operator):
 
 
 CLASSES = (NIKI_OT_doubtful_frame,)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

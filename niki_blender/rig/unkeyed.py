@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import bpy
 
 from .animation import fcurves_with_nla
+from .channels import Channels
 
 Values = dict[tuple[bpy.types.ID, str], object]
 
@@ -32,6 +33,19 @@ def keep_unkeyed(scene: bpy.types.Scene, but: set[tuple[bpy.types.ID, str]] = fr
                     AttributeError, TypeError, ValueError
                 ):  # what a driver sets, or a library
                     _set(*place, value)
+
+
+@contextlib.contextmanager
+def keep_posed_by_hand(
+    rig: bpy.types.Object, scene: bpy.types.Scene
+) -> Iterator[tuple[list[str], set[tuple[bpy.types.ID, str]]]]:
+    """:func:`keep_unkeyed` while keys are written to ``rig``. Yields the bones that were posed by hand and not keyed,
+    which are to stay as they stand, and a set for the channels, (data-block, data path), that were written and may
+    change."""
+    posed, changed = Channels.of(rig), set()
+    with keep_unkeyed(scene, changed):
+        scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+        yield posed.changed_since(Channels.of(rig)), changed
 
 
 def animated_values() -> Values:

@@ -1,1 +1,4 @@
 """Preferences, and the environment that captures run in."""
+
+MODULES = ("environment_operators", "preferences")
+"""Those that register, in this order."""

@@ -10,7 +10,7 @@ from ...niki.errors import NikiError
 from ..interface import timers
 from ..work import environment, words
 from ..work.runtime import Question, describe_runtime, own_runtime
-from .preferences import chosen_runtime, data_folder, look_whether_ready, preferences
+from .chosen import chosen_runtime, data_folder, look_whether_ready, preferences
 
 
 @dataclass
@@ -215,6 +215,7 @@ class NIKI_OT_remove_environment(bpy.types.Operator):
 CLASSES = (
     NIKI_OT_make_environment, NIKI_OT_cancel_environment, NIKI_OT_check_runtime, NIKI_OT_remove_environment,
 )  # fmt: skip
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 
 def _look():
@@ -223,6 +224,7 @@ def _look():
 
 
 def register():
+    _register_classes()
     timers.start(_look)
 
 
@@ -230,3 +232,4 @@ def unregister():
     state.end()
     timers.stop(_look)
     timers.stop(_poll)
+    _unregister_classes()

@@ -1,20 +1,11 @@
-"""The extension's preferences: what the worker runs in."""
-
-import atexit
-import shutil
-import tempfile
-from functools import cache
-from pathlib import Path
+"""The extension's preferences: what the worker runs in; and how panels show it."""
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from ...niki.errors import NikiError
-from ..work import runtime, words
-from ..work.paths import is_file
-
-EXTENSION = __package__.removesuffix(".niki_blender.settings")
-"""The name that Blender gives the extension."""
+from ..interface.layout import draw_text
+from . import environment_operators
+from .chosen import EXTENSION, look_whether_ready, preferences, why_not_ready
 
 
 class NIKI_AP_preferences(bpy.types.AddonPreferences):
@@ -69,80 +60,67 @@ class NIKI_AP_preferences(bpy.types.AddonPreferences):
     )
 
     def draw(self, context):
-        from ..panels import draw_runtime
-
         layout = self.layout
         layout.use_property_split = True
         draw_runtime(layout, self)
         layout.prop(self, "import_at_once")
 
 
-def preferences() -> NIKI_AP_preferences | None:
-    """The preferences, or None where the code does not run as an enabled extension (tests)."""
-    addon = bpy.context.preferences.addons.get(EXTENSION)
-    return addon.preferences if addon else None
+def draw_runtime(layout, chosen):
+    """The runtime's part of the preferences."""
+    layout.prop(chosen, "runtime")
+    if chosen.runtime == "ENVIRONMENT":
+        layout.prop(chosen, "python")
+        layout.prop(chosen, "device")
+    problem, state = why_not_ready(), environment_operators.state
+    row = layout.row()
+    said = problem or state.checked or ("Asking the worker" if state.question else "Not checked yet")
+    bad = bool(problem) or (state.checked and not state.good)
+    draw_text(row.column(), said, "ERROR" if bad else "CHECKMARK" if state.good else "INFO")
+    row.operator("niki.check_runtime")
+    box = layout.box()
+    box.label(text="Environment for a Graphics Card")
+    setup = state.setup
+    if setup is not None and not setup.over:
+        row = box.row()
+        row.progress(factor=setup.share, type="BAR", text=setup.title)
+        row.operator("niki.cancel_environment", text="", icon="CANCEL")
+        return
+    box.prop(chosen, "new_device")
+    box.prop(chosen, "wheels")
+    if setup is not None and setup.problem:
+        draw_text(box, setup.problem, "ERROR")
+    row = box.row()
+    row.operator("niki.make_environment", text="Repair" if state.there else "Make Environment")
+    row.operator("niki.remove_environment", text="Remove")
+    row.operator("niki.open_log").log = "ENVIRONMENT"
 
 
-def chosen_runtime() -> runtime.Runtime:
-    """What the preferences say the worker runs in."""
+def draw_device(layout):
+    """What the worker will run on, and the way to change it."""
     chosen = preferences()
+    split = layout.split(factor=0.4)
+    title = split.row()
+    title.alignment = "RIGHT"
+    title.label(text="Device")
+    row = split.row(align=True)
     if chosen and chosen.runtime == "ENVIRONMENT":
-        return runtime.Runtime(bpy.path.abspath(chosen.python))
-    return runtime.own_runtime()
-
-
-def chosen_device() -> str:
-    """The device's name for the worker."""
-    chosen = preferences()
-    return chosen.device if chosen and chosen.runtime == "ENVIRONMENT" else "cpu"
-
-
-_not_ready = ""
-
-
-def why_not_ready() -> str:
-    """What stands in the way of captures, for the user; "" where nothing is known to. As of the last
-    :func:`look_whether_ready`: panels and greyed buttons ask often."""
-    return _not_ready
-
-
-def look_whether_ready(*_) -> str:
-    """See what stands in the way of captures; "" where nothing is known to."""
-    global _not_ready
-    chosen = preferences()
-    if chosen and chosen.runtime == "ENVIRONMENT":
-        _not_ready = (
-            ""
-            if is_file(bpy.path.abspath(chosen.python))
-            else "Choose the environment's Python in the preferences"
-        )
+        row.prop(chosen, "device", text="")
     else:
-        missing = runtime.missing_packages()
-        _not_ready = f"{', '.join(missing)} is missing: install the zip for this system" if missing else ""
-    return _not_ready
+        row.label(text="CPU")
+    row.operator("preferences.addon_show", text="", icon="PREFERENCES", emboss=False).module = EXTENSION
 
 
-def data_folder(name: str) -> Path:
-    """A folder of the extension's own for the user's files.
-
-    Raises:
-        NikiError: it cannot be made.
-    """
-    try:
-        return Path(bpy.utils.extension_path_user(EXTENSION, path=name, create=True))
-    except ValueError:  # not run as an extension
-        folder = _folder_of_this_session() / name
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-    except OSError as problem:
-        raise NikiError(
-            f"The extension's folder cannot be written: {words.describe_error(problem)}"
-        ) from problem
+def draw_not_ready(layout):
+    """What stands in the way of captures, and the way to the preferences."""
+    problem = why_not_ready()
+    if problem:
+        box = layout.box()
+        said = box.column()
+        said.alert = True
+        draw_text(said, problem, "ERROR")
+        box.operator("preferences.addon_show", text="Open Preferences").module = EXTENSION
 
 
-@cache
-def _folder_of_this_session() -> Path:
-    """A folder that nobody else can have laid out, removed at exit."""
-    folder = Path(tempfile.mkdtemp(prefix="niki-blender-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+CLASSES = (NIKI_AP_preferences,)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -6,18 +6,11 @@ from conftest import some_motion
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
+from registered import data_folder, in_empty_file  # noqa: F401 (fixtures)
+
 from niki.review.blender_process import blender_module
 
 registration, sampling = (blender_module(name) for name in ("registration", "rig.sampling"))
-
-
-@pytest.fixture(autouse=True)
-def extension():
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    registration.register()
-    yield
-    registration.unregister()
-    bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
 def imported(path):

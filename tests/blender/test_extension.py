@@ -1,4 +1,4 @@
-"""The extension as Blender runs it: registered, capturing in the background, importing. No window."""
+"""The extension as Blender runs it: registered, capturing in the results, importing. No window."""
 
 import time
 
@@ -8,18 +8,20 @@ from conftest import ROOT, some_motion
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
+from registered import data_folder, in_empty_file  # noqa: F401 (fixtures)
+
 from niki.body.rotation import angle_between
 from niki.body.skeleton import BONES
 from niki.motion.motion import Motion
 from niki.review.blender_process import blender_module
 
-background, confidence, placing, preferences, registration, sampling, sources, space = (
+results, confidence, placing, chosen, registration, sampling, sources, space = (
     blender_module(n)
     for n in (
         "capture.results",
         "rig.confidence",
         "placement.placing",
-        "settings.preferences",
+        "settings.chosen",
         "registration",
         "rig.sampling",
         "capture.sources",
@@ -29,28 +31,16 @@ background, confidence, placing, preferences, registration, sampling, sources, s
 SAMPLE = ROOT / "samples/sample.mp4"
 
 
-@pytest.fixture(autouse=True)
-def extension(tmp_path, monkeypatch):
-    """Registered in an empty file, its data in a folder of the test's."""
-    for name in ("capture.results", "capture.people", "settings.environment_operators"):
-        monkeypatch.setattr(blender_module(name), "data_folder", lambda name: tmp_path)
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    registration.register()
-    yield
-    registration.unregister()
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-
-
 def settings(**changes):
     values = {"path": str(SAMPLE), "use_range": True, "last": 9, "quality": "fast"} | changes
     for name, value in values.items():
-        setattr(bpy.context.scene.niki, name, value)
+        setattr(bpy.context.scene.niki_capture, name, value)
 
 
 def run(until=lambda: False, limit=280):
     """What the timer would do: until ``until()``, or there is nothing left to do."""
     started = time.monotonic()
-    while not until() and background._tick() is not None:
+    while not until() and results._tick() is not None:
         assert time.monotonic() - started < limit
         time.sleep(0.01)
 
@@ -65,26 +55,32 @@ def names_left():
 
 def test_registered_and_unregistered_fifty_times_it_leaves_nothing():
     registration.unregister()
-    kinds = ("load_pre", "load_post", "save_post", "frame_change_post")
+    kinds = ("load_pre", "load_post", "save_pre", "save_post", "frame_change_post", "depsgraph_update_post")
     handlers = [len(getattr(bpy.app.handlers, n)) for n in kinds]
     for _ in range(50):
         registration.register()
-        assert hasattr(bpy.context.scene, "niki")
+        assert hasattr(bpy.context.scene, "niki_capture")
         registration.unregister()
         assert names_left() == set()
-        assert not hasattr(bpy.context.scene, "niki")
-        setting_up, people = (
+        assert not [name for name in dir(bpy.context.scene) if name.startswith("niki")]
+        environment_operators, people = (
             blender_module("settings.environment_operators"),
             blender_module("capture.people"),
         )
-        for timer in (background._tick, background._look, setting_up._look, setting_up._poll, people._poll):
+        for timer in (
+            results._tick,
+            results._look,
+            environment_operators._look,
+            environment_operators._poll,
+            people._poll,
+        ):
             assert not bpy.app.timers.is_registered(timer)
         assert [len(getattr(bpy.app.handlers, n)) for n in kinds] == handlers
     registration.register()
 
 
 needs_capture = pytest.mark.skipif(
-    bool(preferences.look_whether_ready()), reason="niki[capture] is not installed beside this bpy"
+    bool(chosen.look_whether_ready()), reason="niki[capture] is not installed beside this bpy"
 )
 
 
@@ -95,11 +91,11 @@ def test_a_capture_ends_with_an_armature_that_moves_over_its_footage():
     run()
     (rig,) = armatures()
     assert rig.name == "sample"
-    assert background.captures().jobs == []
-    assert background.session.outcome.title == "sample: 10 frames"
-    assert "focal length is assumed" in background.session.outcome.warnings[0]
+    assert results.captures().jobs == []
+    assert results.session.outcome.title == "sample: 10 frames"
+    assert "focal length is assumed" in results.session.outcome.warnings[0]
     bpy.ops.niki.dismiss_outcome()
-    assert background.session.outcome is None
+    assert results.session.outcome is None
     scene = bpy.context.scene
     assert scene.render.fps / scene.render.fps_base == pytest.approx(24)
     assert scene.camera.data.background_images[0].clip.name == "sample Footage"
@@ -116,7 +112,7 @@ def test_cancelled_then_continued_and_a_second_one_waits_its_turn():
     bpy.ops.niki.capture()
     settings(last=4)
     bpy.ops.niki.capture()
-    first, second = background.captures().jobs
+    first, second = results.captures().jobs
     run(until=lambda: first.frames >= 2)
     assert second.state == "WAITING"
     bpy.ops.niki.cancel_capture(job=first.folder.name)
@@ -126,7 +122,7 @@ def test_cancelled_then_continued_and_a_second_one_waits_its_turn():
     bpy.ops.niki.continue_capture(job=first.folder.name, finish=True)
     run()
     assert len(armatures()) == 2
-    assert background.captures().jobs == []
+    assert results.captures().jobs == []
 
 
 @needs_capture
@@ -149,20 +145,20 @@ def test_onto_the_same_armature_it_makes_a_new_action_and_keeps_the_old():
 def test_a_capture_survives_another_file_and_quitting_keeps_what_was_read():
     settings(use_range=False, quality="best")
     bpy.ops.niki.capture()
-    (job,) = background.captures().jobs
+    (job,) = results.captures().jobs
     run(until=lambda: job.frames >= 1)
-    process = background.captures()._worker._process
+    process = results.captures()._worker._process
     bpy.ops.wm.read_homefile(use_empty=True)
     frames = job.frames
     run(until=lambda: job.frames > frames)
     assert process.poll() is None
-    background.end_captures()
+    results.end_captures()
     assert process.poll() is not None
-    (offered,) = background.captures().unfinished()
+    (offered,) = results.captures().unfinished()
     assert offered.title == "sample"
     assert offered.frames >= frames
     bpy.ops.niki.dismiss_capture(job=offered.folder.name, discard=True)
-    assert background.captures().unfinished() == []
+    assert results.captures().unfinished() == []
     assert not job.folder.exists()
 
 
@@ -172,7 +168,7 @@ def test_what_fails_is_said_and_the_next_one_works(tmp_path):
     settings(path=str(tmp_path / "no.mp4"))
     bpy.ops.niki.capture()
     run()
-    (job,) = background.captures().jobs
+    (job,) = results.captures().jobs
     assert job.state == "FAILED"
     assert "cannot be read as footage" in job.message
     bpy.ops.niki.dismiss_capture(job=job.folder.name)
@@ -270,13 +266,13 @@ def test_doubt_is_found_and_coloured():
     assert visited == [6, 15]
     assert bpy.ops.niki.doubtful_frame(direction="PREVIOUS") == {"FINISHED"}
     assert scene.frame_current == 6
-    rig.niki.show_confidence = True
+    rig.niki_confidence.show = True
     colours = [tuple(rig.pose.bones[BONES[j]].color.custom.normal) for j in (4, 5)]
     assert colours[0][0] > 0.6 > colours[0][1]
     assert colours[1][1] > 0.5 > colours[1][0]
     scene.frame_set(10)
     assert tuple(rig.pose.bones[BONES[4]].color.custom.normal) == colours[1]
-    rig.niki.show_confidence = False
+    rig.niki_confidence.show = False
     assert rig.pose.bones[BONES[4]].color.palette == "DEFAULT"
 
 
@@ -298,14 +294,14 @@ def test_people_in_the_footage_can_be_chosen_from():
 
 @needs_capture
 def test_the_runtime_is_checked_without_waiting():
-    setting_up = blender_module("settings.environment_operators")
+    environment_operators = blender_module("settings.environment_operators")
     assert bpy.ops.niki.check_runtime() == {"FINISHED"}
-    assert setting_up.state.checked == ""
+    assert environment_operators.state.checked == ""
     started = time.monotonic()
-    while setting_up._poll() is not None:
+    while environment_operators._poll() is not None:
         assert time.monotonic() - started < 280
         time.sleep(0.02)
-    assert setting_up.state.checked.startswith("ready: CPU")
+    assert environment_operators.state.checked.startswith("ready: CPU")
 
 
 def test_an_environment_is_made_offline_or_with_consent_to_go_online(tmp_path):

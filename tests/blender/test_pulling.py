@@ -6,6 +6,8 @@ from conftest import ROOT
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
+from registered import data_folder, in_empty_file  # noqa: F401 (fixtures)
+
 from niki.body.rotation import angle_between
 from niki.body.skeleton import BONES, JOINTS
 from niki.motion.motion import Motion
@@ -26,15 +28,6 @@ animation, placing, posture, pulling, registration, sampling, space, targets = (
 )
 SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
 WRIST = JOINTS.index("left_wrist")
-
-
-@pytest.fixture(autouse=True)
-def extension():
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    registration.register()
-    yield
-    registration.unregister()
-    bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
 @pytest.fixture
@@ -97,7 +90,7 @@ def test_an_object_scaled_to_nothing_is_refused(rig):
 
 
 def test_restored_it_is_as_before_and_pins_hold(rig):
-    rig.niki.pinned[JOINTS.index("right_wrist")] = True
+    rig.niki_pose.pinned[JOINTS.index("right_wrist")] = True
     before, held = pulling.joint_places(rig), joint(rig, "right_wrist")
     pulled = pull(rig, "left_wrist", [0.1, 0.1, 0.2])
     np.testing.assert_allclose(joint(rig, "right_wrist"), held, atol=1e-3)
@@ -107,7 +100,7 @@ def test_restored_it_is_as_before_and_pins_hold(rig):
 
 
 def test_keys_are_set_on_what_changed(rig):
-    rig.niki.pull_mode = "LIMB"
+    rig.niki_pose.pull_mode = "LIMB"
     pulled = pull(rig, "left_wrist", [0.0, 0.02, 0.05])
     rig.animation_data_clear()
     assert pulled.key(bpy.context, 30) == 0
@@ -121,7 +114,7 @@ def test_keys_are_set_on_what_changed(rig):
 def test_a_correction_is_carried_and_what_was_captured_is_kept(rig):
     captured = rig.animation_data.action
     before = sampling.sample_motion(rig, 1, 60).solved_joints()
-    rig.niki.carry_before, rig.niki.carry_after = 5, 10
+    rig.niki_pose.carry_before, rig.niki_pose.carry_after = 5, 10
     wanted = joint(rig, "left_wrist") + [0, 0, 0.1]
     pull(rig, "left_wrist", [0, 0, 0.1])
     assert bpy.ops.niki.carry() == {"FINISHED"}
@@ -145,7 +138,7 @@ def test_nothing_pulled_is_said(rig):
 
 
 def test_a_joint_is_held_over_a_range(rig):
-    rig.niki.pulled[JOINTS.index("left_ankle")] = True
+    rig.niki_pose.pulled[JOINTS.index("left_ankle")] = True
     bpy.context.scene.frame_set(20)
     place = joint(rig, "left_ankle")
     assert bpy.ops.niki.hold(first=20, last=35, blend=3) == {"FINISHED"}
@@ -158,9 +151,9 @@ def test_a_joint_is_held_over_a_range(rig):
 
 def test_targets_draw_the_body_when_they_move_and_at_every_frame(rig):
     assert bpy.ops.niki.make_targets() == {"FINISHED"}
-    made = {o.niki.target_joint: o for o in targets.targets_of(rig)}
+    made = {o.niki_pose.target_joint: o for o in targets.targets_of(rig)}
     assert set(made) == {"left_wrist", "right_wrist", "left_ankle", "right_ankle", "head", "pelvis"}
-    assert rig.niki.follow_targets
+    assert rig.niki_pose.follow_targets
     made["left_wrist"].location.z += 0.1
     np.testing.assert_allclose(joint(rig, "left_wrist"), made["left_wrist"].location, atol=2e-3)
     parent = bpy.data.objects.new("parent", None)
@@ -175,17 +168,17 @@ def test_targets_draw_the_body_when_they_move_and_at_every_frame(rig):
     bpy.context.view_layer.update()
     turned = joint(rig, "left_foot") - joint(rig, "left_ankle")
     assert np.dot(foot, turned) / np.dot(foot, foot) < np.cos(0.15)
-    rig.niki.follow_targets = False
+    rig.niki_pose.follow_targets = False
     kept = joint(rig, "left_wrist")
     parent.location.x = 0.3
     np.testing.assert_array_equal(joint(rig, "left_wrist"), kept)
 
 
 def test_the_head_looks_at_its_target(rig):
-    rig.niki.pulled[JOINTS.index("head")] = True
+    rig.niki_pose.pulled[JOINTS.index("head")] = True
     bpy.ops.niki.make_targets()
     (empty,) = targets.targets_of(rig)
-    empty.niki.target_looks = True
+    empty.niki_pose.target_looks = True
     body = posture.body_of(rig)
     facing = space.to_blender(posture.read_posture(rig, body).rotations[0][:, 2])
     empty.location = np.array(joint(rig, "head")) + 2 * facing + [0, 0, 0.5]
@@ -199,7 +192,7 @@ def test_the_head_looks_at_its_target(rig):
 
 def keyed_targets(rig):
     bpy.ops.niki.make_targets()
-    (wrist,) = (o for o in targets.targets_of(rig) if o.niki.target_joint == "left_wrist")
+    (wrist,) = (o for o in targets.targets_of(rig) if o.niki_pose.target_joint == "left_wrist")
     for frame, up in ((30, 0.0), (40, 0.15)):
         wrist.location.z += up
         wrist.keyframe_insert("location", frame=frame)
@@ -222,7 +215,7 @@ def test_baked_and_reloaded_the_joints_are_where_they_were_live(rig, tmp_path):
     frames = range(30, 41)
     before = live(rig, frames)
     assert bpy.ops.niki.bake(span="CUSTOM", first=30, last=40) == {"FINISHED"}
-    assert not rig.niki.follow_targets
+    assert not rig.niki_pose.follow_targets
     np.testing.assert_allclose(live(rig, frames), before, atol=1e-4)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
@@ -280,7 +273,7 @@ def test_a_fresh_body_stands_relaxed_and_is_posed():
 def test_the_preview_shows_where_a_carried_pull_goes(rig):
     preview_module = blender_module("pose.carry_preview")
     assert preview_module.can_preview(rig)
-    rig.niki.carry_before, rig.niki.carry_after = 4, 6
+    rig.niki_pose.carry_before, rig.niki_pose.carry_after = 4, 6
     preview = preview_module.CarryPreview(rig, 30)
     pulled = pull(rig, "left_wrist", [0, 0, 0.1])
     (path,) = preview.paths(pulled.start, pulled._last, [WRIST])

@@ -14,37 +14,28 @@ from conftest import ROOT, some_motion
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
+from registered import data_folder, in_empty_file  # noqa: F401 (fixtures)
+
 from niki.review.blender_process import blender_module
 
 NAMES = {
-    "background": "capture.results",
-    "capture": "capture.operators",
+    "results": "capture.results",
+    "operators": "capture.operators",
     "job": "work.job",
-    "panels": "panels",
+    "job_list": "capture.job_list",
+    "job_operators": "capture.job_operators",
     "people": "capture.people",
     "placing": "placement.placing",
+    "chosen": "settings.chosen",
     "preferences": "settings.preferences",
     "registration": "registration",
-    "setting_up": "settings.environment_operators",
+    "environment_operators": "settings.environment_operators",
     "timers": "interface.timers",
     "words": "work.words",
 }
 modules = SimpleNamespace(**{name: blender_module(module) for name, module in NAMES.items()})
-background, panels, people = modules.background, modules.panels, modules.people
+results, people = modules.results, modules.people
 Placement = modules.placing.Placement
-
-
-@pytest.fixture(autouse=True)
-def extension(tmp_path, monkeypatch):
-    """Registered in an empty file, its data in a folder of the test's."""
-    for name in ("capture.results", "capture.people", "settings.environment_operators"):
-        monkeypatch.setattr(blender_module(name), "data_folder", lambda name: tmp_path / "data")
-    (tmp_path / "data").mkdir()
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    modules.registration.register()
-    yield
-    modules.registration.unregister()
-    bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
 class Worker:
@@ -74,24 +65,24 @@ class Worker:
 @pytest.fixture
 def worker():
     made = Worker()
-    background.captures()._choose = lambda: lambda log: made
+    results.captures()._choose = lambda: lambda log: made
     return made
 
 
 def start(title="clip", **placement):
     placement = {"scene": bpy.context.scene.name, "camera": False} | placement
-    return background.start({"footage": "clip.mp4"}, title, Placement(**placement))
+    return results.start({"footage": "clip.mp4"}, title, Placement(**placement))
 
 
 def settle():
     """What the timer would do until it has nothing to do but wait for the worker or the user."""
     before = None
-    while (now := [(job.title, job.state) for job in background.captures().jobs]) != before or (
-        background.captures()._starting is not None
+    while (now := [(job.title, job.state) for job in results.captures().jobs]) != before or (
+        results.captures()._starting is not None
     ):
         before = now
         for _ in range(3):
-            background._tick()
+            results._tick()
 
 
 def armatures():
@@ -122,8 +113,8 @@ def drawn():
     """The texts of the list of captures, whole."""
     said = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(panels, "draw_text", lambda layout, text, icon="": said.append(text))
-        panels.draw_jobs(Layout(said))
+        patch.setattr(modules.job_list, "draw_text", lambda layout, text, icon="": said.append(text))
+        modules.job_list.draw_jobs(Layout(said))
     return said
 
 
@@ -134,7 +125,7 @@ def test_a_capture_goes_on_in_another_file_and_is_offered_there_but_not_imported
     settle()
     assert job.state == "RUNNING"
     bpy.ops.wm.read_homefile(use_empty=True)
-    assert background.captures().jobs == [job]
+    assert results.captures().jobs == [job]
     assert "for shot12.blend" in drawn()
     worker.done = True
     settle()
@@ -143,7 +134,7 @@ def test_a_capture_goes_on_in_another_file_and_is_offered_there_but_not_imported
     assert {"Captured for shot12.blend", "Import Here"} <= set(drawn())
     assert bpy.ops.niki.import_capture(job=job.folder.name) == {"FINISHED"}
     assert [rig.name for rig in armatures()] == ["clip"]
-    assert background.captures().jobs == []
+    assert results.captures().jobs == []
     assert not job.folder.exists()
 
 
@@ -204,7 +195,7 @@ def test_where_its_scene_was_deleted_it_stays_and_goes_into_the_open_one_when_as
 
 
 def test_a_fault_on_import_fails_that_capture_alone_and_loses_nothing(worker, monkeypatch):
-    place = background.place_motion
+    place = results.place_motion
     said = []
 
     def faulty(motion, name, placement, **how):
@@ -212,16 +203,16 @@ def test_a_fault_on_import_fails_that_capture_alone_and_loses_nothing(worker, mo
             raise ZeroDivisionError("surprise")
         return place(motion, name, placement, **how)
 
-    monkeypatch.setattr(background, "place_motion", faulty)
-    monkeypatch.setattr(background, "report", lambda level, text: said.append((level, text)))
+    monkeypatch.setattr(results, "place_motion", faulty)
+    monkeypatch.setattr(results, "report", lambda level, text: said.append((level, text)))
     first, _ = start("first"), start("second")
     settle()
     assert (first.state, first.message) == ("FAILED", "A fault of ours: ZeroDivisionError: surprise")
     assert ("ERROR", "first: A fault of ours: ZeroDivisionError: surprise") in said
-    assert "Traceback" in background.captures().log.read_text()
+    assert "Traceback" in results.captures().log.read_text()
     assert [rig.name for rig in armatures()] == ["second"]
     assert "niki.import_capture" in drawn()
-    monkeypatch.setattr(background, "place_motion", place)
+    monkeypatch.setattr(results, "place_motion", place)
     bpy.ops.niki.import_capture(job=first.folder.name)
     assert sorted(rig.name for rig in armatures()) == ["first", "second"]
 
@@ -238,13 +229,13 @@ def test_a_placement_of_another_version_is_used_as_far_as_it_is_understood(worke
 def test_the_timer_outlives_an_exception_that_nobody_foresaw(worker, monkeypatch):
     start()
     monkeypatch.setattr(modules.timers, "redraw", lambda *kinds: 1 / 0)
-    assert background._tick() is not None
-    assert background._tick() is not None
+    assert results._tick() is not None
+    assert results._tick() is not None
     monkeypatch.undo()
     settle()
 
 
-@pytest.mark.parametrize("part", ["people", "setting_up"])
+@pytest.mark.parametrize("part", ["people", "environment_operators"])
 def test_a_fault_while_asking_a_worker_is_told_and_the_timer_ends_in_order(part, monkeypatch):
     class Question:
         def poll(self):
@@ -254,11 +245,11 @@ def test_a_fault_while_asking_a_worker_is_told_and_the_timer_ends_in_order(part,
             pass
 
     module = getattr(modules, part)
-    asking = people.search if part == "people" else modules.setting_up.state
+    asking = people.search if part == "people" else modules.environment_operators.state
     asking.question = Question()
     assert module._poll() is not None
     assert module._poll() is None
-    assert "A fault of ours" in (people.search.problem + modules.setting_up.state.checked)
+    assert "A fault of ours" in (people.search.problem + modules.environment_operators.state.checked)
 
 
 def test_in_pose_mode_it_waits_and_says_so(worker):
@@ -315,19 +306,19 @@ def test_nothing_comes_in_while_a_render_runs(worker, monkeypatch):
             return getattr(self._inner, name)
 
     app = Rendering(bpy.app, is_job_running=lambda kind: kind == "RENDER")
-    monkeypatch.setattr(background, "bpy", Rendering(bpy, app=app))
+    monkeypatch.setattr(results, "bpy", Rendering(bpy, app=app))
     start()
     settle()
     assert armatures() == []
     assert "Captured; waits until rendering has ended" in drawn()
-    monkeypatch.setattr(background, "bpy", bpy)
+    monkeypatch.setattr(results, "bpy", bpy)
     settle()
     assert len(armatures()) == 1
 
 
 def test_a_warning_is_a_line_in_the_panel_and_no_alarm(worker, monkeypatch):
     said = []
-    monkeypatch.setattr(background, "report", lambda level, text: said.append(level))
+    monkeypatch.setattr(results, "report", lambda level, text: said.append(level))
     start()
     settle()
     assert said == ["INFO"]
@@ -351,7 +342,7 @@ def test_what_was_left_is_listed_with_its_file_date_and_frames_that_of_others_fo
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot12.blend"))
     mine = leave(tmp_path, "walk", str(tmp_path / "shot12.blend"))
     theirs = [leave(tmp_path, name, f"/else/{name}.blend") for name in ("run", "jump")]
-    background.captures().look()
+    results.captures().look()
     said = drawn()
     assert "walk" in said
     assert "shot12.blend, 2026-11-24 21:34, 151 of 412 frames" in " ".join(said)
@@ -368,7 +359,7 @@ def test_what_was_left_is_listed_with_its_file_date_and_frames_that_of_others_fo
 def test_one_that_cannot_be_read_is_shown_and_cleared(tmp_path):
     folder = leave(tmp_path, "walk")
     (folder / modules.job.JOB).write_text('{"request": []}')
-    background.captures().look()
+    results.captures().look()
     bpy.ops.niki.show_other_captures()
     assert "Its record cannot be read" in drawn()
     assert bpy.ops.niki.continue_capture(job=folder.name) == {"CANCELLED"}
@@ -378,7 +369,7 @@ def test_one_that_cannot_be_read_is_shown_and_cleared(tmp_path):
 
 def test_one_of_another_project_that_is_continued_here_belongs_here(tmp_path, worker):
     folder = leave(tmp_path, "walk", "/else/run.blend")
-    background.captures().look()
+    results.captures().look()
     assert bpy.ops.niki.continue_capture(job=folder.name) == {"FINISHED"}
     settle()
     assert [rig.name for rig in armatures()] == ["walk"]
@@ -391,7 +382,7 @@ def test_what_was_found_in_the_footage_of_one_file_is_not_offered_in_another():
 
 
 def test_with_other_footage_the_choice_of_a_person_is_forgotten():
-    settings = bpy.context.scene.niki
+    settings = bpy.context.scene.niki_capture
     settings.use_subject, people.search.people = True, [people.Found((1.0, 2.0), 0)]
     people.forget_choice(bpy.context.scene)
     assert not settings.use_subject
@@ -429,11 +420,11 @@ def test_nothing_is_looked_for_on_the_disk_while_drawing_or_greying_out(tmp_path
     settle()
     failed = start("failed")
     failed.state, failed.message = "FAILED", "no"
-    background.session.others_shown = True
+    results.session.others_shown = True
     rig, _ = modules.placing.place_motion(some_motion(footage=""), "mine", Placement(camera=False))
     bpy.context.view_layer.objects.active = rig
-    background.captures().look()
-    modules.setting_up.state.look()
+    results.captures().look()
+    modules.environment_operators.state.look()
     said, failures = [], []
 
     def attempt(name, act, *args):
@@ -443,19 +434,19 @@ def test_nothing_is_looked_for_on_the_disk_while_drawing_or_greying_out(tmp_path
         except Exception as problem:
             failures.append(f"{name}: {problem!r}")
 
-    for cls in modules.registration._CLASSES:
+    for cls in (c for m in modules.registration.find_modules() for c in getattr(m, "CLASSES", ())):
         if hasattr(cls, "poll"):
             attempt(cls.__name__, cls.poll, bpy.context)
         if issubclass(cls, bpy.types.Panel) and (not hasattr(cls, "poll") or cls.poll(bpy.context)):
             panel = SimpleNamespace(layout=Layout(said), columns=lambda: Layout(said))
             attempt(cls.__name__, cls.draw, panel, bpy.context)
-    attempt("runtime", panels.draw_runtime, Layout(said), SimpleNamespace(runtime="ENVIRONMENT"))
+    attempt("runtime", modules.preferences.draw_runtime, Layout(said), SimpleNamespace(runtime="ENVIRONMENT"))
     assert failures == []
     assert {"running", "waiting", "failed", "mine", "theirs", "niki.make_environment"} <= set(said)
 
 
 def test_every_operator_of_captures_has_a_tooltip_that_is_no_docstring():
-    for module in (modules.capture, people, modules.setting_up):
+    for module in (modules.operators, modules.job_operators, people, modules.environment_operators):
         for cls in module.CLASSES:
             assert cls.bl_description
             assert cls.bl_description != cls.__doc__
@@ -463,9 +454,9 @@ def test_every_operator_of_captures_has_a_tooltip_that_is_no_docstring():
 
 def test_outside_an_extension_the_data_folder_is_nobodys_guess(tmp_path, monkeypatch):
     monkeypatch.undo()
-    folder = modules.preferences.data_folder("captures")
+    folder = modules.chosen.data_folder("captures")
     assert folder.is_dir()
-    assert folder == modules.preferences.data_folder("captures")
+    assert folder == modules.chosen.data_folder("captures")
     if os.name != "nt":
         assert folder.parent.stat().st_mode & 0o077 == 0
 

@@ -13,7 +13,7 @@ from niki.formats.bvh import save_bvh
 from niki.meshes.mannequin import mannequin
 from niki.review.blender_process import blender_module, run_job
 
-animation, armature, baking, body_module = (
+animation, armature, keying, body_module = (
     blender_module(n) for n in ("rig.animation", "rig.armature", "rig.keying", "rig.body")
 )
 footage, scene, space, users_scene = (
@@ -90,8 +90,8 @@ def test_saved_file_opens_with_keys_that_put_every_joint_in_place(tmp_path):
 
 def test_a_second_bake_leaves_the_first_action(body):
     rig = armature.create_armature(body)
-    first = baking.bake_motion(rig, some_motion(rest_joints=body.rest_joints))
-    second = baking.bake_motion(rig, some_motion(rest_joints=body.rest_joints, seed=9), frame_start=100)
+    first = keying.bake_motion(rig, some_motion(rest_joints=body.rest_joints))
+    second = keying.bake_motion(rig, some_motion(rest_joints=body.rest_joints, seed=9), frame_start=100)
     assert first != second
     assert first.use_fake_user
     assert rig.animation_data.action == second

@@ -19,11 +19,13 @@ from user_scene import ACTION, DRIVEN, FILM, LOCKED, OTHER_SCENE, RIG, SCENE, TW
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
+from registered import data_folder  # noqa: F401 (fixtures)
+
 from niki.body.skeleton import BONES, JOINTS
 from niki.review.blender_process import blender_module
 
-preferences, pulling, registration, sampling = (
-    blender_module(n) for n in ("settings.preferences", "pose.pulling", "registration", "rig.sampling")
+chosen, pulling, registration, sampling = (
+    blender_module(n) for n in ("settings.chosen", "pose.pulling", "registration", "rig.sampling")
 )
 SEEDS = (1, 2, 3) if bpy.app.version[:2] == (4, 5) else (1,)  # one Blender tries them all
 UNDO_SEEDS = SEEDS[:1]
@@ -98,16 +100,8 @@ class Timers:
 
 
 @pytest.fixture(autouse=True)
-def timers(tmp_path, monkeypatch):
+def timers(data_folder, monkeypatch):  # noqa: F811
     """The extension registered; its data in a folder of the test's."""
-    for name in (
-        "capture.results",
-        "capture.people",
-        "settings.environment_operators",
-        "settings.preferences",
-    ):
-        if hasattr(module := blender_module(name), "data_folder"):
-            monkeypatch.setattr(module, "data_folder", lambda name: tmp_path)
     fake = Timers(monkeypatch)
     registration.register()
     yield fake
@@ -427,12 +421,12 @@ def test_an_import_is_undone_whole(one_file, motion_file, options):
 # --- captures -------------------------------------------------------------------------------------------------
 
 needs_capture = pytest.mark.skipif(
-    bool(preferences.why_not_ready()), reason="niki[capture] is not installed beside this bpy"
+    bool(chosen.why_not_ready()), reason="niki[capture] is not installed beside this bpy"
 )
 
 
 def start_capture():
-    settings = bpy.context.scene.niki
+    settings = bpy.context.scene.niki_capture
     settings.path, settings.use_range, settings.last, settings.quality = str(FILM), True, 3, "fast"
     settings.match_scene = "NEVER"
     bpy.ops.ed.undo_push(message="before")
@@ -441,7 +435,7 @@ def start_capture():
     return before
 
 
-_NOTED = rf"{_HERE}\.niki\.\w+"  # what we note there of whose a capture is
+_NOTED = rf"{_HERE}\.niki_identity"  # what we note there of whose a capture is
 
 
 def armatures():
@@ -457,7 +451,7 @@ def test_a_capture_adds_its_own_to_the_scene_it_was_started_from_and_changes_not
         _NOTED,
         r'window_managers\["WinMan"\]\.windows\[0\]\.(scene|view_layer)',
         r"screens\[.*\]\.camera",  # follows the scene
-        r"scenes\[[^\]]*\]\.niki\.strip",  # a choice among the strips of the scene that is shown
+        r"scenes\[[^\]]*\]\.niki_capture\.strip",  # a choice among the strips of the scene that is shown
     ]
     check(before, elsewhere)
     timers.run(until=lambda: armatures() > count)
@@ -502,7 +496,7 @@ def test_a_pull_turns_bones_that_are_not_locked_and_keys_nothing(file):
 def test_a_pull_of_a_hand_leaves_the_bones_of_the_other_arm_and_the_constrained_head(file):
     """In the mode Limb nothing but the arm moves: what constraints and drivers do elsewhere is no one's pull."""
     pose_mode()
-    hero().niki.pull_mode = "LIMB"
+    hero().niki_pose.pull_mode = "LIMB"
     before = snapshot()
     pulled("left_wrist", (0.05, 0.05, 0.05))
     arm = "L_Collar|L_Shoulder|L_Elbow|L_Wrist|L_Hand"
@@ -548,7 +542,7 @@ def test_a_keyed_pull_is_undone_whole(one_file):
 
 
 def carry(before_frames=3, after_frames=3):
-    hero().niki.carry_before, hero().niki.carry_after = before_frames, after_frames
+    hero().niki_pose.carry_before, hero().niki_pose.carry_after = before_frames, after_frames
     taken = snapshot()
     pulled("left_wrist")
     assert bpy.ops.niki.carry() == {"FINISHED"}
@@ -556,7 +550,7 @@ def carry(before_frames=3, after_frames=3):
 
 
 def hold():
-    hero().niki.pulled[JOINTS.index("left_ankle")] = True
+    hero().niki_pose.pulled[JOINTS.index("left_ankle")] = True
     taken = snapshot()
     assert bpy.ops.niki.hold(first=12, last=18, blend=3) == {"FINISHED"}
     return taken
@@ -626,7 +620,7 @@ def test_corrections_that_are_refused_change_nothing(file):
     before = snapshot()
     bpy.ops.niki.carry()  # nothing is pulled
     check(before)
-    hero().niki.pulled[JOINTS.index("left_ankle")] = True
+    hero().niki_pose.pulled[JOINTS.index("left_ankle")] = True
     before = snapshot()
     with pytest.raises(RuntimeError):
         bpy.ops.niki.hold(first=500, last=400)
@@ -738,7 +732,7 @@ NEW_TARGETS = [
     r"+(objects|collections)\[[^\]]*\]",
     rf"+({_HERE}\.collection|collections\[(?!{_THEIRS})[^\]]*\])\.(objects|children)\[[^\]]*\]",
     rf"+{_LAYER}\.layer_collection.*",
-    rf"{_HERO}\.niki\..*",
+    rf"{_HERO}\.niki_pose\..*",
     rf'+{_HERO}\["niki_\w+"\](\.ui)?',
     rf"{_HERO}\.users",
 ]
@@ -754,14 +748,16 @@ def test_targets_turn_free_bones_and_the_pose_stays_when_they_are_switched_off(f
     before = snapshot()
     bpy.ops.niki.make_targets()
     hand = next(
-        o for o in bpy.data.objects if o.niki.target_of == hero() and o.niki.target_joint == "left_wrist"
+        o
+        for o in bpy.data.objects
+        if o.niki_pose.target_of == hero() and o.niki_pose.target_joint == "left_wrist"
     )
     hand.location.z += 0.1
     bpy.context.view_layer.update()
     check(before, allow(NEW_TARGETS, _turned_only()), tolerance=1e-6)
     posed = snapshot()
-    hero().niki.follow_targets = False
-    check(posed, [rf"{_HERO}\.niki\.follow_targets"])
+    hero().niki_pose.follow_targets = False
+    check(posed, [rf"{_HERO}\.niki_pose\.follow_targets"])
 
 
 def test_targets_that_were_followed_leave_an_animation_as_it_is(file):
@@ -769,7 +765,7 @@ def test_targets_that_were_followed_leave_an_animation_as_it_is(file):
     before = snapshot()
     bpy.ops.niki.make_targets()
     scene.frame_set(now + 3)
-    hero().niki.follow_targets = False
+    hero().niki_pose.follow_targets = False
     scene.frame_set(now)
     check(before, allow(NEW_TARGETS), tolerance=1e-6)
 
@@ -794,18 +790,18 @@ def test_a_new_body_is_undone_whole(one_file):
 
 def test_colours_of_confidence_give_bones_their_own_colours_back(file):
     before = snapshot()
-    hero().niki.show_confidence = True
-    check(before, [rf"{_HERO}\.niki\.\w+", rf"{_HERO}\.pose\.bones\[\w+\]\.color\..*"])
+    hero().niki_confidence.show = True
+    check(before, [rf"{_HERO}\.niki_confidence\.\w+", rf"{_HERO}\.pose\.bones\[\w+\]\.color\..*"])
     scene, now = bpy.context.scene, bpy.context.scene.frame_current
     scene.frame_set(2)
     scene.frame_set(now)
-    hero().niki.show_confidence = False
-    check(before, [rf"{_HERO}\.niki\.\w+"])
+    hero().niki_confidence.show = False
+    check(before, [rf"{_HERO}\.niki_confidence\.\w+"])
 
 
 def test_going_to_a_doubtful_frame_changes_the_frame_alone(file):
     scene, now = bpy.context.scene, bpy.context.scene.frame_current
-    scene.niki.threshold = 0.9
+    scene.niki_confidence.threshold = 0.9
     before = snapshot()
     bpy.ops.niki.doubtful_frame(direction="NEXT")
     assert scene.frame_current != now
@@ -816,7 +812,7 @@ def test_going_to_a_doubtful_frame_changes_the_frame_alone(file):
 @pytest.mark.parametrize("operator", ["pin_selected", "unpin_all"])
 def test_pins_are_the_armatures_settings_alone(one_file, operator):
     pose_mode()
-    hero().niki.pulled[0] = hero().niki.pinned[3] = True
+    hero().niki_pose.pulled[0] = hero().niki_pose.pinned[3] = True
     before = snapshot()
     getattr(bpy.ops.niki, operator)()
-    check(before, [rf"{_HERO}\.niki\.pinned"])
+    check(before, [rf"{_HERO}\.niki_pose\.pinned"])

@@ -9,11 +9,13 @@ from conftest import ROOT
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
+from registered import data_folder, in_empty_file  # noqa: F401 (fixtures)
+
 from niki.body.skeleton import BONES, JOINTS
 from niki.motion.motion import Motion
 from niki.review.blender_process import blender_module
 
-animation, bake_operator, placing, pulling, registration, sampling, targets = (
+animation, bake, placing, pulling, registration, sampling, targets = (
     blender_module(n)
     for n in (
         "rig.animation",
@@ -28,15 +30,6 @@ animation, bake_operator, placing, pulling, registration, sampling, targets = (
 SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
 SLOTTED = hasattr(bpy.types, "ActionSlot")
 KINDS = ("interpolation", "handle_left_type", "handle_right_type", "type")
-
-
-@pytest.fixture(autouse=True)
-def extension():
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    registration.register()
-    yield
-    registration.unregister()
-    bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
 def place(name="a"):
@@ -87,12 +80,12 @@ def channels_of(rig):
 
 
 def hold(rig):
-    rig.niki.pulled[JOINTS.index("left_ankle")] = True
+    rig.niki_pose.pulled[JOINTS.index("left_ankle")] = True
     assert bpy.ops.niki.hold(first=25, last=35, blend=3) == {"FINISHED"}
 
 
 def carry(rig):
-    rig.niki.carry_before, rig.niki.carry_after = 5, 5
+    rig.niki_pose.carry_before, rig.niki_pose.carry_after = 5, 5
     pull(rig)
     assert bpy.ops.niki.carry() == {"FINISHED"}
 
@@ -132,7 +125,7 @@ def test_an_action_that_others_use_stays_and_stays_as_it_is(rig, correct):
         other.animation_data.action_slot = rig.animation_data.action_slot
     kept = keys_of(other)
     bpy.context.scene.frame_set(60)
-    rig.niki.pulled = [False] * 29
+    rig.niki_pose.pulled = [False] * 29
     pull(rig, "head", (0.05, 0, -0.05))
     assert bpy.ops.niki.carry() == {"FINISHED"}
     assert other.animation_data.action == corrected
@@ -179,7 +172,7 @@ def test_after_escape_every_channel_is_what_it_was(rig):
 
 
 def test_only_bones_that_move_are_written_and_constraints_do_not_end_in_channels(rig):
-    rig.niki.pull_mode = "LIMB"
+    rig.niki_pose.pull_mode = "LIMB"
     for name in ("Head", "L_Elbow"):
         constraint = rig.pose.bones[name].constraints.new("COPY_ROTATION")
         constraint.target, constraint.subtarget, constraint.influence = rig, "R_Hip", 0.5
@@ -237,7 +230,7 @@ def test_a_pose_of_another_file_does_not_come_back(rig, tmp_path):
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "still.blend"))
     still = bpy.data.objects["a"]
     before = channels_of(still)
-    (wrist,) = (o for o in targets.targets_of(still) if o.niki.target_joint == "left_wrist")
+    (wrist,) = (o for o in targets.targets_of(still) if o.niki_pose.target_joint == "left_wrist")
     wrist.location.z -= 0.01
     bpy.context.view_layer.update()
     apart = max(
@@ -248,12 +241,12 @@ def test_a_pose_of_another_file_does_not_come_back(rig, tmp_path):
 
 def test_targets_of_a_renamed_armature_start_where_it_stands(rig):
     bpy.ops.niki.make_targets()
-    base = rig.niki.base
+    base = rig.niki_pose.base
     rig.name = "another"
     bpy.ops.object.select_all(action="DESELECT")
     other = place("a")
-    assert other.niki.base == ""
-    assert rig.niki.base == base
+    assert other.niki_pose.base == ""
+    assert rig.niki_pose.base == base
 
 
 def test_bones_that_animation_does_not_pose_are_not_carried_from_frame_to_frame(rig):
@@ -262,7 +255,7 @@ def test_bones_that_animation_does_not_pose_are_not_carried_from_frame_to_frame(
         if f'"{keep}"' not in curve.data_path:
             animation.current_owner(rig).fcurves.remove(curve)
     bpy.ops.niki.make_targets()
-    (wrist,) = (o for o in targets.targets_of(rig) if o.niki.target_joint == "left_wrist")
+    (wrist,) = (o for o in targets.targets_of(rig) if o.niki_pose.target_joint == "left_wrist")
     for frame, z in ((30, 0.0), (31, 0.4), (32, 0.0)):
         wrist.location.z += z if frame == 31 else 0
         wrist.keyframe_insert("location", frame=frame)
@@ -312,8 +305,8 @@ def test_a_bake_keeps_what_it_does_not_bake(rig):
 
 
 def test_leaving_the_bake_dialog_is_no_error():
-    stand_in = SimpleNamespace(_sampling=bake_operator.NIKI_OT_bake._sampling)
-    bake_operator.NIKI_OT_bake.cancel(stand_in, bpy.context)
+    stand_in = SimpleNamespace(_sampling=bake.NIKI_OT_bake._sampling)
+    bake.NIKI_OT_bake.cancel(stand_in, bpy.context)
 
 
 def test_bones_get_their_own_colors_back(rig):
@@ -321,10 +314,10 @@ def test_bones_get_their_own_colors_back(rig):
     color.palette = "CUSTOM"
     color.custom.normal = (0.1, 0.2, 0.3)
     rig.pose.bones["Head"].color.palette = "THEME03"
-    rig.niki.show_confidence = True
-    rig.niki.show_confidence = True
+    rig.niki_confidence.show = True
+    rig.niki_confidence.show = True
     assert rig.pose.bones["Head"].color.palette == "CUSTOM"
-    rig.niki.show_confidence = False
+    rig.niki_confidence.show = False
     assert rig.pose.bones["Head"].color.palette == "THEME03"
     assert color.palette == "CUSTOM"
     np.testing.assert_allclose(color.custom.normal, (0.1, 0.2, 0.3), atol=3e-3)
@@ -337,7 +330,7 @@ def auto_keyed(rig, **tools):
     settings.use_keyframe_insert_auto = True
     for name, value in tools.items():
         setattr(settings, name, value)
-    rig.niki.pull_mode = "LIMB"
+    rig.niki_pose.pull_mode = "LIMB"
     pull(rig, by=(0, 0.02, 0.05)).key(bpy.context, 30)
     return {(c.data_path, c.array_index): c.keyframe_points[0] for c in animation.fcurves_of(rig)}
 
@@ -489,16 +482,16 @@ def test_every_so_many_frames_holds_with_reduced_keys_and_a_miss_is_told(rig, ca
 
 def test_two_targets_that_contradict_each_other_are_named(rig):
     bpy.ops.niki.make_targets()
-    (wrist,) = (o for o in targets.targets_of(rig) if o.niki.target_joint == "left_wrist")
+    (wrist,) = (o for o in targets.targets_of(rig) if o.niki_pose.target_joint == "left_wrist")
     double = wrist.copy()
     bpy.context.scene.collection.objects.link(double)
     double.location.z += 0.2
     bpy.context.view_layer.update()
-    assert "left_wrist" in rig.niki.target_problem
+    assert "left_wrist" in rig.niki_pose.target_problem
     bpy.data.objects.remove(double)
     wrist.location.z += 0.05
     bpy.context.view_layer.update()
-    assert rig.niki.target_problem == ""
+    assert rig.niki_pose.target_problem == ""
 
 
 def by_hand(rig):
@@ -532,7 +525,7 @@ def test_a_curves_modifiers_do_not_count_twice(rig):
     generator = curve.modifiers.new("GENERATOR")
     generator.use_additive, generator.coefficients = True, (0.2, 0.0)
     bpy.context.scene.frame_set(30)
-    rig.niki.carry_before, rig.niki.carry_after = 3, 3
+    rig.niki_pose.carry_before, rig.niki_pose.carry_after = 3, 3
     pull(rig, by=(0, 0, 0.002))
     assert bpy.ops.niki.carry() == {"FINISHED"}
     curve = next(c for c in animation.fcurves_of(rig) if c.data_path == path and c.array_index == 1)
@@ -546,11 +539,11 @@ def test_targets_go_on_when_a_bone_is_given_another_rotation_mode(rig):
     bpy.ops.niki.make_targets()
     for bone in rig.pose.bones:
         bone.rotation_mode = "XYZ"
-    (wrist,) = (o for o in targets.targets_of(rig) if o.niki.target_joint == "left_wrist")
+    (wrist,) = (o for o in targets.targets_of(rig) if o.niki_pose.target_joint == "left_wrist")
     wrist.location.z += 0.1
     bpy.context.view_layer.update()
     bpy.context.view_layer.update()
-    assert rig.niki.target_problem == ""
+    assert rig.niki_pose.target_problem == ""
     place = pulling.joint_places(rig)[JOINTS.index("left_wrist")]
     np.testing.assert_allclose(place, wrist.location, atol=2e-3)
 

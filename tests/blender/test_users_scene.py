@@ -10,27 +10,16 @@ from conftest import ROOT, some_motion
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
 from mathutils import Vector
+from registered import data_folder, in_start_up_file  # noqa: F401 (fixtures)
 
 from niki.review.blender_process import blender_module
 
-background, capture, footage, people, placing, registration, sampling, sources, space, users_scene = (
+results, operators, footage, people, placing, registration, sampling, sources, space, users_scene = (
     blender_module(n)
     for n in ("capture.results", "capture.operators", "placement.camera", "capture.people", "placement.placing", "registration", "rig.sampling", "capture.sources",
               "rig.space", "scene.users_scene")
 )  # fmt: skip
 SAMPLE = ROOT / "samples/sample.mp4"
-
-
-@pytest.fixture(autouse=True)
-def extension(tmp_path, monkeypatch):
-    """Registered in Blender's start-up file, its data in a folder of the test's."""
-    for name in ("capture.results", "capture.people", "settings.environment_operators"):
-        monkeypatch.setattr(blender_module(name), "data_folder", lambda name: tmp_path)
-    bpy.ops.wm.read_factory_settings()
-    registration.register()
-    yield
-    registration.unregister()
-    bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
 def filmed(tmp_path, frames=12, first=0, **changes):
@@ -79,12 +68,11 @@ def state(item, depth=3):
             "is_evaluated",
             "original",
             "id_data",
-            "niki",
             "uv_sculpt",
         }:
             continue
         if (
-            name.startswith("is_")
+            name.startswith(("is_", "niki"))
             or "deprecated" in prop.description.lower()
             or getattr(prop, "deprecated_note", "")
         ):
@@ -268,8 +256,8 @@ def test_a_motion_that_is_longer_than_the_scene_is_told_of_and_the_range_left(tm
 
 def test_a_result_lands_in_the_scene_it_was_started_from(tmp_path):
     scene = users_own()
-    scene.niki.path, scene.niki.place_at = str(SAMPLE), "FILMED"
-    placement = capture.placement_of(scene)
+    scene.niki_capture.path, scene.niki_capture.place_at = str(SAMPLE), "FILMED"
+    placement = operators.placement_of(scene)
     other = bpy.data.scenes.new("Shot B")
     other.render.fps = 60
     bpy.context.window.scene = other
@@ -292,7 +280,7 @@ def test_a_result_lands_in_the_scene_it_was_started_from(tmp_path):
 
 def test_its_scene_may_be_renamed_meanwhile_but_not_removed(tmp_path):
     scene = users_own()
-    placement = capture.placement_of(scene)
+    placement = operators.placement_of(scene)
     scene.name = "Shot A"
     bpy.data.scenes.new("Scene")  # another of the old name
     rig, _ = placing.place_motion(filmed(tmp_path), "take", placement)
@@ -519,13 +507,13 @@ def strip_of(scene, name="Take 3", at=20, left=0, right=0, trim=0):
                             ("right_handle_offset", "frame_offset_end", right),
                             ("content_trim_start", "animation_offset_start", trim)):  # fmt: skip
         setattr(strip, new if hasattr(strip, new) else old, value)
-    scene.niki.source, scene.niki.strip = "STRIP", name
+    scene.niki_capture.source, scene.niki_capture.strip = "STRIP", name
     return strip
 
 
 def test_undo_while_capturing_does_not_lose_the_scene():
     bpy.ops.ed.undo_push(message="before the capture")
-    placement = capture.placement_of(bpy.context.scene)
+    placement = operators.placement_of(bpy.context.scene)
     bpy.ops.ed.undo_push(message="something else")
     bpy.ops.ed.undo()
     assert users_scene.find_scene(placement.scene, placement.scene_identity) == bpy.context.scene
@@ -536,8 +524,8 @@ def test_a_strip_is_captured_as_far_as_it_is_shown_and_lies_over_its_motion():
     strip_of(scene, at=20, left=5, right=30)
     source = sources.readable_source(scene)
     assert (source.path, source.title, source.first, source.last) == (str(SAMPLE), "Take 3", 5, 77)
-    assert source.frame_start == capture.placement_of(scene).frame_start == 25
-    scene.niki.use_range, scene.niki.first, scene.niki.last = True, 15, 24
+    assert source.frame_start == operators.placement_of(scene).frame_start == 25
+    scene.niki_capture.use_range, scene.niki_capture.first, scene.niki_capture.last = True, 15, 24
     source = sources.readable_source(scene)
     assert (source.first, source.last, source.frame_start) == (15, 24, 35)
 
@@ -574,7 +562,7 @@ def test_a_strip_that_keeps_its_films_rate_in_a_scene_with_another(tmp_path):
     strip = scene.sequence_editor.active_strip
     scene.render.fps = 60  # 2.5 frames of the timeline for each of the film's 24
     setattr(strip, "left_handle_offset" if hasattr(strip, "left_handle_offset") else "frame_offset_start", 50)
-    scene.niki.source, scene.niki.strip = "STRIP", strip.name
+    scene.niki_capture.source, scene.niki_capture.strip = "STRIP", strip.name
     source = sources.readable_source(scene)
     assert (source.first, source.last, source.frame_start) == (20, 107, 151)
 
@@ -583,12 +571,12 @@ def test_a_clips_start_and_offset_count():
     scene = bpy.context.scene
     clip = bpy.data.movieclips.load(str(SAMPLE))
     clip.frame_start, clip.frame_offset = 50, 10
-    scene.niki.source, scene.niki.clip = "CLIP", clip
+    scene.niki_capture.source, scene.niki_capture.clip = "CLIP", clip
     source = sources.readable_source(scene)
     assert (source.path, source.title, source.first, source.frame_start) == (str(SAMPLE), "sample", 10, 50)
-    scene.niki.use_range, scene.niki.first, scene.niki.last = True, 30, 40
-    assert capture.placement_of(scene).frame_start == 70
-    assert capture.request_of(scene)[0]["start"] == 30
+    scene.niki_capture.use_range, scene.niki_capture.first, scene.niki_capture.last = True, 30, 40
+    assert operators.placement_of(scene).frame_start == 70
+    assert operators.request_of(scene)[0]["start"] == 30
 
 
 def test_a_clip_of_images_counts_from_the_image_it_names(tmp_path):
@@ -597,16 +585,19 @@ def test_a_clip_of_images_counts_from_the_image_it_names(tmp_path):
         image.filepath_raw, image.file_format = str(tmp_path / f"shot_{n:03d}.png"), "PNG"
         image.save()
     scene = bpy.context.scene
-    scene.niki.source, scene.niki.clip = "CLIP", bpy.data.movieclips.load(str(tmp_path / "shot_007.png"))
-    scene.niki.clip.frame_start = 40
+    scene.niki_capture.source, scene.niki_capture.clip = (
+        "CLIP",
+        bpy.data.movieclips.load(str(tmp_path / "shot_007.png")),
+    )
+    scene.niki_capture.clip.frame_start = 40
     source = sources.readable_source(scene)
     assert (source.first, source.frame_start, source.fps) == (4, 40, 24)
 
 
 def test_a_file_begins_at_the_start_frame_of_the_panel():
     scene = bpy.context.scene
-    scene.niki.path, scene.niki.frame_start = str(SAMPLE), 33
-    assert capture.placement_of(scene).frame_start == 33
+    scene.niki_capture.path, scene.niki_capture.frame_start = str(SAMPLE), 33
+    assert operators.placement_of(scene).frame_start == 33
 
 
 # choosing footage
@@ -619,17 +610,20 @@ def test_the_footage_of_the_editor_that_one_is_in_is_offered():
     scene.active_clip = clip = bpy.data.movieclips.load(str(SAMPLE))
     area = bpy.context.window.screen.areas[0]
     for editor, expected in (("CLIP_EDITOR", ("CLIP", clip)), ("SEQUENCE_EDITOR", ("STRIP", "Take 3"))):
-        scene.niki.source = "FILE"
+        scene.niki_capture.source = "FILE"
         area.type = editor
         if editor == "CLIP_EDITOR":
             area.spaces.active.clip = clip
         with bpy.context.temp_override(area=area):
             assert bpy.ops.niki.use_active_footage() == {"FINISHED"}
-        assert (scene.niki.source, getattr(scene.niki, scene.niki.source.lower())) == expected
+        assert (
+            scene.niki_capture.source,
+            getattr(scene.niki_capture, scene.niki_capture.source.lower()),
+        ) == expected
 
 
 def test_a_choice_of_person_ends_with_the_footage_it_was_made_in():
-    settings = bpy.context.scene.niki
+    settings = bpy.context.scene.niki_capture
     clip = bpy.data.movieclips.load(str(SAMPLE))
     for name, value in (("path", str(SAMPLE)), ("clip", clip), ("source", "CLIP")):
         settings.use_subject = True
@@ -640,7 +634,7 @@ def test_a_choice_of_person_ends_with_the_footage_it_was_made_in():
 
 
 def test_no_poll_looks_at_the_disk(monkeypatch):
-    settings = bpy.context.scene.niki
+    settings = bpy.context.scene.niki_capture
     settings.path = str(SAMPLE)
 
     def fail(*_, **__):
@@ -650,14 +644,14 @@ def test_no_poll_looks_at_the_disk(monkeypatch):
         monkeypatch.setattr(sources.Path, name, fail)
     sources.OnFootage.poll(bpy.context)
     sources.chosen_source(bpy.context.scene)
-    capture.NIKI_OT_use_active_footage.poll(bpy.context)
+    operators.NIKI_OT_use_active_footage.poll(bpy.context)
 
 
 def test_a_dropped_film_is_chosen_and_not_yet_captured():
     assert bpy.ops.niki.capture_file(filepath=str(SAMPLE)) == {"FINISHED"}
-    settings = bpy.context.scene.niki
+    settings = bpy.context.scene.niki_capture
     assert (settings.source, settings.path) == ("FILE", str(SAMPLE))
-    assert background.captures().jobs == []
+    assert results.captures().jobs == []
     assert ".mp4" in bpy.types.NIKI_FH_film.bl_file_extensions.split(";")
 
 
@@ -665,7 +659,7 @@ def test_the_file_browser_shows_films_and_images():
     properties = bpy.ops.niki.choose_footage.get_rna_type().properties
     assert all(properties[name].default for name in ("filter_movie", "filter_image", "filter_folder"))
     bpy.ops.niki.choose_footage(filepath=str(SAMPLE))
-    assert bpy.context.scene.niki.path == str(SAMPLE)
+    assert bpy.context.scene.niki_capture.path == str(SAMPLE)
 
 
 def test_the_import_asks_for_a_file_each_time():
@@ -674,7 +668,7 @@ def test_the_import_asks_for_a_file_each_time():
 
 
 def test_blenders_dictionary_is_not_asked_for_words_that_mean_something_else_there():
-    assert type(bpy.context.scene.niki).bl_rna.properties["quality"].translation_context == "NIKI"
+    assert type(bpy.context.scene.niki_capture).bl_rna.properties["quality"].translation_context == "NIKI"
 
 
 # what goes wrong, and what is the user's
@@ -780,8 +774,8 @@ def test_a_socket_that_holds_a_data_block_is_no_obstacle():
 def test_a_deleted_armature_is_not_animated_and_does_not_stay_in_the_file(tmp_path):
     scene = bpy.context.scene
     rig, _ = place(filmed(tmp_path), camera=False)
-    scene.niki.armature = rig
-    placement = capture.placement_of(scene)
+    scene.niki_capture.armature = rig
+    placement = operators.placement_of(scene)
     bpy.ops.object.select_all(action="DESELECT")
     rig.select_set(True)
     bpy.ops.object.delete()
@@ -790,19 +784,19 @@ def test_a_deleted_armature_is_not_animated_and_does_not_stay_in_the_file(tmp_pa
     assert made != rig
     assert any("no armature 'take' any more" in warning for warning in warnings)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"), copy=True)
-    assert scene.niki.armature is None
+    assert scene.niki_capture.armature is None
 
 
 def test_a_result_follows_its_armature_to_another_name_and_does_not_go_to_a_namesake(tmp_path):
     scene = bpy.context.scene
     hero, _ = place(filmed(tmp_path), "Hero", camera=False)
-    scene.niki.armature = hero
-    placement = placing.Placement.from_dict(json.loads(json.dumps(capture.placement_of(scene).as_dict())))
+    scene.niki_capture.armature = hero
+    placement = placing.Placement.from_dict(json.loads(json.dumps(operators.placement_of(scene).as_dict())))
     hero.name = "Old Hero"
     other, _ = place(filmed(tmp_path), "Hero", camera=False)
     assert other.name == "Hero"
     assert placing.place_motion(filmed(tmp_path), "next", placement)[0] == hero
-    scene.niki.armature = None
+    scene.niki_capture.armature = None
     bpy.data.objects.remove(hero)
     made, warnings = placing.place_motion(filmed(tmp_path), "next", placement)
     assert made not in (hero, other)
@@ -811,11 +805,11 @@ def test_a_result_follows_its_armature_to_another_name_and_does_not_go_to_a_name
 
 def test_of_a_scene_and_its_copy_a_result_goes_to_the_one_that_it_was_meant_for():
     scene = bpy.context.scene
-    first = capture.placement_of(scene)
+    first = operators.placement_of(scene)
     bpy.ops.scene.new(type="FULL_COPY")
     copy = bpy.context.scene
     assert copy != scene
-    second = capture.placement_of(copy)
+    second = operators.placement_of(copy)
     assert second.scene_identity != first.scene_identity
     assert users_scene.find_scene(first.scene, first.scene_identity) == scene
     assert users_scene.find_scene(second.scene, second.scene_identity) == copy
@@ -823,7 +817,7 @@ def test_of_a_scene_and_its_copy_a_result_goes_to_the_one_that_it_was_meant_for(
 
 def test_copies_that_cannot_be_told_apart_get_no_result():
     scene = bpy.context.scene
-    placement = capture.placement_of(scene)
+    placement = operators.placement_of(scene)
     bpy.ops.scene.new(type="FULL_COPY")
     scene.name, bpy.context.scene.name = "A", "B"
     assert not users_scene.has_scene(placement.scene, placement.scene_identity)
@@ -836,7 +830,7 @@ def test_a_capture_of_a_linked_scene_is_refused_at_once(tmp_path):
     with bpy.data.libraries.load(str(tmp_path / "lib.blend"), link=True) as (_, to):
         to.scenes = ["Linked"]
     with pytest.raises(placing.NikiError, match="'Linked' is linked from a library"):
-        capture.request_of(to.scenes[0])
+        operators.request_of(to.scenes[0])
 
 
 def test_capture_now_says_why_it_does_not(monkeypatch):
@@ -846,9 +840,9 @@ def test_capture_now_says_why_it_does_not(monkeypatch):
     assert bpy.ops.niki.capture_file(**drop) == {"FINISHED"}
     for module in (sources, blender_module("capture.footage_files")):
         monkeypatch.setattr(module, "why_not_ready", lambda: "")
-    monkeypatch.setattr(capture, "look_whether_ready", lambda: "gone meanwhile")
+    monkeypatch.setattr(operators, "look_whether_ready", lambda: "gone meanwhile")
     assert bpy.ops.niki.capture_file(**drop) == {"FINISHED"}
-    assert bpy.context.scene.niki.path == str(SAMPLE)
+    assert bpy.context.scene.niki_capture.path == str(SAMPLE)
 
 
 @pytest.mark.parametrize("path", ["/" + "x" * 5000, "/" + "x/" * 3000])
@@ -867,19 +861,19 @@ def test_a_point_that_is_none_is_left_out(point):
 def test_a_strip_stays_chosen_when_others_are_removed():
     scene = bpy.context.scene
     first, second = strip_of(scene, "A", at=1), strip_of(scene, "B", at=300)
-    assert scene.niki.strip == "B"
+    assert scene.niki_capture.strip == "B"
     users_scene.strips_of(scene).remove(first)
-    assert scene.niki.strip == second.name == "B"
+    assert scene.niki_capture.strip == second.name == "B"
     assert sources.chosen_source(scene).title == "B"
 
 
 def test_people_found_in_the_footage_of_one_scene_are_not_offered_in_another():
     scene = bpy.context.scene
-    scene.niki.path = str(SAMPLE)
+    scene.niki_capture.path = str(SAMPLE)
     people.search._path, people.search.people = str(SAMPLE), [people.Found((1.0, 2.0), 0)]
     assert people.search.is_of(scene)
     bpy.context.window.scene = bpy.data.scenes.new("other")
     assert not people.search.is_of(bpy.context.scene)
     with pytest.raises(RuntimeError, match="other footage"):
         bpy.ops.niki.follow_person(place=(1.0, 2.0))
-    assert not bpy.context.scene.niki.use_subject
+    assert not bpy.context.scene.niki_capture.use_subject

@@ -53,15 +53,15 @@ class CaptureScenario:
 
     def __init__(self, window: Window, module: str, output: Path):
         self.window, self.output = window, output
-        self._background = f"sys.modules['{module}.niki_blender.capture.results']"
-        self._queue, self._module = f"{self._background}.captures()", module
+        self._results = f"sys.modules['{module}.niki_blender.capture.results']"
+        self._queue, self._module = f"{self._results}.captures()", module
 
     def run(self) -> None:
         """All of it; AssertionError where something is not as a user expects."""
         w, queue = self.window, self._queue
         w.do("import contextlib; exec(" + repr(SEEN) + ", globals())")
         assert self.objects() == START_UP, "this is not Blender's start-up scene"
-        w.do(f"s = bpy.context.scene.niki; s.path = '{w.folder}/sample.mp4'; s.quality = 'standard'")
+        w.do(f"s = bpy.context.scene.niki_capture; s.path = '{w.folder}/sample.mp4'; s.quality = 'standard'")
         w.do("bpy.ops.ed.undo_push(message='set up')")
         self.shot("1_before")
         w.press(r"niki\.capture\(")
@@ -82,7 +82,7 @@ class CaptureScenario:
         self.preferences()
         self.fail()
         self.runtime_missing()
-        longest = w.do(f"result = {self._background}.longest_tick()")
+        longest = w.do(f"result = {self._results}.longest_tick()")
         print(f"the timer held Blender up for {1000 * longest:.1f} ms at most")
 
     def armatures(self) -> int:
@@ -178,7 +178,7 @@ class CaptureScenario:
     def queue(self):
         """Two captures, one after the other; the first is cancelled, and continued after the second."""
         w, queue = self.window, self._queue
-        w.do("s = bpy.context.scene.niki; s.camera = False; s.use_range = True; s.last = 50")
+        w.do("s = bpy.context.scene.niki_capture; s.camera = False; s.use_range = True; s.last = 50")
         w.press(r"niki\.capture\(")
         w.until(f"{queue}.running and {queue}.running.frames >= 5")
         with self.worker_held():
@@ -215,7 +215,7 @@ class CaptureScenario:
         w.until(f"sys.modules['{self._module}.niki_blender.capture.people'].search.people")
         self.shot("7_people")
         w.press(r"niki\.follow_person")
-        w.until("bpy.context.scene.niki.use_subject")
+        w.until("bpy.context.scene.niki_capture.use_subject")
 
     def preferences(self):
         """The wheel beside the device leads there; the worker says that it is ready."""
@@ -233,7 +233,7 @@ class CaptureScenario:
     def fail(self):
         w, queue = self.window, self._queue
         (w.home / "broken.mp4").write_bytes(b"this is no film")
-        w.do(f"bpy.context.scene.niki.path = '{w.folder}/broken.mp4'")
+        w.do(f"bpy.context.scene.niki_capture.path = '{w.folder}/broken.mp4'")
         w.press(r"niki\.capture\(")
         w.until(f"{queue}.jobs and {queue}.jobs[0].state == 'FAILED'")
         self.shot("9_failed")

@@ -125,7 +125,7 @@ class PosingScenario:
         x, y = self.handle(21)
         w.click(x, y)
         w.key("p")
-        assert w.do("result = bpy.context.object.niki.pinned[21]"), "the wrist is not pinned"
+        assert w.do("result = bpy.context.object.niki_pose.pinned[21]"), "the wrist is not pinned"
         w.do("bpy.context.scene.tool_settings.use_keyframe_insert_auto = True")
         x, y = self.handle(15)
         w.drag([(x, y), *((x - 6 * k, y + 4 * k) for k in range(1, 20))])
@@ -209,7 +209,7 @@ class PosingScenario:
 
     def follow_targets(self):
         w = self.window
-        w.do("bpy.context.object.niki.pulled = [False] * 29; bpy.ops.niki.make_targets()")
+        w.do("bpy.context.object.niki_pose.pulled = [False] * 29; bpy.ops.niki.make_targets()")
         w.do("o = bpy.data.objects[bpy.context.object.name + ' right_wrist']; o.location.z += 0.3")
         w.screenshot(self.output / "16_targets.png")
         there = w.do("result = list(o.location)")
@@ -242,7 +242,7 @@ class PosingScenario:
     def from_scratch(self):
         """A fresh body: hips down, a hand up and pinned, the other hand forward."""
         w = self.window
-        w.do("bpy.context.object.niki.follow_targets = False; bpy.ops.object.mode_set(mode='OBJECT')")
+        w.do("bpy.context.object.niki_pose.follow_targets = False; bpy.ops.object.mode_set(mode='OBJECT')")
         w.do("[bpy.data.objects.remove(o) for o in list(bpy.data.objects)]; bpy.ops.niki.add_body()")
         w.do("bpy.ops.niki.pull_mode(); bpy.ops.view3d.view_selected(); bpy.ops.ed.undo_push(message='body')")
         for joint, dx, dy in ((0, 10, 60), (20, -110, -330), (21, -150, -40)):
@@ -250,6 +250,6 @@ class PosingScenario:
             w.drag([(x, y), *((x + dx * k / 20, y + dy * k / 20) for k in range(1, 21))])
             if joint == 20:
                 w.key("p")
-        w.do("bpy.context.object.niki.pulled = [False] * 29")
+        w.do("bpy.context.object.niki_pose.pulled = [False] * 29")
         w.screenshot(self.output / "17_from_scratch.png")
         assert self.joint(20)[2] > self.joint(15)[2], "the wrist is not overhead"
