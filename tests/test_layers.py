@@ -36,8 +36,8 @@ def offences(graph, root, **files):
 
 
 SOUND = {
-    "niki__errors": "",
-    "niki__body__skeleton": "import math\nimport numpy\nfrom ..errors import NikiError",
+    "niki__errors": "class NikiError(Exception): ...",
+    "niki__body__skeleton": "import math\nimport numpy\nfrom ..errors import NikiError\nclass Body: ...",
     "niki__network__layers": "from ..body import skeleton\ndef linear():\n    import torch",
     "niki_blender__rig__body": "import bpy\nfrom ...niki.network import layers\nfrom ...niki.body.skeleton import Body",
 }
@@ -68,7 +68,7 @@ def test_type_checkers_may_look_anywhere(graph, tmp_path):
             "niki/cli.py:1 imports niki_blender.rig.body: the room niki.cli stands above niki_blender.rig",
         ),
         (
-            {"niki__body__a": "from . import b", "niki__body__b": "from . import c", "niki__body__c": "from .a import x"},
+            {"niki__body__a": "from . import b", "niki__body__b": "from . import c", "niki__body__c": "from .a import b"},
             "circle: niki.body.a imports niki.body.b (niki/body/a.py:1), niki.body.b imports niki.body.c "
             "(niki/body/b.py:1), niki.body.c imports niki.body.a (niki/body/c.py:1)",
         ),
@@ -118,6 +118,10 @@ def test_type_checkers_may_look_anywhere(graph, tmp_path):
         (
             {"niki_blender__rig__a": "from niki.body import b", "niki__body__b": ""},
             "niki_blender/rig/a.py:1 names niki.body.b in full: import it relatively, with dots",
+        ),
+        (
+            {"niki__body__a": "from .b import gone, here, there", "niki__body__b": "here = 1\nif here: there = 2"},
+            "niki/body/a.py:1 imports niki.body.b.gone, which does not exist",
         ),
         ({"niki__body__a": "from .gone import f"}, "niki/body/a.py:1 imports niki.body.gone.f, which does not exist"),
         (
