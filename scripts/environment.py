@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON, PYTHONS = (3, 11), {"bpy-5.2": (3, 13)}  # each bpy is built for one version alone
-GIGABYTES = {"main": 3.0, "human": 6.0, "bpy-4.2": 2.5, "bpy-5.0": 2.5, "bpy-5.2": 2.5}
+GIGABYTES = {"main": 3.0, "types": 1.0, "human": 6.0, "bpy-4.2": 2.5, "bpy-5.0": 2.5, "bpy-5.2": 2.5}
 
 
 def enter(name: str) -> None:
