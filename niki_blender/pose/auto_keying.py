@@ -24,10 +24,10 @@ def auto_key(context, rig: bpy.types.Object, changed: dict[str, list[str]], fram
         return 0
     paths, options = None, _options(context)
     if tools.use_keyframe_insert_keyingset and context.scene.keying_sets_all.active is not None:
-        paths, options = _of_keying_set(context, rig, changed)
+        paths, options = _keying_set_paths(context, rig, changed)
     return sum(
         [
-            _key(rig.pose.bones[name], channels, frame, paths, options, tools.keyframe_type)
+            _key_bone(rig.pose.bones[name], channels, frame, paths, options, tools.keyframe_type)
             for name, channels in changed.items()
         ]
     )
@@ -45,7 +45,7 @@ def _options(context) -> set[str]:
     return {name for name, on in wanted.items() if on}
 
 
-def _of_keying_set(context, rig, bones) -> tuple[set[tuple[str, int]], set[str]]:
+def _keying_set_paths(context, rig, bones) -> tuple[set[tuple[str, int]], set[str]]:
     """What the active keying set wants keyed of ``rig``, as (data path, index or -1), and how."""
     active = context.scene.keying_sets_all.active
     if not active.is_path_absolute:  # a set of Blender's own is made for what is selected
@@ -63,7 +63,7 @@ def _of_keying_set(context, rig, bones) -> tuple[set[tuple[str, int]], set[str]]
     return paths, options
 
 
-def _key(bone: bpy.types.PoseBone, channels, frame: float, paths, options: set[str], kind: str) -> bool:
+def _key_bone(bone: bpy.types.PoseBone, channels, frame: float, paths, options: set[str], kind: str) -> bool:
     keyed = False
     for channel in channels:
         path = bone.path_from_id(channel)

@@ -12,7 +12,7 @@ from ...niki.body.skeleton import BONES
 from ...niki.errors import NikiError
 from ...niki.motion.motion import Motion
 from ..rig import unkeyed
-from ..rig.animation import action_range, bone_path, copy_action, current_owner, fcurves_of
+from ..rig.animation import action_range, bone_path, copy_action, fcurve_owner, fcurves_of
 from ..rig.armature import OnArmature
 from ..rig.channels import Channels, rotation_property
 from ..rig.keying import bake_motion, keyed_motion
@@ -164,7 +164,7 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
             scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
             by_hand = by_hand.changed_since(Channels.of(rig))
             try:
-                if current_owner(rig) is not None and (self.new_action or _is_linked(rig)):
+                if fcurve_owner(rig) is not None and (self.new_action or _is_linked(rig)):
                     copy_action(rig, name)  # with all that is not baked
                 rig.niki.follow_targets = False
                 action = bake_motion(rig, motion, self._range[0], name, keys, bones, new=False, keyed=keyed)
@@ -176,7 +176,7 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         told = f"{action.name}: {len(keys)} of {len(motion)} frames keyed, no joint off by more than {off:.1f} mm"
         if self.reduce and off > self.bound:
             told += f"; a key every {self.step} frames is too few for {self.bound:g} mm"
-        still = _still_acting(rig)
+        still = _other_influences(rig)
         if still:
             told += f"; on top of the keys there is still {still}: mute it, or it counts twice"
         self.report({"WARNING" if still or (self.reduce and off > self.bound) else "INFO"}, told)
@@ -191,7 +191,7 @@ def _paths(rig: bpy.types.Object, bone: str) -> tuple[str, str]:
     return bone_path(bone, rotation_property(rig.pose.bones[bone])), bone_path(bone, "location")
 
 
-def _still_acting(rig: bpy.types.Object) -> str:
+def _other_influences(rig: bpy.types.Object) -> str:
     """What moves the bones beside the keys now."""
     constraints = sum(
         not c.mute and c.influence > 0 for name in BONES for c in rig.pose.bones[name].constraints

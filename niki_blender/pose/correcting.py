@@ -21,15 +21,15 @@ from ..rig.animation import (
     action_range,
     bone_path,
     copy_action,
-    current_owner,
+    fcurve_owner,
     fcurves_of,
     values_at,
     write_curves,
 )
 from ..rig.armature import OnArmature, rest_orientations
 from ..rig.channels import (
-    MOVED,
-    TURNED,
+    MIN_MOVE,
+    MIN_TURN,
     Channels,
     as_quaternion,
     rotation_locks,
@@ -60,12 +60,12 @@ class Correction:
     def turn(self, bone: str, further: list[Quaternion]) -> None:
         """Turn a bone by T quaternions, the short way."""
         further = [-quaternion if quaternion.w < 0 else quaternion for quaternion in further]
-        if any(quaternion.angle > TURNED for quaternion in further):
+        if any(quaternion.angle > MIN_TURN for quaternion in further):
             self._turns[bone] = further
 
     def move(self, bone: str, further: np.ndarray) -> None:
         """Move a bone by (T, 3)."""
-        if np.abs(further).max() > MOVED:
+        if np.abs(further).max() > MIN_MOVE:
             self._moves[bone] = further
 
     def __bool__(self) -> bool:
@@ -89,7 +89,7 @@ class Correction:
         if not mine:
             origin = was.get(_CORRECTS) or was.name
             copy_action(rig, f"{origin} corrected")[_CORRECTS] = origin
-        owner = current_owner(rig)
+        owner = fcurve_owner(rig)
         for name, further in self._turns.items():
             bone = rig.pose.bones[name]
             channel, locks = rotation_property(bone), rotation_locks(bone)
@@ -98,12 +98,12 @@ class Correction:
                 values_in_mode(as_quaternion(bone.rotation_mode, a) @ b, bone.rotation_mode, a)
                 for a, b in zip(was_turned, further, strict=True)
             ]
-            touched = np.array([quaternion.angle > TURNED for quaternion in further])
+            touched = np.array([quaternion.angle > MIN_TURN for quaternion in further])
             self._write(owner, bone, channel, np.array(turned), was_turned, touched, locks)
         for name, further in self._moves.items():
             bone = rig.pose.bones[name]
             was_at = self._values(owner, bone, "location")
-            touched = (np.abs(further) > MOVED).any(1)
+            touched = (np.abs(further) > MIN_MOVE).any(1)
             self._write(owner, bone, "location", was_at + further, was_at, touched, bone.lock_location)
         return rig.animation_data.action
 
@@ -121,7 +121,7 @@ class Correction:
         write_curves(owner, bone_path(bone.name, channel), bone.name, self._frames[stretch], values)
 
 
-class _OnMotion(OnArmature):
+class _OnAnimatedArmature(OnArmature):
     """Shared by operators on an animated armature."""
 
     bl_options = {"REGISTER", "UNDO"}
@@ -136,7 +136,7 @@ class _OnMotion(OnArmature):
         return True
 
 
-class NIKI_OT_carry(_OnMotion, bpy.types.Operator):
+class NIKI_OT_carry(_OnAnimatedArmature, bpy.types.Operator):
     """Carry what was pulled at this frame over the frames around it, fading away; in a copy of the action"""
 
     bl_idname = "niki.carry"
@@ -183,7 +183,7 @@ class NIKI_OT_carry(_OnMotion, bpy.types.Operator):
         return correction, frames
 
 
-class NIKI_OT_hold(_OnMotion, bpy.types.Operator):
+class NIKI_OT_hold(_OnAnimatedArmature, bpy.types.Operator):
     """Hold the selected joints from one frame to another where they are at the first; a foot keeps its direction"""
 
     bl_idname = "niki.hold"

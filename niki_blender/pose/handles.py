@@ -10,7 +10,7 @@ from gpu_extras.batch import batch_for_shader
 from mathutils import Vector
 
 from ..rig.armature import is_our_armature
-from .pulling import joint_places
+from .pulling import joint_positions
 
 TOOL = "niki.pull"
 REACH = 12.0  # pixels from a handle that still hit it, at a resolution scale of 1
@@ -32,16 +32,16 @@ def posed_armature(context) -> bpy.types.Object | None:
     return rig if rig is not None and rig.mode == "POSE" and is_our_armature(rig) else None
 
 
-def handles_in(context, rig: bpy.types.Object) -> list[Vector | None]:
+def handle_positions(context, rig: bpy.types.Object) -> list[Vector | None]:
     """Where each joint is in the region, in pixels; None behind the view."""
     region, view = context.region, context.region_data
-    return [location_3d_to_region_2d(region, view, Vector(place)) for place in joint_places(rig)]
+    return [location_3d_to_region_2d(region, view, Vector(place)) for place in joint_positions(rig)]
 
 
-def hit(context, rig: bpy.types.Object, x: float, y: float) -> int | None:
+def joint_under_mouse(context, rig: bpy.types.Object, x: float, y: float) -> int | None:
     """The joint whose handle is under the mouse."""
     found, reach = None, REACH * context.preferences.system.ui_scale
-    for joint, place in enumerate(handles_in(context, rig)):
+    for joint, place in enumerate(handle_positions(context, rig)):
         if place is not None and (distance := (place - Vector((x, y))).length) < reach:
             found, reach = joint, distance
     return found
@@ -57,7 +57,7 @@ def _draw():
     gpu.state.blend_set("ALPHA")
     for path in paths:
         _draw_path(context, shader, path)
-    for joint, place in enumerate(handles_in(context, rig)):
+    for joint, place in enumerate(handle_positions(context, rig)):
         if place is None:
             continue
         pinned, selected = rig.niki.pinned[joint], rig.niki.pulled[joint]

@@ -16,7 +16,7 @@ from ...niki.errors import NikiError
 from ...niki.pose.posing import Poser, Posture, Target
 from ...niki.solve.solver import Solver
 from ..rig.armature import rest_orientations
-from ..rig.channels import MOVED, TURNED, Channels, rotation_property
+from ..rig.channels import MIN_MOVE, MIN_TURN, Channels, rotation_property
 from ..rig.locks import unlocked_directions
 from ..rig.posture import body_of, quaternions_in_bones, read_posture
 from ..rig.space import (
@@ -125,10 +125,10 @@ class Pull:
         bones = self._rig.pose.bones
         turned = quaternions_in_bones(turns, self._axes)
         for name, angle, further in zip(BONES, angles, turned, strict=True):
-            if angle > TURNED:
+            if angle > MIN_TURN:
                 self._channels.turn(bones[name], further)
                 self._changed[name] = [rotation_property(bones[name])]
-        if np.abs(moved).max() > MOVED or "location" in before.get(BONES[0], ()):
+        if np.abs(moved).max() > MIN_MOVE or "location" in before.get(BONES[0], ()):
             self._channels.move(bones[BONES[0]], to_blender(moved) @ self._axes[0])
             self._changed.setdefault(BONES[0], []).append("location")
         self._channels.restore(self._rig, before.keys() - self._changed.keys())
@@ -137,13 +137,13 @@ class Pull:
         return to_library(np.linalg.solve(self._world[:3, :3], np.asarray(point, float) - self._world[:3, 3]))
 
 
-def joint_places(rig: bpy.types.Object) -> np.ndarray:
+def joint_positions(rig: bpy.types.Object) -> np.ndarray:
     """(29, 3) the joints of the pose as it stands, in the scene."""
-    return joints_and_bones(rig)[0]
+    return pose_in_scene(rig)[0]
 
 
-def joints_and_bones(rig: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
-    """As :func:`joint_places`, and (24, 3, 3) how each bone is turned in the scene against its rest."""
+def pose_in_scene(rig: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
+    """As :func:`joint_positions`, and (24, 3, 3) how each bone is turned in the scene against its rest."""
     body, world = body_of(rig), np.array(rig.matrix_world)
     posture = read_posture(rig, body)
     places, turned = forward_kinematics(posture.rotations, body, posture.translation)

@@ -17,9 +17,9 @@ from ..rig.animation import bone_path, fcurves_of
 from ..rig.armature import OnArmature, is_our_armature
 from ..rig.channels import Channels
 from ..work import words
-from .pulling import Pull, Start, joints_and_bones
+from .pulling import Pull, Start, pose_in_scene
 
-_USUAL = ("left_wrist", "right_wrist", "left_ankle", "right_ankle", "head", "pelvis")
+_DEFAULT_JOINTS = ("left_wrist", "right_wrist", "left_ankle", "right_ankle", "head", "pelvis")
 _SIZE = 0.05  # of the body's height
 _solving = False  # whether handlers are to keep still
 
@@ -31,7 +31,7 @@ def targets_of(rig: bpy.types.Object) -> list[bpy.types.Object]:
 
 def make_targets(rig: bpy.types.Object, joints) -> list[bpy.types.Object]:
     """An empty for each joint by name, where it is now; those that are there already stay."""
-    places, turned = joints_and_bones(rig)
+    places, turned = pose_in_scene(rig)
     there = {o.niki.target_joint for o in targets_of(rig)}
     collection = _collection(rig)
     made = []
@@ -66,7 +66,7 @@ def _collection(rig: bpy.types.Object) -> bpy.types.Collection:
 
 def remember_base(rig: bpy.types.Object) -> None:
     """Remember the pose that targets change, for frames that no action poses."""
-    _remember(rig, Start.of(rig))
+    _store_start(rig, Start.of(rig))
     solve_targets(rig, bpy.context.evaluated_depsgraph_get())
 
 
@@ -75,9 +75,9 @@ def solve_targets(rig: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None
     targets = targets_of(rig)
     if not targets or _solving:
         return
-    with _unheard(), _problem_shown(rig):
+    with _mute_handlers(), _report_problem(rig):
         world = np.array(rig.evaluated_get(depsgraph).matrix_world)
-        pull, wanted = Pull(rig, _remembered(rig), world), []
+        pull, wanted = Pull(rig, _stored_start(rig), world), []
         for empty in targets:
             settings, matrix = empty.niki, np.array(empty.evaluated_get(depsgraph).matrix_world)
             joint, weight = settings.target_joint, settings.target_weight
@@ -88,7 +88,7 @@ def solve_targets(rig: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None
 
 
 @contextlib.contextmanager
-def _problem_shown(rig: bpy.types.Object):
+def _report_problem(rig: bpy.types.Object):
     """What cannot be met, such as two empties that want one joint in two places, leaves the pose as it was
     and is said in the panel."""
     problem = ""
@@ -104,7 +104,7 @@ def _problem_shown(rig: bpy.types.Object):
 
 
 @contextlib.contextmanager
-def _unheard():
+def _mute_handlers():
     """What is written meanwhile does not call our handlers again."""
     global _solving
     _solving = True
@@ -114,7 +114,7 @@ def _unheard():
         _solving = False
 
 
-def _remember(rig: bpy.types.Object, start: Start) -> None:
+def _store_start(rig: bpy.types.Object, start: Start) -> None:
     """Keep the pose with the armature: it goes with it through undo, files and renaming."""
     rig.niki.base = json.dumps({
         "rotations": start.posture.rotations.ravel().tolist(),
@@ -124,7 +124,7 @@ def _remember(rig: bpy.types.Object, start: Start) -> None:
     })  # fmt: skip
 
 
-def _remembered(rig: bpy.types.Object) -> Start:
+def _stored_start(rig: bpy.types.Object) -> Start:
     try:
         kept = json.loads(rig.niki.base)
         posture = Posture(np.array(kept["rotations"]).reshape(NUM_BONES, 3, 3), np.array(kept["translation"]))
@@ -134,22 +134,22 @@ def _remembered(rig: bpy.types.Object) -> Start:
         return Start.of(rig)
 
 
-def _following(scene):
+def _rigs_following(scene):
     return [o for o in scene.objects if o.type == "ARMATURE" and o.niki.follow_targets and is_our_armature(o)]
 
 
 @bpy.app.handlers.persistent
 def follow_frame(scene, depsgraph) -> None:
     """Handler: another frame; animation has posed the rigs anew."""
-    for rig in _following(scene):
+    for rig in _rigs_following(scene):
         animated = _animated_bones(rig)
         if animated:
             still = [name for name in BONES if name not in animated]
             if still:  # they are where the last frame's targets drew them
-                _remembered(rig).channels.restore(rig, still)
-                with _unheard():
+                _stored_start(rig).channels.restore(rig, still)
+                with _mute_handlers():
                     depsgraph.update()
-            _remember(rig, Start.of(rig, depsgraph))
+            _store_start(rig, Start.of(rig, depsgraph))
         solve_targets(rig, depsgraph)
 
 
@@ -204,7 +204,7 @@ class NIKI_OT_make_targets(OnArmature, bpy.types.Operator):
 
     def execute(self, context):
         rig = context.object
-        chosen = [JOINTS[j] for j, pulled in enumerate(rig.niki.pulled) if pulled] or _USUAL
+        chosen = [JOINTS[j] for j, pulled in enumerate(rig.niki.pulled) if pulled] or _DEFAULT_JOINTS
         made = make_targets(rig, chosen)
         rig.niki.follow_targets = True
         self.report({"INFO"}, f"{len(made)} targets in the collection {_collection(rig).name}")

@@ -11,7 +11,7 @@ from ...niki.body.skeleton import JOINTS, NUM_JOINTS
 from ...niki.errors import NikiError
 from ..rig.armature import OnArmature, is_our_armature
 from .carry_preview import CarryPreview, can_preview
-from .handles import TOOL, hit, paths, posed_armature
+from .handles import TOOL, joint_under_mouse, paths, posed_armature
 from .pulling import Pull
 
 _CLICK = 4  # pixels that the mouse may move in a click
@@ -41,7 +41,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
     def invoke(self, context, event):
         self._rig = posed_armature(context)
         mouse = (event.mouse_region_x, event.mouse_region_y)
-        joint = hit(context, self._rig, *mouse)
+        joint = joint_under_mouse(context, self._rig, *mouse)
         if joint is None:
             return {"PASS_THROUGH"}
         self._joint, self._extend, self._axis = joint, event.shift, None
@@ -137,7 +137,7 @@ class NIKI_OT_pin(_InPoseMode, bpy.types.Operator):
 
     def invoke(self, context, event):
         rig = posed_armature(context)
-        joint = hit(context, rig, event.mouse_region_x, event.mouse_region_y)
+        joint = joint_under_mouse(context, rig, event.mouse_region_x, event.mouse_region_y)
         if joint is None:
             return {"PASS_THROUGH"}
         rig.niki.pinned[joint] = not rig.niki.pinned[joint]

@@ -23,7 +23,7 @@ def new_action(rig: bpy.types.Object, name: str):
     was = data.action
     action = bpy.data.actions.new(name)
     data.action = action
-    _keep(was)
+    _keep_unused(was)
     if not _SLOTTED:
         return action, action
     slot = action.slots.new(id_type=rig.id_type, name=rig.name)
@@ -48,7 +48,7 @@ def copy_action(rig: bpy.types.Object, name: str) -> bpy.types.Action:
         data.action_slot = next(slot for slot in copy.slots if slot.handle == handle)
         for slot in [slot for slot in copy.slots if slot.handle != handle]:
             copy.slots.remove(slot)  # others' channels stay in the original
-    _keep(was)
+    _keep_unused(was)
     return copy
 
 
@@ -66,13 +66,13 @@ def ensure_animation_data(rig: bpy.types.Object) -> bpy.types.AnimData:
     return data
 
 
-def _keep(action: bpy.types.Action | None) -> None:
+def _keep_unused(action: bpy.types.Action | None) -> None:
     """Keep an action that nobody uses any more from being lost when the file is saved."""
     if action is not None and action.users == 0:
         action.use_fake_user = True
 
 
-def current_owner(rig: bpy.types.Object):
+def fcurve_owner(rig: bpy.types.Object):
     """What holds the f-curves and groups of ``rig``'s action; None where it has none."""
     data = rig.animation_data
     if data is None or data.action is None:
@@ -86,7 +86,7 @@ def current_owner(rig: bpy.types.Object):
 
 def fcurves_of(rig: bpy.types.Object):
     """The f-curves that animate ``rig``, whichever the action's API."""
-    owner = current_owner(rig)
+    owner = fcurve_owner(rig)
     return [] if owner is None else owner.fcurves
 
 

@@ -32,7 +32,7 @@ def add_skin(rig: bpy.types.Object, skin: Skin) -> bpy.types.Object:
         collection.objects.link(skinned)
     for i, bone in enumerate(BONES):
         group = skinned.vertex_groups.new(name=bone)
-        for weight, vertices in _by_weight(skin.weights[:, i]):
+        for weight, vertices in _group_by_weight(skin.weights[:, i]):
             group.add(vertices, weight, "REPLACE")
     modifier = skinned.modifiers.new("Armature", "ARMATURE")
     modifier.object = rig
@@ -45,7 +45,7 @@ def make_material(name: str, colour, roughness: float = 0.55) -> bpy.types.Mater
     """A plain surface of ``colour`` (r, g, b, a), the same in the viewport and in renders: one that was made
     before, if nobody has changed it since."""
     for made in bpy.data.materials:
-        if made.library is None and _MADE_AS in made and made[_MADE_AS] == _state(name, made):
+        if made.library is None and _MADE_AS in made and made[_MADE_AS] == _fingerprint(name, made):
             return made
     material = bpy.data.materials.new(name)
     material.diffuse_color = colour
@@ -55,11 +55,11 @@ def make_material(name: str, colour, roughness: float = 0.55) -> bpy.types.Mater
     surface = next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
     surface.inputs["Base Color"].default_value = colour
     surface.inputs["Roughness"].default_value = roughness
-    material[_MADE_AS] = _state(name, material)
+    material[_MADE_AS] = _fingerprint(name, material)
     return material
 
 
-def _state(name: str, material: bpy.types.Material) -> str:
+def _fingerprint(name: str, material: bpy.types.Material) -> str:
     """All that makes a material's look, as text that differs once any of it is changed."""
     tree = material.node_tree
     looks = [
@@ -85,7 +85,7 @@ def _value(socket: bpy.types.NodeSocket):
         return repr(value)
 
 
-def _by_weight(weights: np.ndarray):
+def _group_by_weight(weights: np.ndarray):
     """(weight, vertex indices) with weights in steps of 1/256: one call for many vertices."""
     steps = np.round(weights * 256).astype(int)
     order = np.argsort(steps, kind="stable")[np.count_nonzero(steps == 0) :]

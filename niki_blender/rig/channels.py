@@ -14,7 +14,7 @@ from mathutils import Euler, Quaternion
 
 from ...niki.body.skeleton import BONES
 
-TURNED, MOVED = 1e-6, 1e-7
+MIN_TURN, MIN_MOVE = 1e-6, 1e-7
 """Radians and metres below which a bone has not moved."""
 
 
@@ -86,12 +86,12 @@ class Channels:
             mode = bone.rotation_mode
             values = values_in_mode(before, mode, getattr(bone, rotation_property(bone)))
         turned = values_in_mode(before @ further, mode, values)
-        setattr(bone, rotation_property(bone), _unlocked(turned, values, rotation_locks(bone)))
+        setattr(bone, rotation_property(bone), _apply_locks(turned, values, rotation_locks(bone)))
 
     def move(self, bone: bpy.types.PoseBone, further: np.ndarray) -> None:
         """Move a bone from here by ``further`` (3,), along its own axes; locked components stay."""
         location = self.locations[bone.name]
-        bone.location = _unlocked(np.array(location) + further, location, bone.lock_location)
+        bone.location = _apply_locks(np.array(location) + further, location, bone.lock_location)
 
 
 def as_quaternion(mode: str, values) -> Quaternion:
@@ -115,7 +115,7 @@ def values_in_mode(quaternion: Quaternion, mode: str, near) -> tuple[float, ...]
     return tuple(quaternion.to_euler(mode, Euler(near, mode)))
 
 
-def _unlocked(values, was, locks) -> tuple[float, ...]:
+def _apply_locks(values, was, locks) -> tuple[float, ...]:
     return tuple(b if locked else a for a, b, locked in zip(values, was, locks, strict=True))
 
 

@@ -12,7 +12,7 @@ from .animation import fcurves_of, write_curves
 
 PROPERTY = "confidence"
 _SHADES = ("normal", "select", "active")
-_SURE, _HALF, _UNSURE = np.array([[0.20, 0.62, 0.28], [0.92, 0.72, 0.15], [0.85, 0.16, 0.12]])
+_CERTAIN, _HALF, _UNCERTAIN = np.array([[0.20, 0.62, 0.28], [0.92, 0.72, 0.15], [0.85, 0.16, 0.12]])
 
 
 def key_confidence(rig: bpy.types.Object, owner, frames: np.ndarray, confidence: np.ndarray) -> None:
@@ -67,7 +67,7 @@ def color_bones(rig: bpy.types.Object, frame: float) -> None:
         colour = rig.pose.bones[name].color
         colour.palette = "CUSTOM"
         value = float(np.clip(curve.evaluate(frame), 0, 1))
-        ends, share = ((_UNSURE, _HALF), 2 * value) if value < 0.5 else ((_HALF, _SURE), 2 * value - 1)
+        ends, share = ((_UNCERTAIN, _HALF), 2 * value) if value < 0.5 else ((_HALF, _CERTAIN), 2 * value - 1)
         colour.custom.normal = ends[0] + share * (ends[1] - ends[0])
         colour.custom.select = 0.5 + 0.5 * np.array(colour.custom.normal)
         colour.custom.active = 0.3 + 0.7 * np.array(colour.custom.normal)
@@ -77,7 +77,7 @@ def keep_colors(rig: bpy.types.Object) -> None:
     """Remember the bones' own colours before they are given others."""
     if rig.niki.own_colours:  # they are coloured already
         return
-    rig.niki.own_colours = json.dumps({bone.name: _colours(bone) for bone in _coloured(rig)})
+    rig.niki.own_colours = json.dumps({bone.name: _read_colors(bone) for bone in _body_bones(rig)})
 
 
 def uncolor_bones(rig: bpy.types.Object) -> None:
@@ -86,7 +86,7 @@ def uncolor_bones(rig: bpy.types.Object) -> None:
         kept = json.loads(rig.niki.own_colours)
     except ValueError:
         kept = {}
-    for bone in _coloured(rig):
+    for bone in _body_bones(rig):
         palette, *colours = kept.get(bone.name, ("DEFAULT",))
         for name, values in zip(_SHADES, colours, strict=False):
             setattr(bone.color.custom, name, values)
@@ -94,11 +94,11 @@ def uncolor_bones(rig: bpy.types.Object) -> None:
     rig.niki.own_colours = ""
 
 
-def _coloured(rig: bpy.types.Object) -> list[bpy.types.PoseBone]:
+def _body_bones(rig: bpy.types.Object) -> list[bpy.types.PoseBone]:
     return [rig.pose.bones[name] for name in BONES if name in rig.pose.bones]
 
 
-def _colours(bone: bpy.types.PoseBone) -> tuple:
+def _read_colors(bone: bpy.types.PoseBone) -> tuple:
     return (bone.color.palette, *(tuple(getattr(bone.color.custom, name)) for name in _SHADES))
 
 

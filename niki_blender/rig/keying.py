@@ -6,7 +6,7 @@ import numpy as np
 from ...niki.body.skeleton import BONES
 from ...niki.motion.keys import KeyedMotion
 from ...niki.motion.motion import Motion
-from .animation import bone_path, current_owner, new_action, write_curves
+from .animation import bone_path, fcurve_owner, new_action, write_curves
 from .armature import rest_orientations
 from .channels import rotation_property
 from .confidence import key_confidence
@@ -37,7 +37,7 @@ def bake_motion(
     axes = rest_orientations(rig)
     keys = np.arange(len(motion)) if keys is None else keys
     keyed = keyed or keyed_motion(rig, motion)
-    owner = None if new else current_owner(rig)
+    owner = None if new else fcurve_owner(rig)
     if owner is None:
         _, owner = new_action(rig, name or rig.name)
     frames = (frame_start + keys).astype(np.float32)

@@ -23,14 +23,14 @@ def unlocked_directions(rig: bpy.types.Object) -> np.ndarray | None:
     for i, name in enumerate(BONES):
         bone = rig.pose.bones[name]
         if any(rotation_locks(bone)):
-            free[i] = _free_turns(bone, rest[i])
+            free[i] = _free_rotations(bone, rest[i])
     pelvis = rig.pose.bones[BONES[0]]
     if any(pelvis.lock_location):
         free[NUM_BONES] = free_directions(rest[0], pelvis.lock_location)
     return None if (free == _ALL).all() else free
 
 
-def _free_turns(bone: bpy.types.PoseBone, rest: np.ndarray) -> np.ndarray:
+def _free_rotations(bone: bpy.types.PoseBone, rest: np.ndarray) -> np.ndarray:
     """(3, 3) projection onto turns that leave the locked channels as they are, about ``rest``'s axes."""
     locks, values = rotation_locks(bone), getattr(bone, rotation_property(bone))
     if len(locks) == 3:

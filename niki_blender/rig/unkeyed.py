@@ -31,13 +31,13 @@ def keep_unkeyed(scene: bpy.types.Scene, but: set[tuple[bpy.types.ID, str]] = fr
                 with contextlib.suppress(
                     AttributeError, TypeError, ValueError
                 ):  # what a driver sets, or a library
-                    _set(*place, value)
+                    _set_value(*place, value)
 
 
 def animated_values() -> Values:
     """The present value of everything in the file that an action or the NLA moves."""
     values = {}
-    for block in _animated():
+    for block in _animated_blocks():
         for path in {curve.data_path for curve in fcurves_with_nla(block)}:
             with contextlib.suppress(ValueError):  # the path leads nowhere
                 value = block.path_resolve(path)
@@ -46,7 +46,7 @@ def animated_values() -> Values:
     return values
 
 
-def _animated() -> Iterator[bpy.types.ID]:
+def _animated_blocks() -> Iterator[bpy.types.ID]:
     for collection in bpy.data.bl_rna.properties:
         if collection.type == "COLLECTION":
             for block in getattr(bpy.data, collection.identifier):
@@ -55,7 +55,7 @@ def _animated() -> Iterator[bpy.types.ID]:
                         yield owner
 
 
-def _set(block: bpy.types.ID, path: str, value) -> None:
+def _set_value(block: bpy.types.ID, path: str, value) -> None:
     if path.endswith('"]'):  # a custom property
         start = path.rindex('["')
         owner = block.path_resolve(path[:start]) if start else block

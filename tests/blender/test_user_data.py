@@ -260,7 +260,7 @@ def test_bones_that_animation_does_not_pose_are_not_carried_from_frame_to_frame(
     keep = "Head"
     for curve in list(animation.fcurves_of(rig)):
         if f'"{keep}"' not in curve.data_path:
-            animation.current_owner(rig).fcurves.remove(curve)
+            animation.fcurve_owner(rig).fcurves.remove(curve)
     bpy.ops.niki.make_targets()
     (wrist,) = (o for o in targets.targets_of(rig) if o.niki.target_joint == "left_wrist")
     for frame, z in ((30, 0.0), (31, 0.4), (32, 0.0)):
@@ -415,14 +415,14 @@ def test_a_locked_bone_stays_and_the_others_reach_the_target_without_it(rig):
     rig.pose.bones["L_Shoulder"].lock_rotation_w = True
     rig.pose.bones["Pelvis"].lock_location = (True, True, True)
     before = channels_of(rig)
-    wanted = pulling.joint_places(rig)[JOINTS.index("left_wrist")] + (0.03, 0.02, 0.04)
+    wanted = pulling.joint_positions(rig)[JOINTS.index("left_wrist")] + (0.03, 0.02, 0.04)
     pull(rig, by=(0.03, 0.02, 0.04))
     after = channels_of(rig)
     assert after["L_Shoulder"] == before["L_Shoulder"]
     assert after["Pelvis"][:3] == before["Pelvis"][:3]
     assert after["L_Elbow"] != before["L_Elbow"]
     bpy.context.view_layer.update()
-    np.testing.assert_allclose(pulling.joint_places(rig)[JOINTS.index("left_wrist")], wanted, atol=3e-3)
+    np.testing.assert_allclose(pulling.joint_positions(rig)[JOINTS.index("left_wrist")], wanted, atol=3e-3)
 
 
 @pytest.mark.parametrize("mode", ["XYZ", "ZYX", "QUATERNION"])
@@ -440,13 +440,13 @@ def test_a_locked_channel_keeps_its_value_while_the_bone_turns(rig, mode):
     channel = "rotation_quaternion" if mode == "QUATERNION" else "rotation_euler"
     locked = 2 if mode == "QUATERNION" else 1
     before = getattr(bone, channel).copy()
-    wanted = pulling.joint_places(rig)[JOINTS.index("left_wrist")] + (0.05, 0.03, 0.08)
+    wanted = pulling.joint_positions(rig)[JOINTS.index("left_wrist")] + (0.05, 0.03, 0.08)
     pull(rig, by=(0.05, 0.03, 0.08))
     after = getattr(bone, channel)
     assert after[locked] == before[locked]
     assert np.abs(np.subtract(after, before)).max() > 0.01
     bpy.context.view_layer.update()
-    np.testing.assert_allclose(pulling.joint_places(rig)[JOINTS.index("left_wrist")], wanted, atol=0.01)
+    np.testing.assert_allclose(pulling.joint_positions(rig)[JOINTS.index("left_wrist")], wanted, atol=0.01)
 
 
 def bake_reduced(rig, capfd, **options):
@@ -551,7 +551,7 @@ def test_targets_go_on_when_a_bone_is_given_another_rotation_mode(rig):
     bpy.context.view_layer.update()
     bpy.context.view_layer.update()
     assert rig.niki.target_problem == ""
-    place = pulling.joint_places(rig)[JOINTS.index("left_wrist")]
+    place = pulling.joint_positions(rig)[JOINTS.index("left_wrist")]
     np.testing.assert_allclose(place, wrist.location, atol=2e-3)
 
 
