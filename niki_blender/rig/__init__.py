@@ -1,1 +1,1 @@
-"""The armature: bones, channels, actions and keyframes, confidence."""
+"""The armature: its bones, channels, actions, keyframes and confidence."""

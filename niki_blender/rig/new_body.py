@@ -1,4 +1,4 @@
-"""Add > Armature > NIKI Body: a body to pose from scratch."""
+"""Add > Armature > NIKI Body: a new body to pose."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from .armature import create_armature
 from .body import add_mannequin
 from .posture import write_posture
 
+# Axis-angles of the left side, in radians; the right side mirrors them.
 _RELAXED = {"shoulder": (0.1, 0.0, -1.15), "elbow": (0.0, -0.3, 0.0), "hip": (-0.06, 0.0, 0.05), "knee": (0.1, 0.0, 0.0),
             "ankle": (-0.04, 0.0, 0.0)}  # fmt: skip
 
 
 def relaxed_rotations() -> np.ndarray:
-    """(24, 3, 3) standing, arms down."""
-    turns = np.zeros((NUM_BONES, 3))
+    """(24, 3, 3) the parent-relative rotations of a standing pose with the arms down."""
+    axis_angles = np.zeros((NUM_BONES, 3))
     for j in range(NUM_BONES):
-        turn = np.array(_RELAXED.get(KINDS[j], (0, 0, 0)))
-        turns[j] = turn * (1, -1, -1) if "right_" in JOINTS[j] else turn
-    return rot.matrix_from_axis_angle(turns)
+        axis_angle = np.array(_RELAXED.get(KINDS[j], (0, 0, 0)))
+        axis_angles[j] = axis_angle * (1, -1, -1) if "right_" in JOINTS[j] else axis_angle
+    return rot.matrix_from_axis_angle(axis_angles)
 
 
 class NIKI_OT_add_body(bpy.types.Operator):
-    """Add a body with an armature to pose, at the 3D cursor"""
+    """Add a body with an armature, ready to pose, at the 3D cursor"""
 
     bl_idname = "niki.add_body"
     bl_label = "NIKI Body"
@@ -37,10 +38,10 @@ class NIKI_OT_add_body(bpy.types.Operator):
 
     height: FloatProperty(name="Height", default=1.75, min=0.2, max=10.0, subtype="DISTANCE")
     stance: EnumProperty(
-        name="Stance",
+        name="Pose",
         items=(
-            ("RELAXED", "Relaxed", "Standing, arms down"),
-            ("REST", "Rest", "The T-pose, as the bones are at rest"),
+            ("RELAXED", "Relaxed", "Standing with the arms down"),
+            ("REST", "Rest", "T-pose, which is the rest pose of the armature"),
         ),
     )
 
