@@ -137,7 +137,7 @@ class NIKI_PT_correct(_Panel, bpy.types.Panel):
         column = layout.column(align=True)
         column.prop(settings, "carry_before", text="Frames Before")
         column.prop(settings, "carry_after", text="After")
-        layout.operator("niki.carry", icon="ANIM")
+        layout.operator("niki.propagate", icon="ANIM")
         layout.operator("niki.hold", icon="LOCKED")
 
 

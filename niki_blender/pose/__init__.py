@@ -1,1 +1,1 @@
-"""Pulling joints, targets, corrections and baking."""
+"""Posing: pulling joints, targets, corrections over time, baking."""
