@@ -231,38 +231,58 @@ def euler_axes(angles, order: str):
     return axes
 
 
-def continuous_eulers(m, order: str):
-    """Euler angles that lie as near to those of the frame before as can be, as Blender's ``to_euler(order,
-    compatible)`` picks them: (T, ..., 3, 3) -> (T, ..., 3), as :func:`matrix_from_euler` takes them. Where
-    the first and last axis coincide the last angle stays. numpy.
+def continuous_eulers(m, order: str) -> np.ndarray:
+    """Euler angles without jumps from frame to frame, as Blender's ``to_euler(order, compatible)`` picks them.
 
-    Every rotation has two triples of angles, and each angle may have full turns added.
+    Every rotation has two triples of angles, and each angle may have full turns added. Each frame takes
+    the angles nearest to those of the frame before; the first takes the smallest. In gimbal lock, where
+    only the sum or the difference of the first and last angle counts, the last angle stays as it was.
+
+    Args:
+        m: (T, ..., 3, 3) rotation matrices of consecutive frames. numpy.
+        order: "XYZ" and so on, as :func:`matrix_from_euler` takes it.
+
+    Returns:
+        (T, ..., 3) radians about x, y and z.
     """
     i, j, k = ("XYZ".index(axis) for axis in order)
+    triple = _principal_eulers(m, i, j, k)
+    other = triple * [1, -1, 1] + np.pi
+
+    def distance(difference):
+        return np.abs(difference - _full_turns(difference)).sum(-1)
+
+    # Which of the two a frame takes depends on the frame before only through this: does it change over?
+    begins = distance(other[:1]) < distance(triple[:1])
+    changes = distance(other[1:] - triple[:-1]) < distance(triple[1:] - triple[:-1])
+    takes_other = np.cumsum(np.concatenate([begins, changes]), 0) % 2 == 1
+    angles = np.where(takes_other[..., None], other, triple)
+    angles = angles + np.cumsum(_full_turns(-np.diff(angles, axis=0, prepend=0)), 0)
+    result = np.empty_like(angles)
+    result[..., [i, j, k]] = angles + 0.0  # no zero with a minus
+    return result
+
+
+def _principal_eulers(m, i: int, j: int, k: int):
+    """(T, ..., 3) angles about the axes i, j and k, that about j within a right angle."""
     sign = 1.0 if (j - i) % 3 == 1 else -1.0
     sine, cosine = -m[..., k, i], np.hypot(m[..., i, i], m[..., j, i])
-    first = (
-        np.arctan2(m[..., k, j], m[..., k, k]),
-        np.arctan2(sine, cosine),
-        np.arctan2(m[..., j, i], m[..., i, i]),
+    angles = sign * np.stack(
+        [
+            np.arctan2(m[..., k, j], m[..., k, k]),
+            np.arctan2(sine, cosine),
+            np.arctan2(m[..., j, i], m[..., i, i]),
+        ],
+        -1,
     )
-    first = sign * np.stack(first, -1)
-    second = np.stack([first[..., 0] + np.pi, np.pi - first[..., 1], first[..., 2] + np.pi], -1)
     locked = cosine < 1e-7
-    only = sign * np.arctan2(
-        -m[..., j, k], m[..., j, j]
-    )  # of the first axis, were there no turn about the last
-    result = np.empty_like(first)
-    last = np.zeros_like(first[0])
-    for t in range(len(m)):
-        a, b = (two[t] + _full_turns(last - two[t]) for two in (first, second))
-        a = np.where((np.abs(b - last).sum(-1) < np.abs(a - last).sum(-1))[..., None], b, a)
-        if locked[t].any():
-            held = np.stack([only[t] + np.sign(sine[t]) * last[..., 2], first[t, ..., 1], last[..., 2]], -1)
-            a = np.where(locked[t, ..., None], held + _full_turns(last - held), a)
-        result[t] = last = a
-    result[..., [i, j, k]] = result.copy()
-    return result
+    if locked.any():
+        first = sign * np.arctan2(-m[..., j, k], m[..., j, j])  # the first angle if the last were zero
+        for t in np.flatnonzero(locked.reshape(len(m), -1).any(1)):
+            last = angles[t - 1, ..., 2] if t else np.zeros_like(first[0])
+            kept = np.stack([first[t] + np.sign(sine[t]) * last, angles[t, ..., 1], last], -1)
+            angles[t] = np.where(locked[t, ..., None], kept, angles[t])
+    return angles
 
 
 def _full_turns(angle):
