@@ -19,7 +19,8 @@ from .files import check_output, check_replaceable, is_motion, is_network, writi
 from .formats.bvh import save_bvh
 from .motion.motion import Motion
 from .pose.corrections import blend_pose, posture_at
-from .pose.posing import MODES, Poser, Target
+from .pose.posing import MODES, Poser
+from .pose.targets import Target
 from .review.blender_process import save_blend
 from .solve.solver import Solver
 

@@ -4,7 +4,7 @@ import textwrap
 
 import bpy
 
-from ..niki.pose.posing import ORIENTED
+from ..niki.pose.targets import ORIENTED
 from .capture import people
 from .capture import results as background
 from .capture.sources import chosen_source, known, offered_source

@@ -15,7 +15,7 @@ _CHANNELS = "Zrotation Xrotation Yrotation"
 
 
 def save_bvh(motion: Motion, path: str | os.PathLike) -> None:
-    """Write ``motion`` as BVH: bones named as in Blender, root with six channels.
+    """Write ``motion`` as BVH: metres, Y up, bones named as in Blender, and position channels for the root only.
 
     Raises:
         NikiError: the path cannot be written.

@@ -9,7 +9,7 @@ from ...niki.body import rotation as rot
 from ...niki.body.kinematics import forward_kinematics
 from ...niki.body.skeleton import BONES
 from ...niki.pose.corrections import fade_weights, layer_change
-from ...niki.pose.posing import Posture
+from ...niki.pose.targets import Posture
 from ..rig.animation import bone_path, fcurves_of
 from ..rig.armature import rest_orientations
 from ..rig.posture import body_of

@@ -13,7 +13,8 @@ from ...niki.body import rotation as rot
 from ...niki.body.kinematics import forward_kinematics
 from ...niki.body.skeleton import BONES, JOINTS
 from ...niki.errors import NikiError
-from ...niki.pose.posing import Poser, Posture, Target
+from ...niki.pose.posing import Poser
+from ...niki.pose.targets import Posture, Target
 from ...niki.solve.solver import Solver
 from ..rig.armature import rest_orientations
 from ..rig.channels import MOVED, TURNED, Channels, rotation_property

@@ -12,7 +12,7 @@ from mathutils import Matrix
 
 from ...niki.body.skeleton import BONES, JOINTS, NUM_BONES
 from ...niki.errors import NikiError
-from ...niki.pose.posing import ORIENTED, Posture
+from ...niki.pose.targets import ORIENTED, Posture
 from ..rig.animation import bone_path, fcurves_of
 from ..rig.armature import OnArmature, is_our_armature
 from ..rig.channels import Channels

@@ -8,7 +8,7 @@ from bpy.props import EnumProperty, FloatProperty
 
 from ...niki.body import rotation as rot
 from ...niki.body.skeleton import JOINTS, KINDS, NUM_BONES, Body
-from ...niki.pose.posing import Posture
+from ...niki.pose.targets import Posture
 from ..scene.framing import select_only
 from ..scene.users_scene import active_collection
 from .armature import create_armature

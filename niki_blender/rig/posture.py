@@ -8,7 +8,7 @@ from mathutils import Quaternion
 
 from ...niki.body import rotation as rot
 from ...niki.body.skeleton import BONE_CHILD, BONES, NUM_BONES, NUM_JOINTS, PARENTS, Body
-from ...niki.pose.posing import Posture
+from ...niki.pose.targets import Posture
 from .armature import TAIL_TIP, rest_orientations
 from .channels import rotation_property, values_in_mode
 from .space import rotation_of, rotations_to_blender, rotations_to_library, to_blender, to_library
