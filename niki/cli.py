@@ -241,7 +241,7 @@ def _point(text: str) -> tuple[float, float]:
 
 
 def _capture(options) -> None:
-    from .capturing.estimate.estimator import make_estimator
+    from .capturing.estimators import make_estimator
     from .capturing.footage.camera import checked_focal
     from .capturing.footage.video import footage_files
     from .capturing.pipeline import capture, reprojection_error
