@@ -32,7 +32,9 @@ def main() -> None:
     captured.motion.save(motion_file)
     save_blend(str(motion_file), str(scene))  # bpy, in a process of its own
 
-    subprocess.run([sys.executable, "-c", EXPORT, str(scene), str(fbx)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-c", EXPORT, str(scene), str(fbx)], check=True, stdout=subprocess.DEVNULL
+    )
     print(f"{fbx}: {len(captured.motion)} frames, a person in {captured.share_seen:.0%} of them")
 
 
