@@ -23,6 +23,7 @@ os._exit(0)  # bpy may hang when Python exits
 
 
 def main() -> None:
+    """Capture the footage, save motion and scene, export the scene as FBX."""
     footage = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "samples/sample.mp4"
     fbx = Path(sys.argv[2]) if len(sys.argv) > 2 else ROOT / f"build/examples/{footage.stem}.fbx"
     fbx.parent.mkdir(parents=True, exist_ok=True)

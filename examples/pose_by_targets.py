@@ -11,6 +11,7 @@ from niki import Body, Poser, Posture, Solver, Target
 
 
 def main() -> None:
+    """Pose the default body."""
     poser = Poser(Body.default(), Solver())
     t_pose = Posture(rotations=np.tile(np.eye(3), (24, 1, 1)), translation=np.zeros(3))
 

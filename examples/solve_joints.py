@@ -19,6 +19,7 @@ OCCLUDED = [JOINTS.index(f"left_{name}") for name in ("elbow", "wrist", "hand", 
 
 
 def main() -> None:
+    """Disturb known joints, solve, and compare."""
     truth = Motion.load(ROOT / "samples/sample_truth.npz")
     true_joints = truth.solved_joints()[40]  # (29, 3) meters, Y up
 
