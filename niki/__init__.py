@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from .capturing.pipeline import capture
     from .errors import NikiError
     from .motion.motion import Motion
-    from .pose.posing import Poser, Posture, Target
+    from .pose.posing import Poser
+    from .pose.targets import Posture, Target
     from .solve.solver import Solver
 
 __version__ = "0.1.0"
@@ -31,9 +32,9 @@ _HOMES = {
     "Motion": ".motion.motion",
     "NikiError": ".errors",
     "Poser": ".pose.posing",
-    "Posture": ".pose.posing",
+    "Posture": ".pose.targets",
     "Solver": ".solve.solver",
-    "Target": ".pose.posing",
+    "Target": ".pose.targets",
     "capture": ".capturing.pipeline",
 }
 

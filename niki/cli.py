@@ -19,7 +19,8 @@ from .files import check_output, check_replaceable, is_motion, is_network, writi
 from .formats.bvh import save_bvh
 from .motion.motion import Motion
 from .pose.corrections import blend_pose, posture_at
-from .pose.posing import MODES, Poser, Target
+from .pose.posing import MODES, Poser
+from .pose.targets import Target
 from .review.blender_process import save_blend
 from .solve.solver import Solver
 
@@ -241,7 +242,7 @@ def _point(text: str) -> tuple[float, float]:
 
 
 def _capture(options) -> None:
-    from .capturing.estimate.estimator import make_estimator
+    from .capturing.estimators import make_estimator
     from .capturing.footage.camera import checked_focal
     from .capturing.footage.video import footage_files
     from .capturing.pipeline import capture, reprojection_error

@@ -1,4 +1,4 @@
-"""Store what the weights that ship say of some joints: run after new weights are put in.
+"""Store the default network's results for some joints; run it after a change of weights.
 
 usage: python tests/make_reference.py
 """

@@ -15,7 +15,7 @@ import pytest
 from conftest import ROOT, some_motion
 
 from niki.capturing.estimate.blazepose.models import set_up
-from niki.capturing.estimate.estimator import make_estimator
+from niki.capturing.estimators import make_estimator
 from niki.capturing.footage.video import Footage, VideoWriter
 from niki.capturing.pipeline import capture
 from niki.cli import EXTRAS, main

@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 
 from niki.body.skeleton import NUM_BONES, Bodies, Body
-from niki.pose.posing import Posture, Target
+from niki.pose.targets import Posture, Target
 from niki.solve.solver import Solver
 
 

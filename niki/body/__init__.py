@@ -1,1 +1,1 @@
-"""Who a body is and how it moves: joints, bones, rotations, limits. numpy, or torch where given its tensors."""
+"""The body: skeleton, proportions, rotations, kinematics, joint limits. Works on numpy arrays and torch tensors."""

@@ -1,20 +1,27 @@
-"""Locked channels: in which directions a bone may still turn, and the body still move. numpy only."""
+"""Locked channels: the directions in which a bone may still turn and the body may still move. numpy only."""
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import NikiError
 from . import rotation as rot
 from .skeleton import BONES, NUM_BONES
 
 
-def free_directions(axes, locked) -> np.ndarray:
-    """Projections (..., 3, 3) onto what is left when some of three axes are locked.
+def free_directions(axes: ArrayLike, locked: ArrayLike) -> np.ndarray:
+    """Projections (..., 3, 3) onto the directions that remain free when some of three axes are locked.
+
+    >>> free_directions(np.eye(3), [True, False, False]) @ [1, 2, 3]
+    array([0., 2., 3.])
+
 
     Args:
-        axes: (..., 3, 3) whose columns are the axes that the three channels turn about or move along;
-            they need not be perpendicular.
+        axes: (..., 3, 3) whose columns are the axes that the three channels turn about or move along.
+            They need not be perpendicular.
         locked: (..., 3) bool, one for each column.
     """
     free = np.asarray(axes, float) * ~np.asarray(locked, bool)[..., None, :]
@@ -23,20 +30,27 @@ def free_directions(axes, locked) -> np.ndarray:
     return u @ rot.transpose(u)
 
 
+class _Pose(Protocol):
+    """Rotations (24, 3, 3) and translation (3,), as a posture has them."""
+
+    rotations: np.ndarray
+    translation: np.ndarray
+
+
 class Freedom:
-    """Directions in which the bones of one pose may turn, and the body as a whole may move.
+    """The directions in which the bones of one pose may turn and the whole body may move.
 
     Args:
         free: (25, 3, 3) as :class:`niki.pose.posing.Poser` takes it.
 
     Attributes:
-        locked: (25,) bool: does not move at all.
+        locked: (25,) bool: whether the bone, or last the whole body, cannot move at all.
 
     Raises:
-        NikiError: wrong shape, or no projection.
+        NikiError: the shape is wrong, or a matrix is not a symmetric projection.
     """
 
-    def __init__(self, free):
+    def __init__(self, free: ArrayLike):
         free = np.asarray(free, float)
         if free.shape != (NUM_BONES + 1, 3, 3):
             raise NikiError(f"free must have shape ({NUM_BONES + 1}, 3, 3), not {free.shape}")
@@ -46,35 +60,52 @@ class Freedom:
         good &= np.abs(matrices @ matrices - matrices).max((1, 2)) < 1e-5
         if not good.all():
             name = [*BONES, "the whole body"][int(good.argmin())]
-            raise NikiError(f"free must hold symmetric projections; that of {name} is none")
+            raise NikiError(f"free must hold symmetric projections; the matrix of {name} is not one")
         rank = np.round(np.trace(free, axis1=1, axis2=2)).astype(int)
         self._free = free
         self.locked = rank == 0
         partly = np.flatnonzero((rank == 1) | (rank == 2))
         self._bones, self._moves_partly = partly[partly < NUM_BONES], NUM_BONES in partly
 
-    def kept(self, rotations, translation, start):
-        """A pose (24, 3, 3) and (3,) with all that is locked as it is in the posture ``start``; what is
-        locked altogether to the last bit."""
+    def restore_locked(
+        self, rotations: np.ndarray, translation: np.ndarray, start: _Pose
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The pose with everything that is locked put back to where it is in ``start``.
+
+        Bones that cannot move at all are equal to ``start`` to the last bit.
+
+        Args:
+            rotations: (24, 3, 3) parent-relative. translation: (3,) metres.
+            start: the posture before the drag.
+        """
         rotations, bones = rotations.copy(), self._bones
         if len(bones):
             vectors = rot.apply(self._free[bones], self._vectors(rotations, start))
             rotations[bones] = rot.matrix_from_axis_angle(vectors) @ start.rotations[bones]
-        held = self.locked[:NUM_BONES]
-        rotations[held] = start.rotations[held]
+        locked = self.locked[:NUM_BONES]
+        rotations[locked] = start.rotations[locked]
         if self.locked[NUM_BONES]:
             translation = start.translation.copy()
         elif self._moves_partly:
             translation = start.translation + self._free[NUM_BONES] @ (translation - start.translation)
         return rotations, translation
 
-    def spread(self, rows, variance, rotations, parents, start):
-        """``rows`` (n, 75) times the covariance of a step: ``variance`` (75,) in the free directions, about
-        the world's axes. ``parents``: :func:`niki.body.kinematics.parent_orientations`."""
+    def spread(
+        self, rows: np.ndarray, variance: np.ndarray, rotations: np.ndarray, parents: np.ndarray, start: _Pose
+    ) -> np.ndarray:
+        """``rows`` (n, 75) times the covariance of a step, which is zero in locked directions.
+
+        Args:
+            rows: derivatives with respect to turns about the world's axes and, last, the translation.
+            variance: (75,) of a step in the free directions.
+            rotations: (24, 3, 3) of the present pose. parents: its bones' parents' orientations, from
+                :func:`niki.body.kinematics.parent_orientations`.
+            start: the posture before the drag.
+        """
         spread = rows * variance
         bones = self._bones
         if len(bones):
-            # The turns that keep the rotation vector since the start within the free directions.
+            # Turns for which the rotation vector since the start stays within the free directions.
             turns = np.linalg.inv(rot.rotation_vector_jacobian(self._vectors(rotations, start)))
             ways = parents[bones] @ turns @ self._free[bones]
             for bone, covariance in zip(bones, ways @ rot.transpose(ways), strict=True):
@@ -85,6 +116,6 @@ class Freedom:
         return spread
 
     def _vectors(self, rotations, start):
-        """(k, 3) what partly locked bones have turned by since the start, in their parents' axes."""
+        """(k, 3) rotation vectors of the partly locked bones since the start, in their parents' axes."""
         since = rotations[self._bones] @ rot.transpose(start.rotations[self._bones])
         return rot.axis_angle_from_matrix(since)

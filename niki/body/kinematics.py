@@ -1,4 +1,4 @@
-"""Forward kinematics and the analytic twist-and-swing inverse (HybrIK, CVPR 2021, section 3).
+"""Forward kinematics and the analytic inverse by swing and twist (HybrIK, CVPR 2021, section 3).
 
 Works on numpy and torch arrays, batched over leading dimensions. Rotations are parent-relative
 matrices; positions are metres in library space or in any frame that shares its handedness. ``body``
@@ -7,30 +7,39 @@ is one :class:`Body` for the whole batch, or :class:`Bodies`, one each.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from . import rotation as rot
+from .rotation import Array
 from .skeleton import ANCESTRY, BONE_CHILD, NUM_BONES, NUM_JOINTS, PARENTS, TREE_ORDER, Bodies, Body
 
 PELVIS, SPINE3 = 0, 9
-_MOVES = (ANCESTRY - np.eye(NUM_JOINTS))[
-    :, :NUM_BONES
-]  # bones that move a joint: those above it, not its own
+# (29, 24): 1 where a bone moves a joint: those above it, not its own.
+_MOVES = (ANCESTRY - np.eye(NUM_JOINTS))[:, :NUM_BONES]
 _BONE_PARENTS = list(PARENTS[1:NUM_BONES])
 _SEVERAL_CHILDREN = {j: [i for i, p in enumerate(PARENTS) if p == j] for j in (PELVIS, SPINE3)}
 
 
-def forward_kinematics(rotations, body: Body | Bodies, translation=None):
-    """Pose -> joints.
+def forward_kinematics(
+    rotations: Array, body: Body | Bodies, translation: Array | None = None
+) -> tuple[Array, Array]:
+    """Pose -> joint positions and the bones' orientations.
+
+    >>> rest = np.tile(np.eye(3), (24, 1, 1))
+    >>> positions, orientations = forward_kinematics(rest, Body.default())
+    >>> np.allclose(positions, Body.default().rest_joints)
+    True
 
     Args:
-        rotations: parent-relative matrices (..., 24, 3, 3).
+        rotations: (..., 24, 3, 3) parent-relative matrices.
         body: the proportions.
-        translation: (..., 3) added to every joint, as AMASS's ``trans``; default 0, which leaves
-            the pelvis at ``body.rest_joints[0]``.
+        translation: (..., 3) metres added to every joint, like AMASS's ``trans``; default zero, which
+            leaves the pelvis at ``body.pelvis``.
 
     Returns:
-        joints (..., 29, 3) and global rotations (..., 24, 3, 3).
+        positions (..., 29, 3) in metres and world rotations (..., 24, 3, 3).
     """
     world = _world_rotations(rotations)
     limbs = rot.apply(world[..., list(PARENTS), :, :], rot.cast_like(body.offsets, rotations))
@@ -41,7 +50,7 @@ def forward_kinematics(rotations, body: Body | Bodies, translation=None):
 
 def _world_rotations(rotations):
     xp = rot.namespace(rotations)
-    if xp is np and rotations.ndim == 3:  # one pose: the calls cost more than the products
+    if xp is np and rotations.ndim == 3:  # one pose: calls cost more than products
         chain = [rotations[0]]
         for bone in range(1, NUM_BONES):
             chain.append(chain[PARENTS[bone]].dot(rotations[bone]))
@@ -50,15 +59,15 @@ def _world_rotations(rotations):
     for bones, parents in _LEVELS:
         last = last[..., parents, :, :] @ rotations[..., bones, :, :]
         levels.append(last)
-    return xp.concatenate(levels, -3)[..., _PLACES, :, :]
+    return xp.concatenate(levels, -3)[..., _POSITIONS_IN_LEVELS, :, :]
 
 
 def _levels():
     """The bones level by level, so that a level is one array operation.
 
     Returns:
-        per level: its bones, and where their parents stand in the level above; then where each bone
-        stands in the order of all levels.
+        for each level its bones and the indices of their parents in the level above; then each bone's
+        index in the order of all levels.
     """
     last, levels, order = [0], [], [0]
     while len(order) < NUM_BONES:
@@ -68,25 +77,31 @@ def _levels():
     return levels, [order.index(i) for i in range(NUM_BONES)]
 
 
-_LEVELS, _PLACES = _levels()
+_LEVELS, _POSITIONS_IN_LEVELS = _levels()
 
 
-def analytic_ik(joints, body: Body | Bodies, twist=None, hints=None, rest_hints=None):
-    """Joints -> pose by swing and twist, no iteration.
+def analytic_ik(
+    joints: Array,
+    body: Body | Bodies,
+    twist: Array | None = None,
+    hints: Array | None = None,
+    rest_hints: Array | None = None,
+) -> Array:
+    """Joint positions -> pose by swing and twist, without iteration.
 
     The pelvis and the chest, which carry several bones, take the least-squares rotation of all of
-    them; every other bone takes the smallest swing onto its target direction, after a twist about
-    itself. Joints of a skeleton with the body's own proportions are reproduced exactly; others in
+    them. Every other bone takes the smallest swing onto its target direction, after a twist about
+    itself. Joints of a skeleton with the body's own proportions are reproduced exactly, others in
     direction. A bone whose end points coincide or are NaN stays at rest relative to its parent.
 
     Args:
-        joints: (..., 29, 3).
+        joints: (..., 29, 3) metres.
         body: the proportions.
-        twist: (..., 23, 2) cosine and sine about each bone of joints 1..23 (HybrIK's phi);
-            default no twist.
-        hints: (..., 24, 3) instead of ``twist``: where the side of each bone named by
-            ``rest_hints`` points now; NaN where nothing is known (no twist there).
-        rest_hints: (24, 3) the same sides in the rest pose.
+        twist: (..., 23, 2) cosine and sine of the twist about the bones of joints 1..23 (HybrIK's
+            phi); default no twist.
+        hints: (..., 24, 3) instead of ``twist``: the direction in which one side of each bone points;
+            NaN where it is unknown, which gives no twist there.
+        rest_hints: (24, 3) the directions of the same sides in the rest pose.
 
     Returns:
         parent-relative matrices (..., 24, 3, 3), always proper rotations without NaN.
@@ -120,26 +135,36 @@ def analytic_ik(joints, body: Body | Bodies, twist=None, hints=None, rest_hints=
     return xp.stack([local[j] for j in range(NUM_BONES)], -3)
 
 
-def parent_orientations(world):
-    """What each bone hangs on: (..., 24, 3, 3) its parent's orientation, the identity for the pelvis."""
+def parent_orientations(world: np.ndarray) -> np.ndarray:
+    """(..., 24, 3, 3): the orientation of each bone's parent in the world; the identity for the pelvis."""
     pelvis = np.broadcast_to(np.eye(3), world[..., :1, :, :].shape)
     return np.concatenate([pelvis, world[..., _BONE_PARENTS, :, :]], -3)
 
 
-def turn_bones(rotations, parents, turns):
-    """Poses with each bone turned about the world's axes. numpy.
+def turn_bones(rotations: np.ndarray, parents: np.ndarray, turns: np.ndarray) -> np.ndarray:
+    """Parent-relative rotations (..., 24, 3, 3) after each bone is turned about the world's axes. numpy.
 
     Args:
-        rotations: (..., 24, 3, 3). parents: from :func:`parent_orientations`. turns: (..., 24, 3, 3).
+        rotations: (..., 24, 3, 3) parent-relative.
+        parents: (..., 24, 3, 3) from :func:`parent_orientations`.
+        turns: (..., 24, 3, 3) matrices about the world's axes.
     """
     return rot.transpose(parents) @ turns @ parents @ rotations
 
 
-def joint_jacobian(places, joints=slice(None)):
-    """(..., K, 3, 25, 3): how ``joints`` of ``places`` (..., 29, 3) move as each bone turns about the
-    world's axes, and, last, as the whole body moves. numpy."""
-    chosen = places[..., joints, :]
-    arm = (chosen[..., None, :] - places[..., None, :NUM_BONES, :]) * _MOVES[joints][..., None]
+def joint_jacobian(positions: np.ndarray, joints: Sequence[int] | slice = slice(None)) -> np.ndarray:
+    """Derivatives of joint positions with respect to turns of the bones and a move of the body. numpy.
+
+    Args:
+        positions: (..., 29, 3) of all joints, metres.
+        joints: the K joints to differentiate; default all.
+
+    Returns:
+        (..., K, 3, 25, 3) for turns of the 24 bones about the world's axes and, last, for a move of the
+        whole body.
+    """
+    chosen = positions[..., joints, :]
+    arm = (chosen[..., None, :] - positions[..., None, :NUM_BONES, :]) * _MOVES[joints][..., None]
     rows = np.zeros((*chosen.shape, NUM_BONES + 1, 3))
     for row, (plus, minus) in enumerate(((1, 2), (2, 0), (0, 1))):  # of turn x arm
         rows[..., row, :NUM_BONES, plus] = arm[..., minus]
@@ -148,22 +173,15 @@ def joint_jacobian(places, joints=slice(None)):
     return rows
 
 
-def swing_and_twist(rotations, body: Body | Bodies):
-    """Pose -> swing (..., 24, 3, 3) and twist (..., 23, 2) of joints 1..23 about their bones.
+def swing_and_twist(rotations: Array, body: Body | Bodies) -> tuple[Array, Array]:
+    """Pose -> swing (..., 24, 3, 3) and twist (..., 23, 2), cosine and sine, of joints 1..23 about their bones.
 
-    The pelvis is kept whole in ``swing``. :func:`compose` is the inverse.
+    The pelvis is not split: its swing is its rotation.
     """
     axes = rot.cast_like(body.bone_axes, rotations)
     swing, twist = rot.swing_twist(rotations[..., 1:, :, :], axes[..., 1:, :])
     swing = rot.namespace(rotations).concatenate([rotations[..., :1, :, :], swing], -3)
     return swing, twist
-
-
-def compose(swing, twist, body: Body | Bodies):
-    """Swing (..., 24, 3, 3) and twist (..., 23, 2) -> pose (..., 24, 3, 3)."""
-    axes = rot.cast_like(body.bone_axes, swing)
-    rotations = rot.compose_swing_twist(swing[..., 1:, :, :], axes[..., 1:, :], twist)
-    return rot.namespace(swing).concatenate([swing[..., :1, :, :], rotations], -3)
 
 
 def _usable(v):
@@ -199,10 +217,10 @@ def _least_squares(joints, j, offsets, into_parent, swing):
 
 
 def _twist_towards(swing, axis, rest_side, hint, into_parent):
-    """Swing with the twist that turns ``rest_side`` of the bone as near ``hint`` as it gets."""
+    """The swing after the twist that brings ``rest_side`` of the bone as near to ``hint`` as possible."""
     xp = rot.namespace(swing)
     hint = _finite(hint)
     side = rot.normalize(rest_side - rot.dot(rest_side, axis) * axis)
-    wanted = rot.apply(rot.transpose(swing), rot.apply(into_parent, hint))
-    cos_sin = xp.concatenate([rot.dot(wanted, side), rot.dot(wanted, rot.cross(axis, side) + 0 * wanted)], -1)
-    return rot.compose_swing_twist(swing, axis + 0 * wanted, rot.normalize(cos_sin, fallback=[1.0, 0.0]))
+    target = rot.apply(rot.transpose(swing), rot.apply(into_parent, hint))
+    cos_sin = xp.concatenate([rot.dot(target, side), rot.dot(target, rot.cross(axis, side) + 0 * target)], -1)
+    return rot.compose_swing_twist(swing, axis + 0 * target, rot.normalize(cos_sin, fallback=[1.0, 0.0]))

@@ -1,10 +1,10 @@
-"""How far joints turn: ranges of each bone's rotation vector in the rest pose's axes.
+"""Joint limits: the range of each component of a bone's rotation vector, in the rest pose's axes.
 
-Start from the normal ranges of the American Academy of Orthopaedic Surgeons (Joint Motion: Method of
-Measuring and Recording, 1965), shared out over the spine's joints and measured from the T-pose, and
-are widened where recorded people go further, so that few of a thousand recorded poses have a given joint
-beyond (``niki bench posing`` prints how many poses have any). A box of rotation-vector components is exact for
-hinges and coarse for shoulders and hips.
+The ranges start from the normal ones of the American Academy of Orthopaedic Surgeons (Joint Motion: Method
+of Measuring and Recording, 1965), divided among the spine's joints and measured from the T-pose. They are
+widened where recorded people go further: of a thousand recorded poses, only a few exceed the range of a
+given joint (``niki bench posing`` prints how many poses exceed any). A box of rotation-vector components is
+exact for hinges and coarse for shoulders and hips.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from . import rotation as rot
 from .skeleton import JOINTS, KINDS, NUM_BONES
 
-_DEGREES = {  # of the left side, or the middle: about x (towards the left), y (up) and z (forward)
+_DEGREES = {  # left side and midline: about x (towards the left), y (up) and z (forward)
     "hip": ((-125, 30), (-45, 45), (-35, 55)), "knee": ((-6, 150), (-32, 28), (-35, 25)),
     "ankle": ((-50, 55), (-40, 48), (-20, 32)), "foot": ((-50, 65), (-8, 8), (-8, 20)),
     "spine1": ((-26, 56), (-16, 16), (-24, 24)), "spine2": ((-22, 24), (-18, 18), (-14, 14)),
@@ -27,7 +27,7 @@ _DEGREES = {  # of the left side, or the middle: about x (towards the left), y (
 
 def _ranges() -> np.ndarray:
     """(24, 3, 2) radians."""
-    ranges = np.full((NUM_BONES, 3, 2), (-np.inf, np.inf))  # the pelvis turns as it likes
+    ranges = np.full((NUM_BONES, 3, 2), (-np.inf, np.inf))  # the pelvis has no limits
     for j in range(1, NUM_BONES):
         left = np.radians(_DEGREES[KINDS[j]])
         ranges[j] = np.stack([left[0], -left[1, ::-1], -left[2, ::-1]]) if "right_" in JOINTS[j] else left
@@ -35,48 +35,42 @@ def _ranges() -> np.ndarray:
 
 
 RANGES = _ranges()
-"""(24, 3, 2): least and greatest rotation-vector component about x, y and z, radians."""
+"""(24, 3, 2) radians: smallest and largest component of the rotation vector about x, y and z."""
 
 
-def excess_angles(rotations, ranges=RANGES):
-    """By how much each rotation-vector component is beyond its range: (..., 24, 3) radians, signed,
-    zero within. ``rotations`` (..., 24, 3, 3) are parent-relative.
-
-    It changes no faster than the rotation does, up to a small factor. As rotations close on themselves,
-    somewhere opposite a range both ways back are equally long. Where one way is less than twice as long
-    as the other the excess fades, to zero at that place, where no direction is right. It fades from 18
-    degrees beyond the shoulders' range, which is the widest, 37 beyond the elbows' and 55 beyond the hips'.
-    """
-    return nearest_in_range(rotations, ranges, fade=True)[1]
-
-
-def exceeds_limits(rotations, tolerance: float = np.radians(3)):
-    """(...) bool: whether a pose has a joint more than ``tolerance`` radians beyond its range."""
+def exceeds_limits(rotations: np.ndarray, tolerance: float = np.radians(3)) -> np.ndarray | np.bool_:
+    """(...) bool: whether a joint of the pose (..., 24, 3, 3) exceeds its range by more than ``tolerance`` radians."""
     return (np.abs(nearest_in_range(rotations, RANGES)[1]) > tolerance).any((-1, -2))
 
 
-def widen_ranges(rotations) -> np.ndarray:
-    """Ranges (24, 3, 2) that also hold the pose given: what was recorded is not put right unasked."""
-    turned = nearest_in_range(rotations, RANGES)[0]
-    return np.stack([np.minimum(RANGES[..., 0], turned), np.maximum(RANGES[..., 1], turned)], -1)
+def widen_ranges(rotations: np.ndarray) -> np.ndarray:
+    """Ranges (24, 3, 2), radians, widened to include a pose (24, 3, 3): captured poses are not corrected."""
+    vectors = nearest_in_range(rotations, RANGES)[0]
+    return np.stack([np.minimum(RANGES[..., 0], vectors), np.maximum(RANGES[..., 1], vectors)], -1)
 
 
-def nearest_in_range(rotations, ranges, fade: bool = False):
-    """Rotation vectors as near to their ranges as can be, and by how much they are beyond.
+def nearest_in_range(
+    rotations: np.ndarray, ranges: np.ndarray, fade: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rotation vectors, each the nearer of two to its range, and by how much they exceed it.
 
-    A rotation has two vectors: one up to 180 degrees long, and that of the rest of the full turn, the
-    other way round.
+    A rotation has two vectors: one of up to 180 degrees, and one the other way round that completes the
+    full turn. Somewhere opposite a range both exceed it equally, and no direction back is right.
 
     Args:
-        rotations: (..., n, 3, 3). ranges: (n, 3, 2) radians; each holds zero.
-        fade: as :func:`excess_angles` does.
+        rotations: (..., n, 3, 3) parent-relative.
+        ranges: (n, 3, 2) radians; each includes zero.
+        fade: fade the excess to zero towards that place, so that it changes no faster than the rotation
+            does, up to a small factor. It fades where one way back is less than twice as long as the
+            other: from 18 degrees beyond the range of the shoulders, which is the widest, 37 beyond that
+            of the elbows and 55 beyond that of the hips.
 
     Returns:
-        (..., n, 3) vectors and (..., n, 3) excess, radians.
+        vectors (..., n, 3) and signed excess (..., n, 3), zero within the range; radians.
     """
     vectors = rot.axis_angle_from_matrix(rotations)
     over = vectors - np.clip(vectors, ranges[..., 0], ranges[..., 1])
-    if not over.any():  # nearly always, and asked at every step of a drag
+    if not over.any():  # the usual case, and this runs at every step of a drag
         return vectors, over
     flat, flat_over = vectors.reshape(-1, 3), over.reshape(-1, 3)
     outside = np.flatnonzero(flat_over.any(-1))

@@ -1,28 +1,34 @@
-"""Rotations, in any array namespace (numpy or torch), batched over leading dimensions.
+"""Rotations of numpy arrays or torch tensors, batched over leading dimensions.
 
 Conventions: matrices act on column vectors; quaternions are (w, x, y, z); angles are radians;
 the 6D form (Zhou et al., CVPR 2019) is the first two columns of the matrix. "Swing" and "twist"
 are relative to a bone: ``matrix = swing @ twist``, twist first about the bone at rest, then the
-smallest rotation that carries the resting bone onto the posed one (Li et al., HybrIK, CVPR 2021,
+smallest rotation that takes the resting bone onto the posed one (Li et al., HybrIK, CVPR 2021,
 section 3.2).
 """
 
 from __future__ import annotations
 
 import sys
+from types import ModuleType
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+Array: TypeAlias = Any
+"""A numpy array or a torch tensor. A function that takes one kind returns the same kind."""
 
 
-def namespace(*arrays):
-    """The module (numpy or torch) whose functions work on ``arrays``."""
+def namespace(*arrays: Array) -> ModuleType:
+    """The module, numpy or torch, whose functions work on ``arrays``."""
     torch = sys.modules.get("torch")
     if torch is not None and any(isinstance(a, torch.Tensor) for a in arrays):
         return torch
     return np
 
 
-def cast_like(value, reference):
+def cast_like(value: ArrayLike, reference: Array) -> Array:
     """``value`` as an array of the same namespace, dtype and device as ``reference``."""
     xp = namespace(reference)
     if xp is np:
@@ -31,17 +37,17 @@ def cast_like(value, reference):
     return xp.as_tensor(value, dtype=reference.dtype, device=reference.device)
 
 
-def dot(a, b):
+def dot(a: Array, b: Array) -> Array:
     """Inner product over the last axis, kept as an axis of length 1: (..., n) -> (..., 1)."""
     return (a * b).sum(-1)[..., None]
 
 
-def norm(v):
+def norm(v: Array) -> Array:
     """Euclidean length over the last axis, kept as an axis of length 1: (..., n) -> (..., 1)."""
     return namespace(v).sqrt(dot(v, v))
 
 
-def normalize(v, fallback=None):
+def normalize(v: Array, fallback: ArrayLike | None = None) -> Array:
     """``v / |v|`` over the last axis; where |v| is zero, ``fallback`` (default: zero)."""
     xp = namespace(v)
     length = norm(v)
@@ -50,7 +56,7 @@ def normalize(v, fallback=None):
     return unit if fallback is None else xp.where(tiny, cast_like(fallback, v), unit)
 
 
-def cross(a, b):
+def cross(a: Array, b: Array) -> Array:
     """Cross product over the last axis, (..., 3) x (..., 3) -> (..., 3)."""
     xp = namespace(a, b)
     ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
@@ -58,20 +64,20 @@ def cross(a, b):
     return xp.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], -1)
 
 
-def any_perpendicular(v):
-    """A unit vector perpendicular to unit ``v`` (..., 3), the same one for the same ``v``."""
+def any_perpendicular(v: Array) -> Array:
+    """A unit vector perpendicular to unit ``v`` (..., 3); always the same one for the same ``v``."""
     xp = namespace(v)
     x_is_small = abs(v[..., :1]) < 0.6
     helper = xp.where(x_is_small, cast_like([1.0, 0.0, 0.0], v), cast_like([0.0, 1.0, 0.0], v))
     return normalize(cross(v, helper + xp.zeros_like(v)))
 
 
-def transpose(matrix):
+def transpose(matrix: Array) -> Array:
     """Swap the last two axes; for a rotation, its inverse."""
     return namespace(matrix).swapaxes(matrix, -1, -2)
 
 
-def apply(matrix, v):
+def apply(matrix: Array, v: Array) -> Array:
     """Rotate vectors: (..., 3, 3), (..., 3) -> (..., 3)."""
     return (matrix @ v[..., None])[..., 0]
 
@@ -91,7 +97,7 @@ def _identity_like(matrix):
     return cast_like(np.eye(3), matrix) + xp.zeros_like(matrix)
 
 
-def about_axis(axis, cos_sin):
+def about_axis(axis: Array, cos_sin: Array) -> Array:
     """Rotation about unit ``axis`` (..., 3) by the angle with ``cos_sin`` (..., 2) -> (..., 3, 3)."""
     K = _skew(axis)
     c, s = cos_sin[..., 0][..., None, None], cos_sin[..., 1][..., None, None]
@@ -101,7 +107,7 @@ def about_axis(axis, cos_sin):
 # --- axis-angle, quaternion, 6D ---------------------------------------------------------------
 
 
-def quaternion_from_axis_angle(v):
+def quaternion_from_axis_angle(v: Array) -> Array:
     """Rotation vector (..., 3) -> unit quaternion (..., 4)."""
     xp = namespace(v)
     half = norm(v) / 2
@@ -111,7 +117,7 @@ def quaternion_from_axis_angle(v):
     return xp.concatenate([xp.cos(half), v * scale], -1)
 
 
-def axis_angle_from_quaternion(q):
+def axis_angle_from_quaternion(q: Array) -> Array:
     """Unit quaternion (..., 4) -> rotation vector (..., 3) with angle in [0, pi]."""
     xp = namespace(q)
     q = xp.where(q[..., :1] < 0, -q, q)
@@ -140,15 +146,15 @@ def _quaternion_products():
 _TO_MATRIX, _TO_PRODUCTS = _quaternion_products()
 
 
-def matrix_from_quaternion(q):
-    """Quaternion (..., 4), normalised here, -> matrix (..., 3, 3)."""
+def matrix_from_quaternion(q: Array) -> Array:
+    """Quaternion (..., 4), of any length -> matrix (..., 3, 3)."""
     q = normalize(q)
     products = (q[..., :, None] * q[..., None, :]).reshape(*q.shape[:-1], 16)
     flat = products @ cast_like(_TO_MATRIX, q) + cast_like(np.eye(3).ravel(), q)
     return flat.reshape(*q.shape[:-1], 3, 3)
 
 
-def quaternion_from_matrix(m):
+def quaternion_from_matrix(m: Array) -> Array:
     """Matrix (..., 3, 3) -> unit quaternion (..., 4) with w >= 0, accurate at every angle.
 
     Each of the four components is a square root of a sum that may vanish; all four rows of
@@ -164,18 +170,22 @@ def quaternion_from_matrix(m):
     return normalize(xp.where(q[..., :1] < 0, -q, q))
 
 
-def matrix_from_axis_angle(v):
-    """Rotation vector (..., 3) -> matrix (..., 3, 3)."""
+def matrix_from_axis_angle(v: Array) -> Array:
+    """Rotation vector (..., 3) in radians -> matrix (..., 3, 3).
+
+    >>> np.round(matrix_from_axis_angle(np.array([0, 0, np.pi / 2])) @ [1, 0, 0])
+    array([0., 1., 0.])
+    """
     return matrix_from_quaternion(quaternion_from_axis_angle(v))
 
 
-def axis_angle_from_matrix(m):
+def axis_angle_from_matrix(m: Array) -> Array:
     """Matrix (..., 3, 3) -> rotation vector (..., 3) with angle in [0, pi]."""
     return axis_angle_from_quaternion(quaternion_from_matrix(m))
 
 
-def rotation_vector_jacobian(v):
-    """How a rotation vector (..., 3) changes as its rotation is turned a little about the fixed axes:
+def rotation_vector_jacobian(v: np.ndarray) -> np.ndarray:
+    """Derivative of a rotation vector (..., 3) with respect to a small turn about the fixed axes:
     (..., 3, 3), for vectors shorter than a full turn. numpy."""
     half = norm(v)[..., None] / 2
     small = half < 1e-3
@@ -185,7 +195,7 @@ def rotation_vector_jacobian(v):
     return np.eye(3) - K / 2 + share * (K @ K)
 
 
-def matrix_from_6d(x):
+def matrix_from_6d(x: Array) -> Array:
     """First two columns, (..., 6), made orthonormal -> matrix (..., 3, 3)."""
     xp = namespace(x)
     a = normalize(x[..., :3])
@@ -194,12 +204,12 @@ def matrix_from_6d(x):
     return xp.stack([a, b, cross(a, b)], -1)
 
 
-def sixd_from_matrix(m):
+def sixd_from_matrix(m: Array) -> Array:
     """Matrix (..., 3, 3) -> its first two columns (..., 6)."""
     return namespace(m).concatenate([m[..., :, 0], m[..., :, 1]], -1)
 
 
-def continuous_quaternions(q):
+def continuous_quaternions(q: Array) -> Array:
     """Flip signs along the first axis (time) so that neighbours lie on one hemisphere.
 
     (T, ..., 4) -> (T, ..., 4), the same rotations; interpolation then takes the short way.
@@ -211,18 +221,25 @@ def continuous_quaternions(q):
     return q * signs
 
 
-def matrix_from_euler(angles, order: str):
-    """Euler angles (..., 3) about x, y and z, in that order whatever ``order`` is -> matrix (..., 3, 3). As
-    in Blender, "XYZ" turns about x first, then y, then z, all fixed axes. numpy."""
+def matrix_from_euler(angles: np.ndarray, order: str) -> np.ndarray:
+    """Euler angles about x, y and z (..., 3), stored in that order whatever ``order`` is -> (..., 3, 3).
+
+    As in Blender, "XYZ" turns about x first, then y, then z, all of them fixed axes. numpy.
+
+    >>> np.allclose(matrix_from_euler(np.radians([90.0, 0, 90]), "XYZ") @ [0, 1, 0], [0, 0, 1])
+    True
+    """
     turns = [
         matrix_from_axis_angle(angles[..., "XYZ".index(a), None] * np.eye(3)["XYZ".index(a)]) for a in order
     ]
     return turns[2] @ turns[1] @ turns[0]
 
 
-def euler_axes(angles, order: str):
-    """What each of a rotation's Euler angles turns it about, outside all its turns: angles (..., 3) ->
-    (..., 3, 3), the columns for x, y and z. numpy."""
+def euler_axes(angles: np.ndarray, order: str) -> np.ndarray:
+    """The axes that a rotation's three Euler angles turn it about, in the frame outside the rotation.
+
+    Angles (..., 3) -> (..., 3, 3), whose columns belong to x, y and z. numpy.
+    """
     i, j, k = ("XYZ".index(axis) for axis in order)
     last = matrix_from_axis_angle(angles[..., k, None] * np.eye(3)[k])
     middle = last @ matrix_from_axis_angle(angles[..., j, None] * np.eye(3)[j])
@@ -231,38 +248,58 @@ def euler_axes(angles, order: str):
     return axes
 
 
-def continuous_eulers(m, order: str):
-    """Euler angles that lie as near to those of the frame before as can be, as Blender's ``to_euler(order,
-    compatible)`` picks them: (T, ..., 3, 3) -> (T, ..., 3), as :func:`matrix_from_euler` takes them. Where
-    the first and last axis coincide the last angle stays. numpy.
+def continuous_eulers(m: np.ndarray, order: str) -> np.ndarray:
+    """Euler angles without jumps from frame to frame, as Blender's ``to_euler(order, compatible)`` picks them.
 
-    Every rotation has two triples of angles, and each angle may have full turns added.
+    Every rotation has two triples of angles, and each angle may have full turns added. Each frame takes
+    the angles nearest to those of the frame before; the first takes the smallest. In gimbal lock, where
+    only the sum or the difference of the first and last angle counts, the last angle stays as it was.
+
+    Args:
+        m: (T, ..., 3, 3) rotation matrices of consecutive frames. numpy.
+        order: "XYZ" and so on, as :func:`matrix_from_euler` takes it.
+
+    Returns:
+        (T, ..., 3) radians about x, y and z.
     """
     i, j, k = ("XYZ".index(axis) for axis in order)
+    triple = _principal_eulers(m, i, j, k)
+    other = triple * [1, -1, 1] + np.pi
+
+    def distance(difference):
+        return np.abs(difference - _full_turns(difference)).sum(-1)
+
+    # Which of the two a frame takes depends on the frame before only through this: does it change over?
+    begins = distance(other[:1]) < distance(triple[:1])
+    changes = distance(other[1:] - triple[:-1]) < distance(triple[1:] - triple[:-1])
+    takes_other = np.cumsum(np.concatenate([begins, changes]), 0) % 2 == 1
+    angles = np.where(takes_other[..., None], other, triple)
+    angles = angles + np.cumsum(_full_turns(-np.diff(angles, axis=0, prepend=0)), 0)
+    result = np.empty_like(angles)
+    result[..., [i, j, k]] = angles + 0.0  # no zero with a minus
+    return result
+
+
+def _principal_eulers(m, i: int, j: int, k: int):
+    """(T, ..., 3) angles about the axes i, j and k, that about j within a right angle."""
     sign = 1.0 if (j - i) % 3 == 1 else -1.0
     sine, cosine = -m[..., k, i], np.hypot(m[..., i, i], m[..., j, i])
-    first = (
-        np.arctan2(m[..., k, j], m[..., k, k]),
-        np.arctan2(sine, cosine),
-        np.arctan2(m[..., j, i], m[..., i, i]),
+    angles = sign * np.stack(
+        [
+            np.arctan2(m[..., k, j], m[..., k, k]),
+            np.arctan2(sine, cosine),
+            np.arctan2(m[..., j, i], m[..., i, i]),
+        ],
+        -1,
     )
-    first = sign * np.stack(first, -1)
-    second = np.stack([first[..., 0] + np.pi, np.pi - first[..., 1], first[..., 2] + np.pi], -1)
     locked = cosine < 1e-7
-    only = sign * np.arctan2(
-        -m[..., j, k], m[..., j, j]
-    )  # of the first axis, were there no turn about the last
-    result = np.empty_like(first)
-    last = np.zeros_like(first[0])
-    for t in range(len(m)):
-        a, b = (two[t] + _full_turns(last - two[t]) for two in (first, second))
-        a = np.where((np.abs(b - last).sum(-1) < np.abs(a - last).sum(-1))[..., None], b, a)
-        if locked[t].any():
-            held = np.stack([only[t] + np.sign(sine[t]) * last[..., 2], first[t, ..., 1], last[..., 2]], -1)
-            a = np.where(locked[t, ..., None], held + _full_turns(last - held), a)
-        result[t] = last = a
-    result[..., [i, j, k]] = result.copy()
-    return result
+    if locked.any():
+        first = sign * np.arctan2(-m[..., j, k], m[..., j, j])  # the first angle if the last were zero
+        for t in np.flatnonzero(locked.reshape(len(m), -1).any(1)):
+            last = angles[t - 1, ..., 2] if t else np.zeros_like(first[0])
+            kept = np.stack([first[t] + np.sign(sine[t]) * last, angles[t, ..., 1], last], -1)
+            angles[t] = np.where(locked[t, ..., None], kept, angles[t])
+    return angles
 
 
 def _full_turns(angle):
@@ -270,10 +307,12 @@ def _full_turns(angle):
     return 2 * np.pi * np.round(angle / (2 * np.pi))
 
 
-def continuous_axis_angles(q):
-    """Angle and unit axis whose axis does not turn over and whose angle does not jump from one frame to the
-    next: unit quaternions (T, ..., 4) -> (T, ..., 4). Frames that turn by nothing take the axis of the
-    frame before, or of the first that has one. numpy."""
+def continuous_axis_angles(q: np.ndarray) -> np.ndarray:
+    """Angle and unit axis without jumps: the axis does not flip and the angle does not wrap between frames.
+
+    Unit quaternions (T, ..., 4) -> (T, ..., 4), the angle in radians first. Frames without rotation
+    take the axis of the frame before, or of the first that has one. numpy.
+    """
     vectors = axis_angle_from_quaternion(q)
     angle = norm(vectors)[..., 0]
     known = angle > 1e-7
@@ -287,8 +326,8 @@ def continuous_axis_angles(q):
     return np.concatenate([np.unwrap(angle, axis=0)[..., None], upright], -1)
 
 
-def slerp(q0, q1, t):
-    """Spherical interpolation of unit quaternions (..., 4) the short way; t (..., 1) in [0, 1]."""
+def slerp(q0: Array, q1: Array, t: Array) -> Array:
+    """Spherical linear interpolation of unit quaternions (..., 4), the short way; t (..., 1) in [0, 1]."""
     xp = namespace(q0, q1)
     cosine = dot(q0, q1)
     q1 = xp.where(cosine < 0, -q1, q1)
@@ -301,7 +340,7 @@ def slerp(q0, q1, t):
     return normalize(w0 * q0 + w1 * q1)
 
 
-def angle_between(a, b):
+def angle_between(a: Array, b: Array) -> Array:
     """Geodesic angle between two rotations, (..., 3, 3) x 2 -> (...) in [0, pi]."""
     xp = namespace(a, b)
     q = quaternion_from_matrix(transpose(a) @ b)
@@ -311,8 +350,8 @@ def angle_between(a, b):
 # --- swing and twist --------------------------------------------------------------------------
 
 
-def swing_between(u, v):
-    """The smallest rotation that carries unit ``u`` to unit ``v``: (..., 3) x 2 -> (..., 3, 3).
+def swing_between(u: Array, v: Array) -> Array:
+    """The smallest rotation that takes unit ``u`` to unit ``v``: (..., 3) x 2 -> (..., 3, 3).
 
     It is the product of two half turns, about ``u`` and about the bisector of ``u`` and ``v``.
     Past a right angle the bisector is taken perpendicular to ``u - v``, which keeps it accurate to
@@ -328,7 +367,7 @@ def swing_between(u, v):
     return half_turn @ (2 * u[..., :, None] * u[..., None, :] - cast_like(np.eye(3), u))
 
 
-def swing_twist(matrix, axis):
+def swing_twist(matrix: Array, axis: Array) -> tuple[Array, Array]:
     """Split a rotation about a bone: ``matrix = swing @ about_axis(axis, twist)``.
 
     Args:
@@ -345,24 +384,24 @@ def swing_twist(matrix, axis):
     swing = swing_between(axis, normalize(apply(matrix, axis)))
     rest = transpose(swing) @ matrix
     side = any_perpendicular(axis)
-    turned = apply(rest, side)
-    twist = xp.concatenate([dot(turned, side), dot(turned, cross(axis, side))], -1)
+    twisted = apply(rest, side)
+    twist = xp.concatenate([dot(twisted, side), dot(twisted, cross(axis, side))], -1)
     return swing, normalize(twist)
 
 
-def compose_swing_twist(swing, axis, twist):
+def compose_swing_twist(swing: Array, axis: Array, twist: Array) -> Array:
     """Inverse of :func:`swing_twist`: (..., 3, 3), (..., 3), (..., 2) -> (..., 3, 3)."""
     return swing @ about_axis(axis, twist)
 
 
-def kabsch(source, target, weights=None):
-    """Rotation R that minimises ``sum_k w_k |R source_k - target_k|²`` (Kabsch, 1976).
+def kabsch(source: Array, target: Array, weights: Array | None = None) -> Array:
+    """The rotation R that minimizes ``sum_k w_k |R source_k - target_k|²`` (Kabsch, 1976).
 
     Args:
         source, target: (..., K, 3). weights: (..., K), default 1.
 
     Returns:
-        (..., 3, 3), always a proper rotation, also for collinear or mirrored points.
+        (..., 3, 3), always a proper rotation, also for collinear and mirrored points.
     """
     xp = namespace(source, target)
     if weights is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import NikiError
 from . import rotation as rot
@@ -52,7 +53,7 @@ KINDS = tuple(name.removeprefix("left_").removeprefix("right_") for name in JOIN
 
 NUM_JOINTS, NUM_BONES = len(JOINTS), len(BONES)
 
-_DEFAULT_OFFSETS = {  # metres from the parent; an adult of 1.75 m, SMPL's layout, own figures
+_DEFAULT_OFFSETS = {  # metres from the parent; an adult of 1.75 m in SMPL's layout; our own figures
     "spine1": (0, 0.115, -0.020), "spine2": (0, 0.135, 0.015), "spine3": (0, 0.055, 0.003),
     "neck": (0, 0.210, -0.030), "head": (0, 0.085, 0.045), "head_top": (0, 0.190, 0),
     "left_hip": (0.065, -0.085, -0.005), "left_knee": (0.035, -0.390, 0),
@@ -76,13 +77,17 @@ def _default_rest_joints() -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """One person's proportions: where the 29 joints are in the rest pose.
+    """One person's proportions: the positions of the 29 joints in the rest pose.
+
+    >>> body = Body.default()
+    >>> body.rest_joints.shape
+    (29, 3)
 
     Args:
-        rest_joints: (29, 3), metres, library space (T-pose, Y up, facing +Z).
+        rest_joints: (29, 3) metres in library space: T-pose, Y up, facing +Z.
 
     Raises:
-        NikiError: wrong shape, a value that is not finite, or a bone without length.
+        NikiError: the shape is wrong, a value is not finite, or a bone has no length.
     """
 
     rest_joints: np.ndarray
@@ -97,7 +102,7 @@ class Body:
         if not np.isfinite(joints).all():
             bad = JOINTS[int(np.argwhere(~np.isfinite(joints))[0, 0])]
             raise NikiError(f"rest_joints has a value that is not finite at {bad}")
-        object.__setattr__(self, "rest_joints", _unchanging(joints))
+        object.__setattr__(self, "rest_joints", _read_only(joints))
         short = np.flatnonzero(self.bone_lengths[1:] < 1e-4) + 1
         if len(short):
             raise NikiError(f"rest_joints has a bone of zero length at {JOINTS[short[0]]}")
@@ -109,10 +114,10 @@ class Body:
         return cls(_on_the_ground(_default_rest_joints()))
 
     @classmethod
-    def from_bone_lengths(cls, lengths) -> Body:
+    def from_bone_lengths(cls, lengths: ArrayLike) -> Body:
         """The default body with each bone stretched to ``lengths`` (29,), metres; [0] is unused.
 
-        Where a length is NaN the default's is kept.
+        Where a length is NaN, the default body's is kept.
         """
         default = cls.default()
         offsets, usual = default.offsets, default.bone_lengths
@@ -124,30 +129,30 @@ class Body:
 
     @property
     def pelvis(self) -> np.ndarray:
-        """(3,) where the pelvis rests."""
+        """(3,) metres: position of the pelvis in the rest pose."""
         return self.rest_joints[0]
 
     @cached_property
     def offsets(self) -> np.ndarray:
-        """(29, 3): each joint's place relative to its parent in the rest pose; the pelvis is 0."""
+        """(29, 3) metres: each joint relative to its parent in the rest pose; zero for the pelvis."""
         offsets = self.rest_joints - self.rest_joints[list(PARENTS)]
         offsets[0] = 0
-        return _unchanging(offsets)
+        return _read_only(offsets)
 
     @cached_property
     def bone_lengths(self) -> np.ndarray:
-        """(29,) metres, from each joint to its parent; the pelvis has 0."""
-        return _unchanging(np.linalg.norm(self.offsets, axis=-1))
+        """(29,) metres from each joint to its parent; zero for the pelvis."""
+        return _read_only(np.linalg.norm(self.offsets, axis=-1))
 
     @cached_property
     def bone_axes(self) -> np.ndarray:
-        """(24, 3): unit direction of each bone at rest, about which its twist is measured."""
-        return _unchanging(self.offsets[list(BONE_CHILD)] / self.bone_lengths[list(BONE_CHILD), None])
+        """(24, 3): unit direction of each bone at rest; twist is measured about it."""
+        return _read_only(self.offsets[list(BONE_CHILD)] / self.bone_lengths[list(BONE_CHILD), None])
 
 
 @dataclass(frozen=True, eq=False)
 class Bodies:
-    """Many people's proportions at once, for batches; unchecked.
+    """The proportions of a batch of people, not checked.
 
     Args:
         offsets: (..., 29, 3) metres, numpy or torch: each joint relative to its parent in the rest
@@ -157,27 +162,27 @@ class Bodies:
     offsets: np.ndarray
 
     @property
-    def rest_joints(self):
+    def rest_joints(self) -> rot.Array:
         """(..., 29, 3) metres."""
         return rot.cast_like(ANCESTRY, self.offsets) @ self.offsets
 
     @property
-    def pelvis(self):
+    def pelvis(self) -> rot.Array:
         """(..., 3): the origin."""
         return self.offsets[..., 0, :]
 
     @property
-    def bone_lengths(self):
-        """(..., 29) metres, from each joint to its parent; the pelvis has 0."""
+    def bone_lengths(self) -> rot.Array:
+        """(..., 29) metres from each joint to its parent; zero for the pelvis."""
         return rot.norm(self.offsets)[..., 0]
 
     @property
-    def bone_axes(self):
+    def bone_axes(self) -> rot.Array:
         """(..., 24, 3): unit direction of each bone at rest."""
         return rot.normalize(self.offsets[..., list(BONE_CHILD), :])
 
 
-def _unchanging(array: np.ndarray) -> np.ndarray:
+def _read_only(array: np.ndarray) -> np.ndarray:
     array.setflags(write=False)
     return array
 

@@ -19,8 +19,9 @@ from ..motion.motion import Motion
 from ..network.uncertainty import metres_from_sigma
 from ..solve.solver import WEIGHTS, Solver, weights_hash
 from .estimate.blazepose.landmarks import REST_HINTS
-from .estimate.estimator import Estimate, JointEstimator, make_estimator
+from .estimate.estimator import Estimate, JointEstimator
 from .estimate.journal import Journal
+from .estimators import make_estimator
 from .footage.camera import CAMERA_TO_LIBRARY, Camera
 from .footage.video import Footage, Frame
 

@@ -1,1 +1,1 @@
-"""Measuring motions against the truth."""
+"""Measures results against ground truth."""

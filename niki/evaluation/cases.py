@@ -1,4 +1,4 @@
-"""What ``niki eval ik`` puts to a solver: true poses, and what is seen of them. numpy only."""
+"""The test cases of ``niki eval ik``: true poses, and the observations of them. numpy only."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..body.kinematics import forward_kinematics, swing_and_twist
 from ..body.skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS, Bodies, Body
 from ..mocap.collection import Poses
 from ..network.uncertainty import sigma_from_metres
+from .metrics import procrustes_aligned
 
 EFFECTORS = [
     JOINTS.index(n) for n in ("pelvis", "neck", "left_wrist", "right_wrist", "left_ankle", "right_ankle")
@@ -28,8 +29,16 @@ _GROUPS = [*_LIMBS, *(limb[1:] for limb in _LIMBS), _HEAD]
 
 @dataclass(eq=False)
 class Truth:
-    """N poses of people: rotations (N, 24, 3, 3), offsets (N, 29, 3), joints (N, 29, 3) with the
-    pelvis at the origin, twist (N, 23, 2), clip (N,) and joints of other poses of the same people."""
+    """N true poses.
+
+    Attributes:
+        rotations: (N, 24, 3, 3) parent-relative.
+        offsets: (N, 29, 3) metres: the people's proportions, as in :class:`niki.body.skeleton.Bodies`.
+        joints: (N, 29, 3) metres, the pelvis at the origin.
+        twist: (N, 23, 2) cosine and sine.
+        clip: (N,) index of the clip.
+        others: (N, 29, 3) metres: the joints in another pose of the same person.
+    """
 
     rotations: np.ndarray
     offsets: np.ndarray
@@ -46,8 +55,12 @@ class Truth:
 
 @dataclass(eq=False)
 class Case:
-    """What is seen of N poses: as :meth:`niki.solve.solver.Solver.inverse` takes it; NaN in twist is
-    unknown. hidden (N, 29) tells the joints that say nothing."""
+    """Observations of N poses.
+
+    Attributes:
+        joints, sigma, twist, view: as :meth:`niki.solve.solver.Solver.inverse` takes them.
+        hidden: (N, 29) bool: joints that carry no information.
+    """
 
     joints: np.ndarray
     sigma: np.ndarray
@@ -57,8 +70,8 @@ class Case:
 
 
 def draw_truth(poses: Poses, count: int, seed: int = 0) -> Truth:
-    """``count`` poses spread evenly over all clips, each turned about the vertical at random, on
-    skeletons with the recorded people's bone lengths."""
+    """``count`` poses spread evenly over all clips, turned about the vertical at random, on skeletons with the
+    recorded people's bone lengths."""
     rng = np.random.default_rng(seed)
     picked = np.linspace(0, len(poses) - 1, min(count, len(poses))).round().astype(int)
     rotations = poses.rotations[picked].astype(float)
@@ -76,7 +89,7 @@ def draw_truth(poses: Poses, count: int, seed: int = 0) -> Truth:
 
 
 def make_cases(truth: Truth, seed: int = 1) -> dict[str, Case]:
-    """Every case of the table, by name."""
+    """The cases of the table, by name."""
     makers = {
         "clean, twist given": clean,
         "clean, no twist": lambda t, rng: without_twist(clean(t, rng)),
@@ -84,15 +97,15 @@ def make_cases(truth: Truth, seed: int = 1) -> dict[str, Case]:
         "detector": detector,
         "one limb occluded": one_limb_occluded,
         "30-50 % occluded": much_occluded,
-        "6 effectors": lambda t, rng: only(t, rng, _six(t)),
-        "6-12 joints": lambda t, rng: only(t, rng, _six_to_twelve(t, rng)),
+        "6 effectors": lambda t, rng: known_only(t, rng, _six(t)),
+        "6-12 joints": lambda t, rng: known_only(t, rng, _six_to_twelve(t, rng)),
     }
     return {
         name: make(truth, np.random.default_rng([seed, k])) for k, (name, make) in enumerate(makers.items())
     }
 
 
-def clean(truth: Truth, rng) -> Case:
+def clean(truth: Truth, rng: np.random.Generator) -> Case:
     """Exact joints and twists."""
     count = len(truth.joints)
     return Case(
@@ -102,22 +115,22 @@ def clean(truth: Truth, rng) -> Case:
 
 
 def without_twist(case: Case) -> Case:
-    """The same without twists."""
+    """The same case with all twists unknown."""
     return Case(case.joints, case.sigma, np.full_like(case.twist, np.nan), case.view, case.hidden)
 
 
-def noisy(truth: Truth, rng, error: float) -> Case:
-    """Independent normal noise of ``error`` metres per joint and axis, told; twists 10 degrees off."""
+def noisy(truth: Truth, rng: np.random.Generator, error: float) -> Case:
+    """Independent normal noise of ``error`` metres per joint and axis, with matching sigma; twists 10 degrees off."""
     case = clean(truth, rng)
     case.joints = truth.joints + error * rng.normal(size=truth.joints.shape)
     case.sigma = np.full_like(case.sigma, sigma_from_metres(error))
-    case.twist = _off(truth.twist, rng, 0.17 if error else 0.0)
+    case.twist = _disturb_twist(truth.twist, rng, 0.17 if error else 0.0)
     return case
 
 
-def detector(truth: Truth, rng) -> Case:
-    """A picture's errors, told: 26 mm across the view, 60 to 110 mm along it, half their variance
-    a bias that lasts through the clip; level views; no twist."""
+def detector(truth: Truth, rng: np.random.Generator) -> Case:
+    """The errors of a detector, with matching sigma: 26 mm across the view and 60 to 110 mm along it, half of
+    their variance a bias that is constant within a clip; level views; no twist."""
     count = len(truth.joints)
     case = without_twist(clean(truth, rng))
     yaw = rng.uniform(0, 2 * np.pi, count)
@@ -125,7 +138,7 @@ def detector(truth: Truth, rng) -> Case:
     error = np.stack(np.broadcast_arrays(0.026, rng.uniform(0.06, 0.11, (count, NUM_JOINTS))), -1)
     bias = rng.normal(size=(truth.clip.max() + 1, NUM_JOINTS, 3))[truth.clip]
     noise = np.sqrt(0.5) * bias + np.sqrt(0.5) * rng.normal(size=truth.joints.shape)
-    # Across, the 26 mm are the length of a vector in the picture's plane, as they were measured.
+    # The 26 mm were measured as the length of a vector in the image plane.
     along = rot.dot(noise, case.view[:, None]) * case.view[:, None]
     per_axis = error / [np.sqrt(2), 1]
     case.joints = truth.joints + (noise - along) * per_axis[..., :1] + along * per_axis[..., 1:]
@@ -133,16 +146,16 @@ def detector(truth: Truth, rng) -> Case:
     return case
 
 
-def one_limb_occluded(truth: Truth, rng) -> Case:
-    """An arm or a leg is another pose's or far off, and sigma says so; the rest has 10 mm noise."""
+def one_limb_occluded(truth: Truth, rng: np.random.Generator) -> Case:
+    """An arm or a leg comes from another pose or is far off, with a high sigma; the rest has 10 mm noise."""
     hidden = np.zeros((len(truth.joints), NUM_JOINTS), bool)
     for row, limb in enumerate(rng.integers(len(_LIMBS), size=len(hidden))):
         hidden[row, _LIMBS[limb]] = True
     return _occluded(truth, rng, hidden)
 
 
-def much_occluded(truth: Truth, rng) -> Case:
-    """The same of 9 to 15 of the 29 joints, limb by limb."""
+def much_occluded(truth: Truth, rng: np.random.Generator) -> Case:
+    """As :func:`one_limb_occluded`, for 9 to 15 of the 29 joints, limb by limb."""
     hidden = np.zeros((len(truth.joints), NUM_JOINTS), bool)
     for row in hidden:
         while row.sum() < 9:
@@ -153,8 +166,8 @@ def much_occluded(truth: Truth, rng) -> Case:
     return _occluded(truth, rng, hidden)
 
 
-def only(truth: Truth, rng, given: np.ndarray) -> Case:
-    """Exact joints where ``given`` (N, 29), nothing known of the others."""
+def known_only(truth: Truth, rng: np.random.Generator, given: np.ndarray) -> Case:
+    """Exact joints where ``given`` (N, 29) is true; the others are unknown."""
     case = without_twist(clean(truth, rng))
     case.joints = np.where(given[..., None], truth.joints, truth.others)
     case.sigma = np.repeat(np.where(given, 0.0, 1.0)[..., None], 2, -1)
@@ -192,7 +205,7 @@ def _six_to_twelve(truth: Truth, rng) -> np.ndarray:
     return given
 
 
-def _off(twist, rng, angle):
+def _disturb_twist(twist, rng, angle):
     """Twists turned by normal errors of ``angle`` radians."""
     turn = angle * rng.normal(size=twist.shape[:-1])
     c, s = np.cos(turn), np.sin(turn)
@@ -205,16 +218,15 @@ def _random_yaw(rng, count):
     return rot.matrix_from_axis_angle(angle[:, None] * np.array([0.0, 1.0, 0.0]))
 
 
-def scores(truth: Truth, case: Case, rotations: np.ndarray, frames=None) -> dict[str, float]:
-    """Errors of solved ``rotations`` (N, 24, 3, 3): mm and degrees.
+def scores(truth: Truth, case: Case, rotations: np.ndarray) -> dict[str, float]:
+    """Errors of solved ``rotations`` (N, 24, 3, 3), in mm and degrees.
 
     Returns:
-        mpjpe: of 29 joints, pelvis on pelvis. pa: the same after similarity alignment. rotation:
-        mean geodesic angle of the 24. hidden, seen: mpjpe of the joints that are not, and are, seen
-        (NaN where there are none). across, along: of the view (NaN without one).
+        mpjpe: mm over the 29 joints, pelvis on pelvis. pa: the same after similarity alignment.
+        rotation: mean geodesic angle of the 24 rotations, degrees. hidden, seen: mpjpe of the occluded and
+        of the other joints (NaN if there are none). across, along: mm across and along the view (NaN
+        without a view).
     """
-    from .metrics import procrustes_aligned
-
     joints = forward_kinematics(rotations, truth.bodies)[0]
     error = np.linalg.norm(joints - truth.joints, axis=-1) * 1000
     aligned = np.linalg.norm(procrustes_aligned(joints, truth.joints) - truth.joints, axis=-1) * 1000
@@ -226,7 +238,7 @@ def scores(truth: Truth, case: Case, rotations: np.ndarray, frames=None) -> dict
     }  # fmt: skip
 
 
-def split_error(error, view) -> dict[str, float]:
+def split_error(error: np.ndarray, view: np.ndarray) -> dict[str, float]:
     """Mean length across and along ``view`` (N, 3) of errors (N, 29, 3): mm; NaN without a view."""
     if not view.any():
         return {"across": np.nan, "along": np.nan}

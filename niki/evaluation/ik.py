@@ -1,4 +1,4 @@
-"""``niki eval ik``: every solver on every case, in one table, on people never trained on."""
+"""``niki eval ik``: every solver on every case, on people who are not in the training set."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _LENGTH_ERROR = 0.03
 _CONFIDENCE_BINS = 10
 
 Method = Callable[[Truth, Case], np.ndarray]
-"""Solves a case: rotations (N, 24, 3, 3)."""
+"""A function that solves a case: rotations (N, 24, 3, 3)."""
 
 
 @dataclass(eq=False)
 class Report:
-    """What was measured.
+    """The results.
 
     Attributes:
-        poses, people: how many.
+        poses, people: number of each.
         table: errors by method, case and column, as :func:`niki.evaluation.cases.scores` names them.
         sweep: MPJPE in mm by method at each of ``SWEEP``.
-        forward: mm between the bare network's forward pass with zero error and kinematics, by network.
-        lengths: MPJPE in mm by case, with the bones' lengths known and 3 % wrong.
-        confidence: the error that is predicted and the one that is, mean mm of ten equal parts.
+        forward: mm between the network's forward pass with zero latents and kinematics, by network.
+        lengths: MPJPE in mm by case, with true bone lengths and with bone lengths 3 % off.
+        confidence: (10, 2) mean predicted and actual error in mm, in ten equal parts by predicted error.
         rank: Spearman's correlation of the two.
     """
 
@@ -87,7 +87,7 @@ def _methods(solver: Solver, runs: dict[str, Network]) -> dict[str, Method]:
 
 
 def _analytic(truth: Truth, case: Case) -> np.ndarray:
-    """HybrIK's swing and twist; joints called unknown leave their bones at rest."""
+    """HybrIK's swing and twist; unknown joints leave their bones at rest."""
     unknown = (case.sigma >= KNOWN_BELOW).all(-1)[..., None]
     return analytic_ik(np.where(unknown, np.nan, case.joints), truth.bodies, case.twist)
 
@@ -103,7 +103,7 @@ def _input_scores(truth: Truth, case: Case) -> dict[str, float]:
 
 
 def _forward_error(truth: Truth, network: Network) -> float:
-    """mm: joints of the network run forward from true poses with zero error, against kinematics."""
+    """Mean mm between the network's joints, run forward from true poses with zero latents, and kinematics."""
     count = len(truth.joints)
     zeros = np.zeros((count, 29))
     observation = observe(
@@ -139,7 +139,7 @@ def _length_errors(truth: Truth, cases: dict[str, Case], method: Method) -> dict
 
 
 def _predicted_and_actual(truth: Truth, cases: dict[str, Case], solver: Solver):
-    """mm, of every joint but the pelvis in every case that has errors."""
+    """Errors in mm of all joints but the pelvis, in all cases with errors."""
     predicted, actual = [], []
     for name, case in cases.items():
         if name.startswith("clean"):
@@ -152,7 +152,7 @@ def _predicted_and_actual(truth: Truth, cases: dict[str, Case], solver: Solver):
 
 
 def _reliability(predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    """(10, 2) mean predicted and actual error of tenths by predicted error."""
+    """(10, 2) mean predicted and actual error in ten equal parts by predicted error."""
     order = np.argsort(predicted)
     return np.array(
         [(predicted[p].mean(), actual[p].mean()) for p in np.array_split(order, _CONFIDENCE_BINS)]
@@ -160,7 +160,12 @@ def _reliability(predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
 
 
 def as_markdown(report: Report, who: str = "never trained on") -> str:
-    """The report as tables; ``who`` says of what people."""
+    """The report as Markdown tables.
+
+    Args:
+        report: the results.
+        who: describes the people, after "N poses of M people".
+    """
     cases = list(report.table["input"])
     lines = [
         f"{report.poses} poses of {report.people} people {who}. MPJPE / PA-MPJPE in mm / rotation in "
@@ -217,7 +222,7 @@ def _cell(s: dict[str, float]) -> str:
 
 
 def save_plot(report: Report, path: str | Path) -> None:
-    """The sweep, and the reliability of the predicted error, as a picture."""
+    """Plot the noise sweep and the reliability of the predicted error into a picture file."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -225,7 +230,7 @@ def save_plot(report: Report, path: str | Path) -> None:
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     for title, errors in report.sweep.items():
-        if not title.startswith("without"):  # they lie on one another
+        if not title.startswith("without"):  # their curves coincide
             left.plot(SWEEP, errors, label=title, marker=".")
     left.plot(SWEEP, [np.sqrt(2) * mm * np.sqrt(8 / np.pi) for mm in SWEEP], "k:", label="input")
     left.set(xlabel="noise per axis (mm)", ylabel="MPJPE (mm)", title="Error against noise")

@@ -1,10 +1,12 @@
 """Joint errors as the literature defines them, in the units of the input.
 
-Joints that the truth does not know, NaN, are not scored. Joints that it knows and an estimate lacks would
-improve a score if they were left out: they are refused.
+Joints that are NaN in the truth are not scored. Joints that the truth has and the estimate lacks raise an
+error, because leaving them out would improve the score.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,23 +15,23 @@ from ..errors import NikiError
 
 
 def mpjpe(estimated: np.ndarray, truth: np.ndarray) -> float:
-    """Mean per-joint position error of (T, K, 3), over the joints that the truth knows.
+    """Mean per-joint position error of (T, K, 3), over the joints that the truth has.
 
     Raises:
-        NikiError: the estimate lacks some of them, or there are none.
+        NikiError: the estimate lacks one of them, or there are none.
     """
     known = _known(estimated, truth)
     return float(np.linalg.norm((estimated - truth)[known], axis=-1).mean())
 
 
-def about_root(joints: np.ndarray, root) -> np.ndarray:
-    """Joints (T, K, 3) relative to the mean of the joints ``root`` (a list of indices)."""
+def about_root(joints: np.ndarray, root: Sequence[int]) -> np.ndarray:
+    """Joints (T, K, 3) relative to the mean of the joints with the indices ``root``."""
     return joints - joints[:, root].mean(1, keepdims=True)
 
 
 def procrustes_aligned(estimated: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Each frame of (T, K, 3) moved, turned and scaled onto the joints that the truth knows of it (for
-    PA-MPJPE); NaN where it knows none.
+    """Each frame of (T, K, 3) aligned to the truth by a similarity transform, for PA-MPJPE; NaN for frames
+    without truth.
 
     Raises:
         NikiError: as for :func:`mpjpe`.
@@ -46,8 +48,10 @@ def procrustes_aligned(estimated: np.ndarray, truth: np.ndarray) -> np.ndarray:
         return (estimated - middle) @ turn * scale[:, None, None] + middle_truth
 
 
-def across_and_along(estimated, truth, view=(0.0, 0.0, 1.0)) -> tuple[float, float]:
-    """Mean error across and along the unit direction ``view``, over the joints that the truth knows.
+def across_and_along(
+    estimated: np.ndarray, truth: np.ndarray, view: Sequence[float] = (0.0, 0.0, 1.0)
+) -> tuple[float, float]:
+    """Mean error across and along the unit direction ``view``, over the joints that the truth has.
 
     Raises:
         NikiError: as for :func:`mpjpe`.
@@ -65,8 +69,8 @@ def _known(estimated, truth) -> np.ndarray:
     if lacking.any():
         raise NikiError(
             f"The estimate lacks {lacking.sum()} of {known.sum()} joints that the truth has",
-            "fill them in, or leave them out of the truth and say so",
+            "fill them in, or set them to NaN in the truth and say so",
         )
     if not known.any():
-        raise NikiError("The truth knows no joint")
+        raise NikiError("The truth has no joint")
     return known

@@ -1,4 +1,4 @@
-"""``niki bench posing``: our posing beside classical inverse kinematics, on people never trained on."""
+"""``niki bench posing``: our posing against classical inverse kinematics, on people not in the training set."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from ..body.skeleton import JOINTS, NUM_BONES, PARENTS, Body
 from ..errors import NikiError
 from ..mocap.collection import Poses
 from ..network.model import Network
-from ..pose.posing import Poser, Posture, Target
+from ..pose.posing import Poser
+from ..pose.targets import Posture, Target
 from ..solve.solver import Solver
 from .cases import EFFECTORS
 
 _WRISTS = [JOINTS.index("left_wrist"), JOINTS.index("right_wrist")]
 _LAGS = {"pelvis + 5 effectors": (20, 60), "1 dragged wrist": (5, 30), "3 random joints": (10, 40)}
-"""Frames at 30 a second from the pose one starts from to the pose that is wanted, by case."""
+"""Frames, at 30 per second, from the start pose to the true pose, by case."""
 _LEAST_PULL = 0.03  # metres
 _CCD_ROUNDS = 15
 _CCD_ROOTS = [JOINTS.index(n) for n in ("left_shoulder", "right_shoulder", "left_hip", "right_hip", "spine1")]
@@ -31,7 +32,7 @@ _MOST_PATHS, _MILLIMETRES = 24, 300
 
 @dataclass(eq=False)
 class Problem:
-    """A pose to get to, from another of the same clip, by some of its joints."""
+    """Reach a pose, from another one of the same clip, given some of its joints."""
 
     body: Body
     start: Posture
@@ -46,14 +47,14 @@ def evaluate(held_out: Poses, count: int, runs: dict[str, Network]) -> tuple[dic
     """Measure all methods on all cases.
 
     Returns:
-        columns by case and method (see :func:`_scores`); degrees of the largest turn of a bone per
-        millimetre of target movement, (median, greatest), by method.
+        the columns by case and method (see :func:`_scores`), and by method the (median, largest) turn of a
+        bone in degrees per millimetre of target movement.
     """
     methods = _methods(runs)
     table = {}
     for k, case in enumerate(_LAGS):
         problems = make_problems(held_out, case, count, np.random.default_rng(k))
-        table[case] = {name: _measured(method, problems) for name, method in methods.items()}
+        table[case] = {name: _measure(method, problems) for name, method in methods.items()}
     paths = max(1, min(_MOST_PATHS, count // 4))
     problems = make_problems(held_out, "1 dragged wrist", paths, np.random.default_rng(9))
     return table, {
@@ -68,28 +69,30 @@ def make_problems(poses: Poses, case: str, count: int, rng: np.random.Generator)
     Raises:
         NikiError: the clips are too short.
     """
-    default, found = Body.default(), []
+    default, problems = Body.default(), []
     for i in np.linspace(0, len(poses) - 1, 4 * count).astype(int):
         before = i - int(rng.integers(*_LAGS[case], endpoint=True))
-        if len(found) == count or before < 0 or poses.clip[before] != poses.clip[i]:
+        if len(problems) == count or before < 0 or poses.clip[before] != poses.clip[i]:
             continue
         lengths = poses.lengths[poses.clip[i]]
         body = Body.from_bone_lengths(np.where(lengths > 0, lengths, default.bone_lengths))
         start, truth = (Posture(poses.rotations[k].astype(float), -body.pelvis) for k in (before, i))
-        places, were = (forward_kinematics(p.rotations, body, p.translation)[0] for p in (truth, start))
+        positions, before_positions = (
+            forward_kinematics(p.rotations, body, p.translation)[0] for p in (truth, start)
+        )
         if case == "pelvis + 5 effectors":
-            chosen = EFFECTORS
+            joints = EFFECTORS
         elif case == "1 dragged wrist":
-            chosen = [int(rng.choice(_WRISTS))]
-            if np.linalg.norm(places[chosen] - were[chosen]) < _LEAST_PULL:
+            joints = [int(rng.choice(_WRISTS))]
+            if np.linalg.norm(positions[joints] - before_positions[joints]) < _LEAST_PULL:
                 continue
         else:
-            chosen = rng.choice(len(JOINTS), 3, replace=False)
-        targets = [Target(JOINTS[j], places[j]) for j in chosen]
-        found.append(Problem(body, start, truth, targets))
-    if not found:
+            joints = rng.choice(len(JOINTS), 3, replace=False)
+        targets = [Target(JOINTS[j], positions[j]) for j in joints]
+        problems.append(Problem(body, start, truth, targets))
+    if not problems:
         raise NikiError(f"No clip has two poses for the case '{case}'", "give clips of two seconds or more")
-    return found
+    return problems
 
 
 def _methods(runs: dict[str, Network]) -> dict[str, Method]:
@@ -115,7 +118,7 @@ def _methods(runs: dict[str, Network]) -> dict[str, Method]:
 
 
 def _network_alone(problem: Problem, solver: Solver) -> Posture:
-    """Only the targets are shown; nothing of the pose before."""
+    """The network sees only the targets and nothing of the start pose."""
     joints, sigma = np.zeros((len(JOINTS), 3)), np.ones((len(JOINTS), 2))
     for target in problem.targets:
         joints[target.index], sigma[target.index] = target.position, 0
@@ -123,7 +126,7 @@ def _network_alone(problem: Problem, solver: Solver) -> Posture:
 
 
 def _rest(start: Posture) -> Posture:
-    """The T-pose in the place and direction of ``start``."""
+    """The T-pose at the position and in the direction of ``start``."""
     rotations = np.tile(np.eye(3), (NUM_BONES, 1, 1))
     facing = start.rotations[0][:, 2]
     rotations[0] = rot.about_axis(
@@ -142,8 +145,8 @@ def _ccd(problem: Problem) -> Posture:
         for target in problem.targets:
             bone = PARENTS[target.index]
             while bone > 0:
-                places, world = forward_kinematics(rotations, problem.body, translation)
-                arm, wanted = places[target.index] - places[bone], target.position - places[bone]
+                positions, world = forward_kinematics(rotations, problem.body, translation)
+                arm, wanted = positions[target.index] - positions[bone], target.position - positions[bone]
                 swing = rot.swing_between(rot.normalize(arm), rot.normalize(wanted))
                 above = world[PARENTS[bone]]
                 rotations[bone] = above.T @ swing @ above @ rotations[bone]
@@ -153,7 +156,7 @@ def _ccd(problem: Problem) -> Posture:
     return Posture(rotations, translation)
 
 
-def _measured(method: Method, problems: list[Problem]) -> dict[str, float]:
+def _measure(method: Method, problems: list[Problem]) -> dict[str, float]:
     method(problems[0])
     solved, times = [], []
     for problem in problems:
@@ -164,15 +167,18 @@ def _measured(method: Method, problems: list[Problem]) -> dict[str, float]:
 
 
 def _scores(problems: list[Problem], solved: list[Posture]) -> dict[str, float]:
-    """mm: effector (mean), missed (share of problems with an effector off by more than 1 mm), mpjpe with
-    the pelvis on the true one; rotation: degrees; beyond: share of poses with a joint out of range."""
+    """Mean scores.
+
+    effector: mm. missed: share of problems with an effector off by more than 1 mm. mpjpe: mm, pelvis on
+    pelvis. rotation: degrees. beyond: share of poses with a joint beyond its limits.
+    """
     rows = []
     for problem, posture in zip(problems, solved, strict=True):
-        places, truth = (
+        positions, truth = (
             forward_kinematics(p.rotations, problem.body, p.translation)[0] for p in (posture, problem.truth)
         )
-        off = [np.linalg.norm(places[t.index] - t.position) * 1000 for t in problem.targets]
-        apart = places - places[0] - (truth - truth[0])
+        off = [np.linalg.norm(positions[t.index] - t.position) * 1000 for t in problem.targets]
+        apart = positions - positions[0] - (truth - truth[0])
         turned = rot.angle_between(posture.rotations, problem.truth.rotations)
         rows.append(
             (np.mean(off), max(off) > 1, np.linalg.norm(apart, axis=-1).mean() * 1000,
@@ -183,8 +189,8 @@ def _scores(problems: list[Problem], solved: list[Posture]) -> dict[str, float]:
 
 
 def _jumps(problems: list[Problem], solver: Solver | None) -> tuple[float, float]:
-    """Degrees that a bone turns at most per millimetre of a wrist pulled along random smooth paths, a
-    millimetre at a time: median and greatest over all steps."""
+    """Largest turn of a bone in degrees while a wrist is pulled along random smooth paths, one millimetre at a
+    time: median and maximum over all steps."""
     rng, steps = np.random.default_rng(3), []
     for problem in problems:
         poser, joint = Poser(problem.body, solver), problem.targets[0].index
@@ -201,7 +207,7 @@ def _jumps(problems: list[Problem], solver: Solver | None) -> tuple[float, float
 
 
 def as_markdown(table: dict, jumps: dict) -> str:
-    """The results as tables."""
+    """The results as Markdown tables."""
     lines = []
     for case, rows in table.items():
         lines += ["", f"{case}:", "", "| | effector mm | off > 1 mm | MPJPE mm | rotation | beyond limits "

@@ -1,1 +1,1 @@
-"""Reads and writes the motion files of other programs."""
+"""Reads and writes other programs' motion files."""

@@ -1,7 +1,7 @@
-"""Motions in AMASS's .npz and its relatives (SMPL, SMPL-H, SMPL-X): body joints in and out. numpy only.
+"""AMASS's .npz motions and their relatives (SMPL, SMPL-H, SMPL-X): body joints only. numpy only.
 
-AMASS (Mahmood et al., ICCV 2019) has Z up in the world and SMPL's Y up in the body; ours has Y up in
-both. The pelvis is at its place in SMPL's rest pose plus ``trans``.
+AMASS (Mahmood et al., ICCV 2019) has Z up in the world and SMPL's Y up in the body; library space has Y up
+in both. In AMASS the pelvis is at its position in SMPL's rest pose plus ``trans``.
 """
 
 from __future__ import annotations
@@ -18,28 +18,29 @@ from ..files import read_npz, save_npz
 from ..motion.motion import Motion
 
 _RATES = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate")
-_REST = "niki_rest_joints"  # ours, of a name that no other has: the proportions of what we wrote
+_REST = "niki_rest_joints"  # our own field: the proportions, in files that we wrote
 _READ = ("poses", "root_orient", "pose_body", "trans", "betas", "gender", _REST, *_RATES)
-_KIND = {"kind": "an .npz of motions", "hint": "expected poses of SMPL, SMPL-H or SMPL-X"}
+_KIND = {"kind": "a motion file (.npz)", "hint": "expected poses of SMPL, SMPL-H or SMPL-X"}
 _LAYOUTS = {72: "SMPL", 156: "SMPL-H", 165: "SMPL-X"}
 _BODY = 22  # joints before the hands, the same in all layouts
 _FROM_Z_UP = np.array([[1.0, 0, 0], [0, 0, 1.0], [0, -1.0, 0]])
 _SMPL_PELVIS = np.array([-0.0018, -0.2233, 0.0282])
-"""Of SMPL's mean body: what turning the root about it, as AMASS does, is corrected by."""
+"""Metres, of SMPL's mean body: AMASS turns the root about this point."""
 
 
 def load_amass(path: str | os.PathLike, warn: Callable[[str], None] = lambda text: None) -> Motion:
-    """Read body poses of any of the layouts; fingers and face are left out.
+    """Read the body poses of any of the layouts, without fingers and face.
 
-    The skeleton is the one that :func:`save_amass` put there. Other files only tell SMPL's shape
-    (``betas``), of which proportions can be made with SMPL's own licence-gated files alone: the
-    skeleton then is the default one.
+    The skeleton is the one that :func:`save_amass` stored. Other files have only SMPL's shape (``betas``),
+    which gives proportions only together with SMPL's own, license-gated files; the skeleton is then the
+    default one.
 
     Args:
-        warn: called with what the user should know: that the proportions are not the person's.
+        path: the file.
+        warn: called with a message if the proportions are not the person's.
 
     Raises:
-        NikiError: not such a file, or names the field that is missing or wrong.
+        NikiError: the file cannot be read, or a field is missing or wrong; the message names it.
     """
     values = read_npz(path, _READ, **_KIND)
     poses = _poses(values, path)
@@ -52,8 +53,8 @@ def load_amass(path: str | os.PathLike, warn: Callable[[str], None] = lambda tex
     rotations = rot.matrix_from_axis_angle(poses)
     rotations[:, 0] = _FROM_Z_UP @ rotations[:, 0]
     betas = np.zeros(10)
-    given = _numbers(values.get("betas", betas), "betas", path).ravel()[:10]
-    betas[: len(given)] = given
+    stored = _numbers(values.get("betas", betas), "betas", path).ravel()[:10]
+    betas[: len(stored)] = stored
     try:
         body = Body(values[_REST]) if _REST in values else Body.default()
         motion = Motion(
@@ -69,14 +70,16 @@ def load_amass(path: str | os.PathLike, warn: Callable[[str], None] = lambda tex
         raise NikiError(f"{path}: {error.message}") from None
     if _REST not in values and betas.any():
         warn(
-            "The person's proportions are not known: SMPL's own files would tell; the body is an average one"
+            "The person's proportions are not known without SMPL's own files; the body is of average proportions"
         )
     return motion
 
 
 def save_amass(motion: Motion, path: str | os.PathLike) -> None:
-    """Write SMPL's 24 joints with AMASS's fields, Z up; the frame rate under all its names, and the
-    skeleton (``niki_rest_joints``, Y up) for :func:`load_amass`.
+    """Write SMPL's 24 joints in AMASS's fields, Z up.
+
+    The frame rate is stored under both names in use, and the skeleton as ``niki_rest_joints`` (Y up) for
+    :func:`load_amass`.
 
     Raises:
         NikiError: the path cannot be written.
@@ -94,7 +97,7 @@ def save_amass(motion: Motion, path: str | os.PathLike) -> None:
 
 
 def is_amass(path: str | os.PathLike) -> bool:
-    """Whether a file holds poses but no skeleton, as ours do."""
+    """Whether an .npz of motions is not a motion file of NIKI, which has ``rest_joints``."""
     return "rest_joints" not in read_npz(path, ["rest_joints"], **_KIND)
 
 
@@ -103,13 +106,13 @@ def _width(values) -> int:
 
 
 def _poses(values: dict, path) -> np.ndarray:
-    """(T, 24, 3) axis-angle; hands that have fingers of their own are left straight."""
+    """(T, 24, 3) axis-angle; in layouts with fingers the hands stay straight."""
     names = ("poses",) if "poses" in values else ("root_orient", "pose_body")
     if any(name not in values for name in names):
         raise NikiError(f"{path} lacks the field 'poses'")
     parts = [_numbers(values[name], name, path) for name in names]
     if any(part.ndim < 2 or len(part) != len(parts[0]) for part in parts):
-        raise NikiError(f"{path}: {' and '.join(names)} must hold as many frames, one in each row")
+        raise NikiError(f"{path}: {' and '.join(names)} must hold the same number of frames, one per row")
     poses = np.concatenate([part.reshape(len(part), int(np.prod(part.shape[1:]))) for part in parts], 1)
     if poses.shape[1] not in (3 * _BODY, *_LAYOUTS) or not len(poses):
         raise NikiError(
@@ -128,5 +131,5 @@ def _numbers(value: np.ndarray, name: str, path) -> np.ndarray:
     with np.errstate(over="ignore"):
         value = value.astype(float)
     if not (np.abs(value) < 1e12).all():
-        raise NikiError(f"{path}: {name} must hold finite numbers, and none out of all proportion")
+        raise NikiError(f"{path}: {name} must hold finite numbers below 1e12")
     return value

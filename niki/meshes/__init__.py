@@ -1,1 +1,1 @@
-"""Vertices and skin weights of bodies. No bpy."""
+"""Body meshes: vertices and skin weights. No bpy."""

@@ -1,8 +1,7 @@
 """A realistic body on our 24 bones, made from Anny (NAVER; Apache-2.0 code, CC0 data).
 
-Needs ``anny`` (and so torch), in its own extra ``niki[human]``. The A-pose that Anny rests in is
-turned into our T-pose, its 104 bones are gathered into our 24, and each part is stretched to the
-person's own bone lengths.
+Needs ``anny``, and with it torch, from the extra ``niki[human]``. Anny's rest pose, an A-pose, is turned into
+our T-pose, its 104 bones are merged into our 24, and each part is stretched to the person's own bone lengths.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from ..files import save_npz
 REGIONS = ("skin", "hair", "shirt", "trousers", "shoes")
 _PHENOTYPE = {"gender": 0.8, "age": 0.6, "muscle": 0.5, "weight": 0.5, "height": 0.5, "proportions": 0.6}
 
-_GATHERED = {  # our bone <- beginnings of Anny's bones' names
+_MERGED = {  # our bone <- prefixes of the names of Anny's bones
     "Pelvis": ["root", "pelvis", "spine05"], "Spine1": ["spine04", "spine03"], "Spine2": ["spine02"],
     "Spine3": ["spine01", "breast"], "Neck": ["neck"], "Collar": ["clavicle", "shoulder01"],
     "Head": ["head", "eye", "jaw", "tongue", "special", "levator", "orbicularis", "oculi", "risorius", "temporalis", "oris"],
@@ -34,10 +33,11 @@ def make_human(path: str | os.PathLike, body: Body | None = None) -> Body:
     """Write the body as ``.npz``: vertices, faces, weights, regions, region_names, rest_joints.
 
     Args:
-        body: proportions to take on; default Anny's own.
+        path: the file.
+        body: the proportions; default Anny's own.
 
     Returns:
-        the proportions that the written body has.
+        the proportions of the written body.
 
     Raises:
         NikiError: anny is not installed, or the path cannot be written.
@@ -47,7 +47,7 @@ def make_human(path: str | os.PathLike, body: Body | None = None) -> Body:
     source = Body(joints)
     target = body or Body(joints - [0, vertices[:, 1].min(), 0])
     regions = _regions(vertices, faces, weights, source)
-    vertices = _stretched(vertices, weights, source, target)
+    vertices = _stretch(vertices, weights, source, target)
     values = {
         "vertices": vertices, "faces": faces, "weights": weights.astype(np.float32), "regions": regions,
         "region_names": np.array(REGIONS), "rest_joints": target.rest_joints,
@@ -89,7 +89,7 @@ def _anny():
 def _our_bone(name: str) -> int:
     side = {".L": "L_", ".R": "R_"}.get(name[-2:], "")
     # The longest match wins: "finger1" is the thumb, which moves with the wrist.
-    matches = [(len(s), ours) for ours, starts in _GATHERED.items() for s in starts if name.startswith(s)]
+    matches = [(len(s), ours) for ours, starts in _MERGED.items() for s in starts if name.startswith(s)]
     ours = max(matches)[1] if matches else "Head"
     return BONES.index(side + ours if side + ours in BONES else ours)
 
@@ -126,7 +126,7 @@ def _joints(heads: np.ndarray, bones: list[str], vertices: np.ndarray) -> np.nda
 
 
 def _to_t_pose(vertices, weights, joints) -> tuple[np.ndarray, np.ndarray]:
-    """Turn limbs until they lie as the default body's; hands and feet keep to their limbs."""
+    """Turn the limbs into the default body's directions; hands and feet follow their limbs."""
     body, wanted = Body(joints), Body.default().bone_axes
     world: list[np.ndarray] = [np.eye(3)] * NUM_BONES
     local = np.tile(np.eye(3), (NUM_BONES, 1, 1))
@@ -144,8 +144,8 @@ def _to_t_pose(vertices, weights, joints) -> tuple[np.ndarray, np.ndarray]:
     return np.einsum("vb,bvi->vi", weights, moved), posed
 
 
-def _stretched(vertices, weights, source: Body, target: Body) -> np.ndarray:
-    """Each part turned and stretched along its bone to the target's; widths follow its height."""
+def _stretch(vertices, weights, source: Body, target: Body) -> np.ndarray:
+    """Each part turned and stretched along its bone to the target's; widths scale with the height."""
     width = np.ptp(target.rest_joints[:, 1]) / np.ptp(source.rest_joints[:, 1])
     children = np.array(BONE_CHILD)
     ratio = target.bone_lengths[children] / source.bone_lengths[children]
@@ -165,7 +165,7 @@ def _stretched(vertices, weights, source: Body, target: Body) -> np.ndarray:
 def _regions(vertices, faces, weights, body: Body) -> np.ndarray:
     """Which of :data:`REGIONS` each face belongs to: plain clothes painted on the skin."""
     bone = weights[faces].sum(1).argmax(1)
-    centre = vertices[faces].mean(1)
+    center = vertices[faces].mean(1)
     names = np.array(BONES)[bone]
     region = np.zeros(len(faces), int)
 
@@ -177,7 +177,7 @@ def _regions(vertices, faces, weights, body: Body) -> np.ndarray:
     dress("trousers", "Pelvis", "Hip", "Knee")
     dress("shoes", "Ankle", "Foot")
     head, top = body.rest_joints[JOINTS.index("head")], body.rest_joints[JOINTS.index("head_top")]
-    height = (centre[:, 1] - head[1]) / (top[1] - head[1])
-    behind = centre[:, 2] < head[2] + 0.03 + 0.075 * np.clip(height - 0.75, 0, 1) / 0.25
+    height = (center[:, 1] - head[1]) / (top[1] - head[1])
+    behind = center[:, 2] < head[2] + 0.03 + 0.075 * np.clip(height - 0.75, 0, 1) / 0.25
     region[(names == "Head") & (height > 0.25) & (behind | (height > 0.86))] = REGIONS.index("hair")
     return region

@@ -1,8 +1,8 @@
-"""A neutral mannequin, modelled as one smooth solid around any body's skeleton. Needs numpy only.
+"""A neutral mannequin, modeled as one smooth solid around any body's skeleton. numpy only.
 
-Rounded cones and ellipsoids are blended into a signed distance field (Quilez's smooth minimum) and
-its zero level is meshed by surface nets (Gibson, 1998). What belongs to a limb and what to its
-neighbour gives the skin weights.
+Rounded cones and ellipsoids are blended into a signed distance field (Quilez's smooth minimum), whose zero
+level is meshed by surface nets (Gibson, 1998). The distances to a limb and to its neighbors give the skin
+weights.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from ..body.skeleton import BONES, JOINTS, NUM_BONES, PARENTS, Body
 
 _CELL = 0.011  # metres
-_MELT_TRUNK, _MELT_LIMB = 0.045, 0.014  # metres over which a form melts into its neighbours ...
+_MELT_TRUNK, _MELT_LIMB = 0.045, 0.014  # metres over which a form melts into its neighbors ...
 _MELT_SHARE = 0.5  # ... and at most this share of its own radius, or fingers would web together
 _SMOOTHING_PASSES = 8
 
@@ -59,7 +59,7 @@ class _Form:
 
 
 def mannequin(body: Body) -> Skin:
-    """The mannequin around ``body`` at rest."""
+    """The mannequin around ``body`` in the rest pose."""
     forms = _forms(body)
     low = np.min([f.bounds(0.03)[0] for f in forms], axis=0)
     high = np.max([f.bounds(0.03)[1] for f in forms], axis=0)
@@ -99,7 +99,7 @@ def _forms(body: Body) -> list[_Form]:
     top = joint["neck"] + v(0, -0.065, 0)
     add("Spine3", top - 1.6 * across, top + 1.6 * across, 0.068, 0.068, (1, 0.9, 0.95))
     add("Neck", joint["neck"] + v(0, -0.04, -0.008), joint["head"] + v(0, 0.01, -0.030), 0.057, 0.052)
-    # Head: skull, jaw and a hint of a nose, so that one sees where it looks.
+    # Head: skull, jaw and a hint of a nose that shows where it looks.
     skull = joint["head"] * 0.42 + joint["head_top"] * 0.58
     jaw, chin = joint["head"] + v(0, 0.050, 0.020), joint["head"] + v(0, -0.006, 0.038)
     add("Head", skull + v(0, 0.012, -0.016), skull + v(0, 0, 0.008), 0.099, 0.097, (0.82, 1, 1))
@@ -186,7 +186,7 @@ def _add_leg(add, j, s, v, hip):
 
 
 def _field(forms: list[_Form], low: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """Signed distance on the grid, forms melted together; each is evaluated near itself only."""
+    """Signed distance on the grid, with the forms blended; each is evaluated only near itself."""
     field = np.full(shape, 4 * _MELT_TRUNK)
     for form in forms:
         start, stop = form.bounds(form.melt + 2 * _CELL)
@@ -248,7 +248,7 @@ def _surface_net(field: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _weights(forms: list[_Form], vertices: np.ndarray) -> np.ndarray:
-    """(V, 24): the nearest bone's form and its neighbours in the skeleton, by distance."""
+    """(V, 24): the nearest bone's form and its neighbors in the skeleton, by distance."""
     distance = np.full((len(vertices), NUM_BONES), np.inf)
     for form in forms:
         distance[:, form.bone] = np.minimum(distance[:, form.bone], form.distance(vertices))
@@ -262,16 +262,16 @@ def _weights(forms: list[_Form], vertices: np.ndarray) -> np.ndarray:
 
 
 def _smooth_weights(weights: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Average weights with their neighbours' on the surface, a few times."""
+    """Average weights with their neighbors' on the surface, a few times."""
     a = faces.ravel()
     b = np.roll(faces, -1, axis=1).ravel()
     order = np.argsort(a, kind="stable")
     degree = np.bincount(a, minlength=len(weights))
     rank = np.arange(len(a)) - np.repeat(np.cumsum(degree) - degree, degree)
-    neighbours = np.full((degree.max(), len(weights)), len(weights))  # that of no vertex: a row of zeros
-    neighbours[rank, a[order]] = b[order]
+    neighbors = np.full((degree.max(), len(weights)), len(weights))  # that of no vertex: a row of zeros
+    neighbors[rank, a[order]] = b[order]
     for _ in range(_SMOOTHING_PASSES):
         padded = np.vstack([weights, np.zeros(weights.shape[1])])
-        weights = 0.5 * weights + 0.5 * sum(padded[row] for row in neighbours) / degree[:, None]
+        weights = 0.5 * weights + 0.5 * sum(padded[row] for row in neighbors) / degree[:, None]
     weights[weights < 0.01] = 0
     return weights / weights.sum(1, keepdims=True)

@@ -1,1 +1,1 @@
-"""Reads recorded motion (ASF/AMC, BVH, exponential maps) and fits our skeleton to it."""
+"""Reads motion capture (ASF/AMC, BVH, exponential maps) and transfers it to our skeleton."""

@@ -12,7 +12,7 @@ from ..errors import NikiError
 from .recording import Recording, iterate_lines, parse_numbers, rotation_from_euler
 
 CMU_UNIT = 0.0254 / 0.45  # metres: inches over the scale that CMU's files name
-_RATE = 120.0  # the format does not say; CMU's is this
+_RATE = 120.0  # the format does not store it; this is CMU's
 _FREEDOMS = {"tx", "ty", "tz", "rx", "ry", "rz", "l"}
 _MOST_BONES, _MOST_LETTERS = 2_000, 2_000_000  # of a skeleton
 _MOST_ROTATIONS = 5_000_000  # frames times bones: 360 MB
@@ -21,8 +21,8 @@ _LONGEST_LINE = 10_000
 
 @dataclass(eq=False)
 class Skeleton:
-    """Bones by name: parent, vector from start to end (metres), axis frame (3, 3), freedoms ("rx" ..) in
-    the order of the motion's values and of the turns."""
+    """Bones by name: parent, vector from start to end (metres), axis frame (3, 3), and degrees of freedom
+    ("rx" and so on) in the order of the motion's values and rotations."""
 
     parents: dict[str, str]
     vectors: dict[str, np.ndarray]
@@ -34,7 +34,7 @@ def read_asf(text: str) -> Skeleton:
     """The skeleton of an .asf file.
 
     Raises:
-        NikiError: names what is missing or wrong.
+        NikiError: something is missing or wrong; the message names it.
     """
     if len(text) > _MOST_LETTERS:
         raise NikiError("The .asf file is too long")
@@ -42,12 +42,12 @@ def read_asf(text: str) -> Skeleton:
     unit, angle = _units(sections.get("units", []))
     skeleton = Skeleton({}, {"root": np.zeros(3)}, {}, {})
     root = _words(sections.get("root", []))
-    order, turned = (
+    order, orientation = (
         root.get("order", ["TX", "TY", "TZ", "RX", "RY", "RZ"]),
         root.get("orientation", [0, 0, 0]),
     )
     skeleton.freedoms["root"] = _freedoms(order, "root")
-    skeleton.axes["root"] = _axes([*turned, *root.get("axis", ["XYZ"])], "root", angle)
+    skeleton.axes["root"] = _axes([*orientation, *root.get("axis", ["XYZ"])], "root", angle)
     for lines in _blocks(sections.get("bonedata", [])):
         words = _words(lines)
         for need in ("name", "direction", "length", "axis"):
@@ -58,7 +58,7 @@ def read_asf(text: str) -> Skeleton:
             raise NikiError(f"The .asf file has two bones named {name}")
         direction = parse_numbers(words["direction"], f"The .asf file's direction of {name}")
         if direction.shape != (3,) or not np.linalg.norm(direction) > 0:
-            raise NikiError(f"The .asf file's direction of {name} is none")
+            raise NikiError(f"The .asf file's direction of {name} is not a direction")
         length = parse_numbers(words["length"][:1], f"The .asf file's length of {name}")[0]
         skeleton.vectors[name] = direction / np.linalg.norm(direction) * length * unit
         skeleton.axes[name] = _axes(words["axis"], name, angle)
@@ -71,21 +71,21 @@ def read_asf(text: str) -> Skeleton:
                 skeleton.parents[child] = parent
     if not 2 <= len(skeleton.vectors) <= _MOST_BONES:
         raise NikiError("The .asf file has no bone data")
-    reached = _reached(skeleton.parents)
+    reached = _descendants(skeleton.parents)
     if set(skeleton.parents) != set(skeleton.vectors) - {"root"} or len(reached) < len(skeleton.vectors):
         raise NikiError("The .asf file's hierarchy does not name every bone, or does not begin at the root")
     return skeleton
 
 
 def read_amc(text: str, skeleton: Skeleton) -> Recording:
-    """The motion of an .amc file. A node stands where its bone starts.
+    """The motion of an .amc file. A node is at the start of its bone.
 
     Raises:
-        NikiError: the file holds no frame, or names what is wrong in one.
+        NikiError: the file has no frame, or something is wrong in one; the message names it.
     """
     angles, count = _read_frames(text, skeleton)
     radians = any(line.strip().upper() == ":RADIANS" for line in text[:2000].splitlines())
-    names = _reached(skeleton.parents)
+    names = _descendants(skeleton.parents)
     local = np.tile(np.eye(3), (count, len(names), 1, 1))
     for i, name in enumerate(names):
         if name in angles:
@@ -142,7 +142,7 @@ def _read_frames(text: str, skeleton: Skeleton) -> tuple[dict[str, array], int]:
             )
     check()
     if "root" not in angles:
-        raise NikiError("The .amc file holds no frame")
+        raise NikiError("The .amc file has no frames")
     return angles, count
 
 
@@ -154,12 +154,12 @@ def _bone_rotations(values: np.ndarray, name: str, skeleton: Skeleton) -> np.nda
 
 
 def _about_fixed_axes(angles: np.ndarray, order: str) -> np.ndarray:
-    """(..., k) radians, in ``order`` ("xyz") one after the other about axes that stay: (..., 3, 3)."""
+    """(..., k) radians about fixed axes, one after the other in ``order`` ("xyz") -> (..., 3, 3)."""
     return rotation_from_euler(angles[..., ::-1], order[::-1])
 
 
 def _axes(words: list, name: str, angle: float) -> np.ndarray:
-    """(3, 3) of an ``axis`` line: three angles and the order in which they are turned by."""
+    """(3, 3) of an ``axis`` line: three angles and their order."""
     order = str(words[-1]).lower() if len(words) == 4 else ""
     if sorted(order) != ["x", "y", "z"]:
         raise NikiError(f"The .asf file's axis of {name} must be three angles and an order such as XYZ")
@@ -169,7 +169,9 @@ def _axes(words: list, name: str, angle: float) -> np.ndarray:
 def _freedoms(words: list[str], name: str) -> list[str]:
     freedoms = [word.lower() for word in words]
     if not set(freedoms) <= _FREEDOMS or len(set(freedoms)) < len(freedoms):
-        raise NikiError(f"The .asf file's bone {name} moves in an unknown way: {' '.join(words)[:40]}")
+        raise NikiError(
+            f"The .asf file's bone {name} has an unknown degree of freedom: {' '.join(words)[:40]}"
+        )
     return freedoms
 
 
@@ -191,7 +193,7 @@ def _units(lines: list[str]) -> tuple[float, float]:
 
 
 def _sections(text: str) -> dict[str, list[str]]:
-    """Lines after each keyword (``:bonedata``), without comments and empty lines."""
+    """The lines after each keyword (``:bonedata``), without comments and empty lines."""
     sections: dict[str, list[str]] = {}
     lines: list[str] = []
     for line in text.splitlines():
@@ -204,7 +206,7 @@ def _sections(text: str) -> dict[str, list[str]]:
 
 
 def _blocks(lines: list[str]) -> list[list[str]]:
-    """What stands between each ``begin`` and ``end``."""
+    """The lines between each ``begin`` and ``end``."""
     blocks: list[list[str]] = []
     inside = False
     for line in lines:
@@ -216,7 +218,7 @@ def _blocks(lines: list[str]) -> list[list[str]]:
         elif inside and line not in ("begin", "end"):
             blocks[-1].append(line)
         else:
-            raise NikiError(f"The .asf file has {line[:40]!r} where there can be none")
+            raise NikiError(f"The .asf file has {line[:40]!r} where it does not belong")
     if inside:
         raise NikiError("The .asf file ends early")
     return blocks
@@ -227,8 +229,8 @@ def _words(lines: list[str]) -> dict[str, list[str]]:
     return {line.split()[0]: line.split()[1:] for line in lines}
 
 
-def _reached(parents: dict[str, str]) -> list[str]:
-    """The root and all that hangs from it, parents first."""
+def _descendants(parents: dict[str, str]) -> list[str]:
+    """The root and its descendants, parents first."""
     children: dict[str, list[str]] = {}
     for child, parent in parents.items():
         children.setdefault(parent, []).append(child)

@@ -22,11 +22,12 @@ def read_bvh(text: str, unit: float | None = None) -> Recording:
     """The skeleton and motion of a .bvh file.
 
     Args:
-        text: the file. unit: metres per unit; default: the usual unit in which the legs are as long as
-            a person's (the format does not say).
+        text: the file's contents.
+        unit: metres per unit. The format does not store it; by default it is the common unit in which the
+            legs are as long as a person's.
 
     Raises:
-        NikiError: names what is wrong with the file, or its unit cannot be told.
+        NikiError: something is wrong with the file, or its unit cannot be found; the message says what.
     """
     start = re.search(r"^[ \t]*MOTION\s*$", text, re.MULTILINE)
     if not start or "HIERARCHY" not in text[: start.start()]:
@@ -61,7 +62,7 @@ def _read_hierarchy(text: str) -> tuple[list[str], list[int], np.ndarray, list[l
         kind = word.upper()
         if kind in ("ROOT", "JOINT", "END"):
             if (kind == "ROOT") != (not names) or (names and not open_nodes):
-                raise NikiError(f"The .bvh file's hierarchy has {word} where there can be none")
+                raise NikiError(f"The .bvh file's hierarchy has {word} where it does not belong")
             name = " ".join(_until_brace(words))
             parents.append(open_nodes[-1] if open_nodes else -1)
             names.append(f"{names[parents[-1]]}_end" if kind == "END" else name)
@@ -80,7 +81,7 @@ def _read_hierarchy(text: str) -> tuple[list[str], list[int], np.ndarray, list[l
         elif kind == "CHANNELS" and open_nodes and not channels[open_nodes[-1]]:
             channels[open_nodes[-1]] = _read_channels(words, names[open_nodes[-1]])
         else:
-            raise NikiError(f"The .bvh file's hierarchy has {word[:40]!r} where there can be none")
+            raise NikiError(f"The .bvh file's hierarchy has {word[:40]!r} where it does not belong")
     if not names or open_nodes:
         raise NikiError("The .bvh file's hierarchy is incomplete")
     for name, offset in zip(names, offsets, strict=True):
@@ -108,7 +109,7 @@ def _read_channels(words: Iterator[str], joint: str) -> list[str]:
 
 
 def _read_motion(text: str, start: int, width: int, nodes: int) -> tuple[float, np.ndarray]:
-    """Frames per second and the table (T, width) after MOTION, from place ``start``."""
+    """Frames per second and the table (T, width) after MOTION, from index ``start``."""
     head = _HEAD.match(text, start)
     if not head:
         raise NikiError("The .bvh file's motion does not begin with Frames and Frame Time")
@@ -117,7 +118,7 @@ def _read_motion(text: str, start: int, width: int, nodes: int) -> tuple[float, 
         raise NikiError(f"The .bvh file's Frame Time must be a positive number of seconds, not {interval:g}")
     if not 1 <= count <= _MOST_ROTATIONS / nodes:
         raise NikiError(
-            f"The .bvh file says that it has {count:g} frames; 1 to {_MOST_ROTATIONS // nodes} can be read"
+            f"The .bvh file declares {count:g} frames; 1 to {_MOST_ROTATIONS // nodes} can be read"
         )
     rows = []
     longest = 1000 * (width + 1)
@@ -131,5 +132,5 @@ def _read_motion(text: str, start: int, width: int, nodes: int) -> tuple[float, 
             break
     if len(rows) != count:
         has = "more" if len(rows) > count else len(rows)
-        raise NikiError(f"The .bvh file says that it has {count:g} frames and has {has}")
+        raise NikiError(f"The .bvh file declares {count:g} frames but has {has}")
     return 1 / interval, np.array(rows)

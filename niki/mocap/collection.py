@@ -1,4 +1,4 @@
-"""The training set: an indexed folder of motion-capture archives -> poses on our skeleton."""
+"""The training set: a folder of motion-capture archives with an index -> poses on our skeleton."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import platformdirs
+from numpy.typing import ArrayLike
 
 from ..body import rotation as rot
 from ..body.skeleton import JOINTS
@@ -27,21 +28,21 @@ from .exponential_map import read_exponential_maps
 from .recording import Recording
 from .refit import Refitted, best_rest, refit
 
-RATE = 30.0  # frames a second that are kept
+RATE = 30.0  # frames per second of the training set
 HELD_OUT_PEOPLE = ("14", "55", "86", "131")
 """CMU subjects that are never trained on: laughing, a dance with whirls, jumps, kicks, punches and sitting,
-Michael Jackson's steps. Evaluation uses all their trials. ``niki mocap`` shows that no clip without a
-name repeats them; it did repeat people 27 and 29, who are therefore trained on."""
+Michael Jackson's steps. Evaluation uses all their trials. ``niki mocap`` shows that no unnamed clip is a copy
+of theirs. Subjects 27 and 29 do have such copies and are therefore in the training set."""
 CORRUPT = ("01_12",)  # its left ankle flips by 180 degrees
 _DECIDE = (
     *(f"mocap/{name}" for name in ("acclaim", "biovision", "exponential_map", "collection", "recording", "refit")),
     "body/rotation", "body/skeleton",
 )  # fmt: skip
-"""The modules that decide what comes of an archive."""
-_COLUMNS = ("path", "cmu", "source", "dedupe_keep")  # of clips.csv, those that are used
+"""The modules whose code determines the poses read from an archive."""
+_COLUMNS = ("path", "cmu", "source", "dedupe_keep")  # the columns of clips.csv that are used
 _LONGEST_CLIP = 100_000_000  # bytes of text
 _MOST_BYTES = 8_000_000_000  # of poses that were kept: ten million
-_WRONG_ANKLE = np.radians(85)  # more than an ankle turns: the marker was lost
+_WRONG_ANKLE = np.radians(85)  # an ankle cannot turn further: the marker was lost
 
 
 @dataclass(eq=False)
@@ -66,8 +67,8 @@ class Poses:
     def __len__(self) -> int:
         return len(self.rotations)
 
-    def of_clips(self, wanted) -> Poses:
-        """Only the poses of clips where ``wanted`` (clips,) is true."""
+    def of_clips(self, wanted: ArrayLike) -> Poses:
+        """The poses of the clips for which ``wanted`` (clips,) is true."""
         keep = np.asarray(wanted)[self.clip]
         clip = (np.cumsum(wanted) - 1)[self.clip[keep]]
         parts = (self.names, self.subjects, self.sources, self.lengths, self.residual)
@@ -79,7 +80,7 @@ class Poses:
         return self.of_clips(~held_out), self.of_clips(held_out)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write as .npz, whole or not at all."""
+        """Write as .npz, replacing an existing file in one step."""
         save_npz(path, vars(self), compress=False)
 
     @classmethod
@@ -87,7 +88,7 @@ class Poses:
         """Read what :meth:`save` wrote.
 
         Raises:
-            NikiError: there is no such file, or it is none of ours, or damaged.
+            NikiError: the file is missing, damaged or not a file of poses.
         """
         names = [field.name for field in fields(cls)]
         values = read_npz(path, names, "a file of poses", most=_MOST_BYTES)
@@ -108,14 +109,14 @@ class Poses:
 
 
 def load_archives(folder: str | os.PathLike, progress: Callable[[int, int], None] = lambda *_: None) -> Poses:
-    """Every clip that the folder's ``clips.csv`` keeps, in ``RATE`` frames a second.
+    """Every clip that the folder's ``clips.csv`` keeps, at ``RATE`` frames per second.
 
     Args:
         folder: holds clips.csv and .tar.xz archives with the clips.
         progress: called with clips done and clips expected.
 
     Raises:
-        NikiError: no index there, a clip that it lists is in no archive, or one cannot be read.
+        NikiError: there is no index, a clip in it is in no archive, or a clip cannot be read.
     """
     folder = Path(folder)
     if not (folder / "clips.csv").is_file():
@@ -129,7 +130,7 @@ def load_archives(folder: str | os.PathLike, progress: Callable[[int, int], None
     for archive in sorted(folder.glob("*.tar.xz")):
         for path, recording in _recordings(archive, folder, wanted):
             name = wanted[path]["cmu"] or Path(path).stem
-            with _named(path):
+            with _name_errors(path):
                 refitted = refit(recording)
             clips.append((name, wanted[path]["cmu"].split("_")[0], wanted[path]["source"], refitted))
             progress(len(clips), len(wanted))
@@ -140,21 +141,21 @@ def load_archives(folder: str | os.PathLike, progress: Callable[[int, int], None
 
 
 def cached_archives(folder: str | os.PathLike, cache: str | os.PathLike | None = None) -> Poses:
-    """As :func:`load_archives`, kept in the folder ``cache`` until the archives or the readers change;
-    default NIKI's own among the user's caches."""
-    kept = Path(cache or platformdirs.user_cache_dir("niki", False)) / f"mocap-{_digest(Path(folder))}.npz"
-    if kept.is_file():
-        with contextlib.suppress(NikiError):  # damaged: made again
-            return Poses.load(kept)
+    """As :func:`load_archives`, cached in the folder ``cache`` until the archives or the readers change;
+    default NIKI's folder in the user's cache directory."""
+    cached = Path(cache or platformdirs.user_cache_dir("niki", False)) / f"mocap-{_digest(Path(folder))}.npz"
+    if cached.is_file():
+        with contextlib.suppress(NikiError):  # damaged: read the archives again
+            return Poses.load(cached)
     poses = load_archives(folder)
-    with contextlib.suppress(OSError, NikiError):  # a cache is no more than that
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        poses.save(kept)
+    with contextlib.suppress(OSError, NikiError):  # works without the cache
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        poses.save(cached)
     return poses
 
 
 def _digest(folder: Path) -> str:
-    """Of all that decides the poses: index, archives (by size and time of change) and our own modules."""
+    """Hash of everything that determines the poses: the index, the archives (size and modification time), our code."""
     index = folder / "clips.csv"
     digest = hashlib.sha256(index.read_bytes() if index.is_file() else b"")
     for file in sorted([*folder.glob("*.tar.xz"), *folder.glob("*_skeleton.json")]):
@@ -168,22 +169,22 @@ def _digest(folder: Path) -> str:
 def load_bvh_folder(
     folder: str | os.PathLike, warn: Callable[[str], None] = lambda text: None, unit: float | None = None
 ) -> Poses:
-    """Every .bvh file under ``folder``, each taken for a person of its own. Files of one skeleton
-    share a rest pose.
+    """Every .bvh file under ``folder``, each as a person of its own. Files with the same skeleton share a
+    rest pose.
 
     Args:
-        warn: called for each file that cannot be used, with why.
-        unit: metres per unit; default: told for each file by its legs.
+        warn: called with the reason for each file that cannot be used.
+        unit: metres per unit; default: found for each file from the length of the legs.
 
     Raises:
-        NikiError: there is none, or none that can be used.
+        NikiError: there is no .bvh file that can be used.
     """
     skeletons: dict[bytes, list[tuple[Path, Recording]]] = {}
     for path in sorted(Path(folder).rglob("*.bvh")):
         try:
             recording = _thinned(read_bvh(read_text(path), unit))
         except NikiError as error:
-            warn(f"{path} is left out: {error}")
+            warn(f"{path} is skipped: {error}")
             continue
         key = repr(recording.names).encode() + recording.offsets.round(3).tobytes()
         skeletons.setdefault(key, []).append((path, recording))
@@ -192,13 +193,13 @@ def load_bvh_folder(
         try:
             rest = best_rest([recording for _, recording in group])
         except NikiError as error:
-            warn(f"{group[0][0]} and {len(group) - 1} others of its skeleton are left out: {error}")
+            warn(f"{group[0][0]} and {len(group) - 1} others with its skeleton are skipped: {error}")
             continue
         for path, recording in group:
             try:
                 clips.append((path.stem, str(path), Path(folder).name, refit(recording, rest)))
             except NikiError as error:
-                warn(f"{path} is left out: {error}")
+                warn(f"{path} is skipped: {error}")
     if not clips:
         raise NikiError(f"There is no .bvh file that can be used in {folder}")
     return _collect(clips)
@@ -217,7 +218,7 @@ def _collect(clips: list[tuple[str, str, str, Refitted]]) -> Poses:
 
 
 def _thinned(recording: Recording) -> Recording:
-    return recording.every(max(1, round(recording.rate / RATE)))
+    return recording.thin(max(1, round(recording.rate / RATE)))
 
 
 def _recordings(archive: Path, folder: Path, wanted: dict) -> Iterator[tuple[str, Recording]]:
@@ -225,15 +226,15 @@ def _recordings(archive: Path, folder: Path, wanted: dict) -> Iterator[tuple[str
     exponential = next(iter(folder.glob("*_skeleton.json")), None)
     for name, text in _texts(archive, wanted):
         if name.endswith(".asf"):
-            with _named(name):
+            with _name_errors(name):
                 skeletons[_subject(name)] = read_asf(text)
         else:
             motions.setdefault(name, text)
     for path, text in motions.items():
-        with _named(path):
+        with _name_errors(path):
             if path.endswith(".amc"):
                 if _subject(path) not in skeletons:
-                    raise NikiError(f"There is no {_subject(path)}.asf beside it")
+                    raise NikiError(f"There is no {_subject(path)}.asf next to it")
                 recording = read_amc(text, skeletons[_subject(path)])
             elif path.endswith(".bvh"):
                 recording = read_bvh(text)
@@ -247,7 +248,7 @@ def _recordings(archive: Path, folder: Path, wanted: dict) -> Iterator[tuple[str
 
 
 def _texts(archive: Path, wanted: dict) -> Iterator[tuple[str, str]]:
-    """The archive's skeletons and the clips that are wanted: name and contents."""
+    """Names and contents of the archive's skeletons and of the clips in ``wanted``."""
     try:
         with tarfile.open(archive, "r|xz") as tar:
             for member in tar:
@@ -263,8 +264,8 @@ def _texts(archive: Path, wanted: dict) -> Iterator[tuple[str, str]]:
 
 
 @contextlib.contextmanager
-def _named(path: str) -> Iterator[None]:
-    """Errors inside tell which file they are about."""
+def _name_errors(path: str) -> Iterator[None]:
+    """Add the file's path to errors raised inside."""
     try:
         yield
     except NikiError as error:

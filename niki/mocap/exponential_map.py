@@ -28,11 +28,11 @@ def read_exponential_maps(text: str, skeleton: str, rate: float = 120.0) -> Reco
     """Rows of 3 root values and 38 exponential maps (row-vector convention) -> Recording.
 
     Args:
-        text: comma-separated numbers, one row a frame. skeleton: JSON with ``parents`` and
-            ``offsets`` of the 38 nodes, in CMU's units.
+        text: comma-separated numbers, one row per frame.
+        skeleton: JSON with ``parents`` and ``offsets`` of the 38 nodes, in CMU's units.
 
     Raises:
-        NikiError: the table or the skeleton has another shape.
+        NikiError: the table or the skeleton has the wrong shape.
     """
     nodes, width = len(_NAMES), 3 + 3 * len(_NAMES)
     try:
@@ -43,7 +43,7 @@ def read_exponential_maps(text: str, skeleton: str, rate: float = 120.0) -> Reco
     lines = (line.strip() for line in iterate_lines(text))
     rows = [parse_numbers(row.split(","), f"Frame {k + 1}") for k, row in enumerate(filter(None, lines))]
     if not rows or parents.shape != (nodes,) or any(len(row) != width for row in rows):
-        raise NikiError(f"Expected {nodes} joints and {width} numbers a row")
+        raise NikiError(f"Expected {nodes} joints and {width} numbers per row")
     tree = parents.dtype.kind == "i" and (parents < np.arange(nodes)).all() and (parents[1:] >= 0).all()
     if not tree or parents[0] != -1 or offsets.shape != (nodes, 3) or not np.isfinite(offsets).all():
         raise NikiError("The skeleton's .json file must hold parents before children, and finite offsets")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ..body import rotation as rot
 from ..errors import NikiError
 
-_MOST = 1e9  # no length, place or angle is larger
+_MOST = 1e9  # largest length, position or angle
 
 
 @dataclass(eq=False)
@@ -20,7 +20,7 @@ class Recording:
     Attributes:
         names: n node names; bone ends without a rotation of their own are ``NAME_end``.
         parents: (n,) index of each node's parent, -1 for the root.
-        offsets: (n, 3) place of each node relative to its parent in the zero pose, metres.
+        offsets: (n, 3) metres: position of each node relative to its parent in the zero pose.
         rotations: (T, n, 3, 3) parent-relative, identity in the zero pose.
         rate: frames per second.
     """
@@ -34,8 +34,8 @@ class Recording:
     def __len__(self) -> int:
         return len(self.rotations)
 
-    def posed(self) -> tuple[np.ndarray, np.ndarray]:
-        """Positions (T, n, 3), root at zero, and world rotations (T, n, 3, 3)."""
+    def positions_and_rotations(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions (T, n, 3) in metres, root at the origin, and world rotations (T, n, 3, 3)."""
         world, positions = self.rotations.copy(), np.zeros(self.rotations.shape[:-1])
         for i, parent in enumerate(self.parents):
             if parent >= 0:
@@ -44,22 +44,22 @@ class Recording:
         return positions, world
 
     def zero_positions(self) -> np.ndarray:
-        """(n, 3): the zero pose, root at the origin."""
+        """(n, 3) metres: positions in the zero pose, root at the origin."""
         positions = np.zeros((len(self.names), 3))
         for i, parent in enumerate(self.parents):
             if parent >= 0:
                 positions[i] = positions[parent] + self.offsets[i]
         return positions
 
-    def zeroed(self, world: np.ndarray) -> Recording:
-        """The same motion with the pose of world rotations ``world`` (n, 3, 3) as the zero pose."""
+    def with_zero_pose(self, world: np.ndarray) -> Recording:
+        """The same motion relative to another zero pose, given by its world rotations (n, 3, 3)."""
         above = world[np.maximum(self.parents, 0)]
         local = above @ self.rotations @ rot.transpose(world)
         local[:, 0] = self.rotations[:, 0] @ world[0].T
         return Recording(self.names, self.parents, rot.apply(above, self.offsets), local, self.rate)
 
-    def every(self, step: int) -> Recording:
-        """Each ``step``-th frame."""
+    def thin(self, step: int) -> Recording:
+        """Every ``step``-th frame."""
         return Recording(
             self.names, self.parents, self.offsets, self.rotations[::step].copy(), self.rate / step
         )
@@ -75,8 +75,8 @@ def rotation_from_euler(angles: np.ndarray, order: str) -> np.ndarray:
 
 
 def iterate_lines(text: str, start: int = 0) -> Iterator[str]:
-    """The lines of ``text`` from place ``start`` on, one at a time: a list of them may take ten times
-    the memory of the text."""
+    """The lines of ``text`` from index ``start`` on, one at a time; a list of them can take ten times the
+    memory of the text."""
     while start < len(text):
         end = text.find("\n", start)
         end = len(text) if end < 0 else end
@@ -84,12 +84,16 @@ def iterate_lines(text: str, start: int = 0) -> Iterator[str]:
         start = end + 1
 
 
-def parse_numbers(words, what: str) -> np.ndarray:
-    """(n,) the numbers that ``words`` say, or NikiError that begins with ``what``."""
+def parse_numbers(words: Iterable[str], what: str) -> np.ndarray:
+    """(n,) the numbers in ``words``.
+
+    Raises:
+        NikiError: a word is not a finite number below 1e9; the message begins with ``what``.
+    """
     try:
         values = np.array([float(word) for word in words])
     except (ValueError, OverflowError):
         raise NikiError(f"{what} must hold numbers") from None
     if not (np.abs(values) < _MOST).all():
-        raise NikiError(f"{what} must hold finite numbers, and none out of all proportion")
+        raise NikiError(f"{what} must hold finite numbers below {_MOST:g}")
     return values

@@ -1,10 +1,10 @@
-"""A recording of any skeleton -> rotations of ours.
+"""A recording of any skeleton -> rotations of our skeleton.
 
-Rest poses differ between sources, so rotations never carry over as they are. For each bone a
-constant correction turns our T-pose into the source's zero pose; a pose then is the source's world
-rotation times that correction, twist included. Limbs are corrected by bone direction. Trunk, neck,
-head and collars are not: their bones run differently in every skeleton, and what is wanted is that
-the trunk is upright in both. Feet follow the shins, hands the forearms.
+Rest poses differ between sources, so rotations cannot be copied as they are. For each bone a constant
+correction turns our T-pose into the source's zero pose; the pose is then the source's world rotation times
+that correction, twist included. Limbs are corrected by bone direction. Trunk, neck, head and collars are
+not: their bones run differently in every skeleton, and the trunk should be upright in both. Feet follow the
+shins, hands the forearms.
 """
 
 from __future__ import annotations
@@ -95,10 +95,10 @@ CONVENTIONS = {
         "L", "R",
     ),
 }  # fmt: skip
-"""Our bones <- theirs, for each way of naming them. Two of theirs: the rotation halfway between."""
+"""For each naming convention, the source's bones for each of ours. Of two bones, the rotation halfway counts."""
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "ft": 0.3048, "in": 0.0254, "cmu": 0.0254 / 0.45}
-"""Metres per unit of the usual ones; CMU's is an inch over 0.45, the scale that its files name."""
+"""Metres per unit, for common units; CMU's is an inch over 0.45, the scale given in its files."""
 _LEGS = (0.5, 1.1)  # metres from hip to ankle along the leg: people of about 1.0 to 2.2 m
 _ALIGNED = {"hip", "knee", "shoulder", "elbow"}
 _LIKE_PARENT = {"ankle", "foot", "wrist", "hand"}
@@ -107,13 +107,13 @@ _REST = 60.0  # degrees that a rest pose's trunk and thighs may lean and its kne
 
 @dataclass(eq=False)
 class Refitted:
-    """A recording on our skeleton.
+    """A recording transferred to our skeleton.
 
     Attributes:
         rotations: (T, 24, 3, 3) parent-relative.
         body: our skeleton in the recorded person's bone lengths.
-        residual: (29,) mean distance in mm of our joints, on the source's own zero pose, from the
-            source's; NaN where the source has no such joint. Tells a wrong parent or correction.
+        residual: (29,) mean distance in mm between our joints, on the source's own zero pose, and the
+            source's; NaN where the source has no such joint. Large where a parent or correction is wrong.
     """
 
     rotations: np.ndarray
@@ -123,22 +123,21 @@ class Refitted:
 
 
 def refit(recording: Recording, rest: np.ndarray | None = None) -> Refitted:
-    """Turn ``recording`` into our rotations.
+    """Transfer ``recording`` to our skeleton.
 
     Args:
-        rest: (n, 3, 3) the rest pose, as :func:`best_rest` gives it; default: found here.
+        rest: (n, 3, 3) the rest pose from :func:`best_rest`; default: found here.
 
     Raises:
-        NikiError: the bones' names are of no known convention, or no pose stands upright that could
-            serve as rest pose.
+        NikiError: the bones' names follow no known convention, or no upright pose can serve as rest pose.
     """
     bones = _bones(recording)
     rest = best_rest([recording]) if rest is None else rest
     if rest is not None:
-        recording = recording.zeroed(rest)
+        recording = recording.with_zero_pose(rest)
     turn = _facing(recording.zero_positions(), bones)
     zero = recording.zero_positions() @ turn.T
-    positions, world = recording.posed()
+    positions, world = recording.positions_and_rotations()
     positions, world = positions @ turn.T, turn @ world @ turn.T
     sources = _sources(recording, bones)
     correction = _corrections(zero, sources)
@@ -152,20 +151,21 @@ def refit(recording: Recording, rest: np.ndarray | None = None) -> Refitted:
 
 
 def metres_per_unit(recording: Recording) -> float:
-    """The one of :data:`UNITS` in which a recording, whose offsets are in an unknown unit, has the legs
-    of a person. Legs, as the zero pose need not stand and fingers and heads end anywhere.
+    """Metres per unit of a recording whose offsets are in an unknown unit: the one of :data:`UNITS` in which
+    the legs are as long as a person's. Legs, because the zero pose need not stand upright, and skeletons end
+    anywhere in fingers and heads.
 
     Raises:
-        NikiError: there is none, or the bones' names are of no known convention.
+        NikiError: no unit fits, or the bones' names follow no known convention.
     """
-    bones, places = _bones(recording), recording.zero_positions()
+    bones, positions = _bones(recording), recording.zero_positions()
     legs = [[bones[side + joint][0] for joint in ("hip", "knee", "ankle")] for side in ("left_", "right_")]
-    length = np.mean([np.linalg.norm(np.diff(places[leg], axis=0), axis=-1).sum() for leg in legs])
+    length = np.mean([np.linalg.norm(np.diff(positions[leg], axis=0), axis=-1).sum() for leg in legs])
     # No two units are less than a factor of 2.2 apart: at most one of them fits.
     for unit in UNITS.values():
         if _LEGS[0] <= length * unit <= _LEGS[1]:
             return unit
-    raise NikiError(f"In no usual unit are legs {length:g} long those of a person", "say the unit: --unit cm")
+    raise NikiError(f"Legs {length:g} long are not a person's in any common unit", "give the unit: --unit cm")
 
 
 def _bones(recording: Recording) -> dict[str, list[int]]:
@@ -179,13 +179,13 @@ def _bones(recording: Recording) -> dict[str, list[int]]:
         missing[title] = lacking
     nearest = min(missing, key=lambda title: len(missing[title]))
     raise NikiError(
-        "The skeleton's bones are named in no known way",
-        f"nearest is '{nearest}', which also needs: {', '.join(missing[nearest][:6])}",
+        "The names of the skeleton's bones follow no known convention",
+        f"the nearest is '{nearest}', which also needs: {', '.join(missing[nearest][:6])}",
     )
 
 
 def _sources(recording: Recording, bones: dict[str, list[int]]) -> np.ndarray:
-    """(29,) the node where each of our joints is in the source; -1 where it has none."""
+    """(29,) the source's node at each of our joints; -1 where it has none."""
     sources = np.full(NUM_JOINTS, -1)
     for j in range(NUM_BONES):
         node = bones[JOINTS[j]][0]
@@ -198,11 +198,13 @@ def _sources(recording: Recording, bones: dict[str, list[int]]) -> np.ndarray:
 
 
 def best_rest(recordings: list[Recording]) -> np.ndarray | None:
-    """Where the zero pose of recordings of one skeleton is no rest pose, (n, 3, 3) world rotations of
-    the frame among them that is most like one; None where the zero pose will do.
+    """World rotations (n, 3, 3) of the frame that is most like a rest pose, or None if the zero pose is one.
+
+    Args:
+        recordings: recordings of one skeleton.
 
     Raises:
-        NikiError: neither does any frame.
+        NikiError: neither the zero pose nor any frame can serve as rest pose.
     """
     bones, zero = _bones(recordings[0]), recordings[0].zero_positions()
     up = rot.normalize(zero[bones["head"][0]] - zero[bones["pelvis"][0]])
@@ -210,7 +212,7 @@ def best_rest(recordings: list[Recording]) -> np.ndarray | None:
         return None
     least, rest = _REST, None
     for recording in recordings:
-        positions, world = recording.posed()
+        positions, world = recording.positions_and_rotations()
         spine = positions[:, bones["head"][0]] - positions[:, bones["pelvis"][0]]
         up = np.eye(3)[1 + np.argmax(spine.mean(0)[1:])]  # Y or Z
         unrest = _unrest(positions, bones, up)
@@ -219,7 +221,7 @@ def best_rest(recordings: list[Recording]) -> np.ndarray | None:
     if rest is None:
         raise NikiError(
             "Neither the zero pose nor any frame stands upright with straight limbs",
-            "one such pose is needed to tell how the bones are turned at rest",
+            "one such pose is needed to find the bones' orientations at rest",
         )
     return rest
 
@@ -241,7 +243,7 @@ def _unrest(positions, bones, up) -> np.ndarray:
 
 
 def _facing(zero: np.ndarray, bones) -> np.ndarray:
-    """The turn that stands the zero pose up, facing +Z: one between axes where that is right."""
+    """(3, 3) rotation that makes the zero pose stand upright and face +Z, between axes where possible."""
     left = rot.normalize(zero[bones["left_hip"][0]] - zero[bones["right_hip"][0]])
     up = zero[bones["neck"][0]] - zero[bones["pelvis"][0]]
     axes = np.stack([s * row for row in np.eye(3) for s in (1, -1)])
@@ -267,7 +269,7 @@ def _corrections(zero: np.ndarray, sources: np.ndarray) -> np.ndarray:
 
 
 def _halfway(world: np.ndarray) -> np.ndarray:
-    """(T, 1 or 2, 3, 3) -> (T, 3, 3): the rotation, or that between the two."""
+    """(T, 1 or 2, 3, 3) -> (T, 3, 3): the only rotation, or the one halfway between the two."""
     if world.shape[1] == 1:
         return world[:, 0]
     quaternions = rot.quaternion_from_matrix(world)
@@ -276,7 +278,7 @@ def _halfway(world: np.ndarray) -> np.ndarray:
 
 
 def _body(zero: np.ndarray, sources: np.ndarray) -> Body:
-    """Our skeleton with the source's limbs, the rest scaled with them."""
+    """Our skeleton with the lengths of the source's limbs; other bones are scaled to match."""
     usual = Body.default().bone_lengths
     lengths = np.full(NUM_JOINTS, np.nan)
     for j, kind in enumerate(KINDS):
@@ -287,16 +289,16 @@ def _body(zero: np.ndarray, sources: np.ndarray) -> Body:
 
 
 def _residual(ours, correction, zero, positions, sources) -> np.ndarray:
-    """Our world rotations on the source's own zero pose, against the source's positions: (29,) mm."""
-    placed = {0: positions[:, sources[0]]}
+    """(29,) mm: positions by our world rotations on the source's zero pose against the source's positions."""
+    ours_at = {0: positions[:, sources[0]]}
     residual = np.full(NUM_JOINTS, np.nan)
     for j in TREE_ORDER:
         if sources[j] < 0:
             continue
         parent = PARENTS[j]
-        while parent not in placed:
+        while parent not in ours_at:
             parent = PARENTS[parent]
         offset = correction[parent].T @ (zero[sources[j]] - zero[sources[parent]])
-        placed[j] = placed[parent] + rot.apply(ours[:, parent], offset)
-        residual[j] = 1000 * np.linalg.norm(placed[j] - positions[:, sources[j]], axis=-1).mean()
+        ours_at[j] = ours_at[parent] + rot.apply(ours[:, parent], offset)
+        residual[j] = 1000 * np.linalg.norm(ours_at[j] - positions[:, sources[j]], axis=-1).mean()
     return residual

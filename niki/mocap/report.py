@@ -1,4 +1,4 @@
-"""``niki mocap``: what a collection holds, and how well it was carried over to our skeleton."""
+"""``niki mocap``: the contents of a collection, and how well it was transferred to our skeleton."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _TWISTED = ("left_hip", "left_knee", "left_ankle", "neck", "left_shoulder", "lef
 
 
 def describe(poses: Poses) -> str:
-    """Per source: clips, people, frames, residual, and the mean twist of some bones with its
-    standard deviation, left and right (mirrored) side by side: where they differ much, or lie far
-    from zero, a rest pose is wrong."""
+    """For each source its clips, people, poses and residual, and the mean twist of some bones with its
+    standard deviation, left and right (mirrored) side by side. Where these differ much, or are far from zero,
+    a rest pose is wrong."""
     lines = []
     for source in sorted(set(poses.sources.tolist())):
         part = poses.of_clips(poses.sources == source)
@@ -22,13 +22,13 @@ def describe(poses: Poses) -> str:
         joint = int(worst.argmax())
         lines += [
             f"{source}: {len(part.names)} clips of {len(set(part.subjects.tolist()))} people,"
-            f" {len(part):,} poses at {RATE:.0f} a second",
+            f" {len(part):,} poses at {RATE:.0f} per second",
             f"  residual {np.nanmean(part.residual):.2f} mm on average, at most {worst[joint]:.1f} ({JOINTS[joint]})",
             "  twist in degrees, left and right: " + ", ".join(_twists(part)),
         ]
     training, held_out = poses.split()
     if len(training) and len(held_out):
-        lines.append("held out, with the median angle per joint to the nearest pose that is trained on:")
+        lines.append("held out, with the median angle per joint to the nearest training pose:")
         nearest = nearest_poses(held_out, training)
         for clip, name in enumerate(held_out.names):
             own = held_out.clip == clip
@@ -37,8 +37,8 @@ def describe(poses: Poses) -> str:
 
 
 def nearest_poses(poses: Poses, among: Poses) -> np.ndarray:
-    """(N,) root mean square angle per joint, in degrees, from each pose to the nearest of ``among``, the
-    pelvis left out: near zero where one recording is in both."""
+    """(N,) root mean square angle per joint, in degrees, from each pose to the nearest of ``among``, without
+    the pelvis. Near zero where a recording is in both."""
     columns = [part.rotations[:, 1:].reshape(len(part), -1) for part in (poses, among)]
     squares = [(part**2).sum(1) for part in columns]
     least = np.full(len(poses), np.inf)
@@ -46,7 +46,7 @@ def nearest_poses(poses: Poses, among: Poses) -> np.ndarray:
         rows = slice(start, start + 4096)
         product = columns[0] @ columns[1][rows].T
         least = np.minimum(least, (squares[0][:, None] + squares[1][rows] - 2 * product).min(1))
-    # Two rotations a small angle apart differ by the square root of two times it.
+    # The matrices of two rotations a small angle apart differ by that angle times the square root of two.
     return np.degrees(np.sqrt(np.maximum(least, 0) / 2 / (poses.rotations.shape[1] - 1)))
 
 

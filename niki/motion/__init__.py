@@ -1,1 +1,1 @@
-"""Motion over time: the motion file, its keys and channels, smoothing. No network."""
+"""Motion over time: the motion file, keyframes and channels, smoothing. No network."""

@@ -1,4 +1,4 @@
-"""Long motions are worked through a block of frames at a time, so that what is made on the way stays small."""
+"""Blocks of frames: long motions are processed block by block to keep intermediate results small."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from itertools import pairwise
 import numpy as np
 
 FRAMES = 512
-"""The most in a block. Clips no longer than that are worked through at once."""
+"""Largest number of frames in a block; shorter clips are one block."""
 
 
 def split_into_blocks(count: int) -> list[slice]:
-    """Slices of at most :data:`FRAMES` that share out ``count`` frames evenly."""
+    """Slices of at most :data:`FRAMES` frames, of even length, that cover ``count`` frames.
+
+    >>> split_into_blocks(1000)
+    [slice(0, 500, None), slice(500, 1000, None)]
+    """
     edges = np.linspace(0, count, -(-count // FRAMES) + 1).astype(int)
     return [slice(int(start), int(stop)) for start, stop in pairwise(edges)]

@@ -1,6 +1,6 @@
-"""Rotations as Blender keys them: a bone's rotation mode and the values of its channels. numpy only.
+"""Rotations as Blender keyframes them: a bone's rotation mode and its channels' values. numpy only.
 
-The values that are keyed and those that are interpolated come from here, so that they are the same.
+Both writing keyframes and predicting their interpolation use this module, so that the two agree.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ MODES = ("QUATERNION", *EULER_ORDERS, "AXIS_ANGLE")
 
 
 def channel_values(quaternions: np.ndarray, mode: str) -> np.ndarray:
-    """What to key for a bone in a rotation mode, without jumps from frame to frame.
+    """The values to keyframe for a bone in a rotation mode, without jumps from frame to frame.
 
-    Give all frames of a motion and key some of the values: which of a rotation's many values is right
+    Pass all frames of a motion, even to keyframe only some: which of a rotation's equivalent values is right
     depends on the frames before.
 
     Args:
-        quaternions: (T, ..., 4) unit, (w, x, y, z), in the bone's own axes. mode: of ``MODES``.
+        quaternions: (T, ..., 4) unit, (w, x, y, z), in the bone's own axes.
+        mode: one of ``MODES``.
 
     Returns:
         (T, ..., n): rotation_quaternion (w, x, y, z), rotation_euler (x, y, z) in radians, or
@@ -40,8 +41,10 @@ def channel_values(quaternions: np.ndarray, mode: str) -> np.ndarray:
 
 
 def rotations_from_channels(values: np.ndarray, mode: str) -> np.ndarray:
-    """What Blender makes of the channels' values: (..., n), as :func:`channel_values` has them, keyed or
-    interpolated -> (..., 3, 3) in the bone's own axes. Lengths do not count.
+    """The rotations that Blender computes from channels' values, keyframed or interpolated.
+
+    Values (..., n), as :func:`channel_values` returns them -> (..., 3, 3) in the bone's own axes.
+    Quaternions and axes may have any length.
 
     Raises:
         NikiError: there is no such mode.

@@ -1,4 +1,4 @@
-"""As few keyframes as an error bound allows. numpy only."""
+"""Keyframe reduction: as few keyframes as an error bound allows. numpy only."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ from .motion import Motion
 
 
 class KeyedMotion:
-    """A motion as the channels that Blender keys, and what linear keys at some of its frames make of it.
+    """A motion as the channels that Blender keyframes, and its linear interpolation from some of its frames.
 
     Args:
         motion: the motion.
-        modes: the rotation mode of each of the 24 bones (:data:`niki.motion.channels.MODES`); default quaternions.
-        axes: (24, 3, 3) rotations whose columns are each bone's x, y and z at rest, in library axes;
-            default the library's own. Euler angles are about these.
+        modes: the rotation mode of each of the 24 bones, from :data:`niki.motion.channels.MODES`; default
+            quaternions.
+        axes: (24, 3, 3) whose columns are each bone's x, y and z axes at rest in library space, about which
+            Euler angles turn; default the library's axes.
 
     Attributes:
-        values: per bone (T, n), what to key: :func:`niki.motion.channels.channel_values`.
+        values: for each bone (T, n), the values to keyframe, from
+            :func:`niki.motion.channels.channel_values`.
 
     Raises:
-        NikiError: the modes are not 24, or there is no such mode.
+        NikiError: there are not 24 modes, or there is no such mode.
     """
 
     def __init__(self, motion: Motion, modes: Sequence[str] | None = None, axes: np.ndarray | None = None):
@@ -56,8 +58,10 @@ class KeyedMotion:
         return self._motion.solved_joints()
 
     def interpolated(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What linear keys at frames ``keys`` (ascending, the first and last among them) make of it, as
-        Blender has it: each channel by itself.
+        """The motion between linear keyframes, interpolated as in Blender, channel by channel.
+
+        Args:
+            keys: frames with keyframes, ascending, the first and last frame included.
 
         Returns:
             rotations (T, 24, 3, 3), parent-relative in library axes, and translation (T, 3) metres.
@@ -79,28 +83,31 @@ class KeyedMotion:
         return self._axes @ local @ rot.transpose(self._axes), between(self._motion.trans)
 
     def deviation(self, keys: np.ndarray) -> np.ndarray:
-        """(T,) metres by which linear keys at frames ``keys`` put the joint that is furthest off."""
+        """(T,) metres: the largest error of a joint between linear keyframes at the frames ``keys``."""
         rotations, translation = self.interpolated(keys)
-        places = forward_kinematics(rotations, self._motion.body, translation)[0]
-        return np.linalg.norm(places - self._joints, axis=-1).max(1)
+        positions = forward_kinematics(rotations, self._motion.body, translation)[0]
+        return np.linalg.norm(positions - self._joints, axis=-1).max(1)
 
     def reduced(self, bound: float, candidates: np.ndarray | None = None) -> np.ndarray:
-        """Frames to key for no joint to be off by more than ``bound`` metres at any frame: between the ends,
-        the worst frames are added until none is worse (Ramer, 1972; Douglas and Peucker, 1973).
+        """The frames to keyframe so that no joint is off by more than ``bound`` metres at any frame.
+
+        Starting from the ends, the worst frames are added until the bound holds (Ramer, 1972; Douglas and
+        Peucker, 1973).
 
         Args:
-            candidates: frames that may be keyed besides the first and the last; default all. Where they
-                are too few for the bound all are keyed, and :meth:`deviation` tells what is left.
+            bound: metres.
+            candidates: frames that may get a keyframe besides the first and the last; default all. If they
+                are too few for the bound, all are returned; :meth:`deviation` gives the remaining error.
 
         Raises:
-            NikiError: the bound is no number above zero, or a candidate is not in the motion.
+            NikiError: the bound is not a number above zero, or a candidate is not in the motion.
         """
         last = len(self._motion) - 1
         allowed = np.arange(last + 1) if candidates is None else np.unique(np.asarray(candidates, int))
         if not bound > 0:
             raise NikiError(f"The bound must be above zero, not {bound}")
         if len(allowed) and (allowed[0] < 0 or allowed[-1] > last):
-            raise NikiError("A frame to key is not in the motion", f"it has frames 0 to {last}")
+            raise NikiError("A frame to keyframe is not in the motion", f"it has frames 0 to {last}")
         keys = np.unique([0, last])
         while True:
             off = self.deviation(keys)

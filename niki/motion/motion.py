@@ -1,8 +1,8 @@
-"""The motion file: one person's animation, with what it was estimated from.
+"""The motion file: one person's animation, with the estimates that it comes from.
 
-An ``.npz`` with AMASS's field names where AMASS has them. Everything is in library space (metres,
-Y up): a tool that expects AMASS's Z up must turn the root by +90 degrees about X. The pelvis is
-at ``rest_joints[0] + trans``.
+An ``.npz`` with AMASS's field names where AMASS has them. Everything is in library space (metres, Y up); a
+tool that expects AMASS's Z up must turn the root by +90 degrees about X. The pelvis is at
+``rest_joints[0] + trans``.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _SHAPES = {  # T is the number of frames
     "source": (),
 }
 MOST_FRAMES = MOST_BYTES // 2016
-"""What is saved can be loaded: :func:`niki.files.read_npz` takes no more than this."""
+"""Longest motion that can be loaded again: :func:`niki.files.read_npz` reads no more."""
 _TEXT = {"gender", "footage", "source"}
 _MAY_HOLD_NAN = {"joints", "keypoints"}
 _WHOLE = {"frames", "image_size"}
-_MOST = 1e12  # nothing in a motion is larger; the squares of what is would be lost to rounding
+_MOST = 1e12  # largest absolute value; squares of larger ones would be lost to rounding
 _FASTEST = 100_000  # frames per second
 
 
@@ -55,19 +55,19 @@ class Motion:
         mocap_framerate: frames per second.
         rest_joints: (29, 3) metres, the person's T-pose.
         frames: (T,) frame numbers in the footage, from 0.
-        times: (T,) seconds, each frame's own time stamp.
-        confidence: (T, 29) in [0, 1]; 0 where the frame was a gap and is bridged.
+        times: (T,) seconds, the time stamp of each frame.
+        confidence: (T, 29) in [0, 1]; 0 in gaps, which are filled in.
         joints: (T, 29, 3) metres as estimated, before the solver; NaN in gaps.
         keypoints: (T, 29, 2) pixels as estimated; NaN in gaps.
         camera: (3, 3) intrinsics in pixels, OpenCV's.
         camera_pose: (4, 4) from OpenCV camera space (X right, Y down, Z forward) to library space.
         image_size: (2,) width and height of the footage in pixels.
         betas, gender: SMPL's shape, zeros and "neutral" where unknown.
-        footage: path of the footage. source: what made the file.
-        copy: whether arrays are copied; else they may be taken over as they are.
+        footage: path of the footage. source: the program that made the file.
+        copy: whether to copy arrays; otherwise the motion may share them.
 
     Raises:
-        NikiError: names the field that is missing, misshapen or makes no sense.
+        NikiError: a field has the wrong shape or impossible values; the message names it.
     """
 
     poses: np.ndarray
@@ -91,10 +91,10 @@ class Motion:
     def __post_init__(self, copy: bool):
         count = len(self.poses) if np.ndim(self.poses) else 0
         if count == 0:
-            raise NikiError("poses holds no frame")
+            raise NikiError("poses must have at least one frame")
         if count > MOST_FRAMES:
             raise NikiError(
-                f"A motion may have at most {MOST_FRAMES:,} frames, not {count:,}", "take it in parts"
+                f"A motion may have at most {MOST_FRAMES:,} frames, not {count:,}", "split it into parts"
             )
         rate = _checked("mocap_framerate", self.mocap_framerate, (), count, copy)
         if not 1 / _FASTEST <= rate <= _FASTEST:
@@ -137,7 +137,7 @@ class Motion:
 
     @property
     def seen(self) -> np.ndarray:
-        """(T,) bool: frames where the person was seen; the others are bridged."""
+        """(T,) bool: frames in which the person was detected; the others are filled in."""
         return self.confidence.any(1)
 
     @property
@@ -157,15 +157,20 @@ class Motion:
         return image[..., :2] / image[..., 2:]
 
     def resampled(self, rate: float) -> Motion:
-        """The same motion at another frame rate: rotations turn evenly between frames (slerp),
-        places move evenly; what was estimated from the footage (joints, keypoints, frame numbers) is
-        the nearest frame's."""
+        """The same motion at another frame rate.
+
+        Rotations are interpolated by slerp and translations linearly; estimates from the footage (joints,
+        keypoints, frame numbers) are those of the nearest frame.
+
+        Args:
+            rate: frames per second.
+        """
         count = max(1, round((len(self) - 1) * rate / self.mocap_framerate) + 1)
         at = np.minimum(np.arange(count) * self.mocap_framerate / rate, len(self) - 1)
         before = np.floor(at).astype(int)
         after, t = np.minimum(before + 1, len(self) - 1), at - before
         quaternions = rot.quaternion_from_matrix(self.rotations)
-        turned = rot.slerp(quaternions[before], quaternions[after], t[:, None, None])
+        slerped = rot.slerp(quaternions[before], quaternions[after], t[:, None, None])
         nearest = np.where(t < 0.5, before, after)
         sure = self.seen[before] & (self.seen[after] | (t < 1e-9))
 
@@ -174,7 +179,7 @@ class Motion:
 
         return replace(
             self,
-            poses=rot.axis_angle_from_matrix(rot.matrix_from_quaternion(turned)).reshape(count, 72),
+            poses=rot.axis_angle_from_matrix(rot.matrix_from_quaternion(slerped)).reshape(count, 72),
             trans=between(self.trans),
             mocap_framerate=rate,
             confidence=np.where(sure[:, None], between(self.confidence), 0.0),
@@ -185,7 +190,7 @@ class Motion:
         )
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the file, whole or not at all.
+        """Write the file, replacing an existing one in one step.
 
         Raises:
             NikiError: the path cannot be written.
@@ -198,7 +203,7 @@ class Motion:
         """Read a file written by :meth:`save`.
 
         Raises:
-            NikiError: not a motion file, or names the field that is wrong.
+            NikiError: the file cannot be read, is not a motion file or has a wrong field, which the message names.
         """
         values = read_npz(path, _SHAPES, "a motion file", "expected the .npz that niki capture writes")
         required = {f.name for f in fields(cls)} - {"betas", "gender", "footage", "source"}
@@ -226,7 +231,7 @@ def _checked(name: str, value, shape: tuple, count: int, copy: bool):
     if name not in _MAY_HOLD_NAN and not np.isfinite(value).all():
         raise NikiError(f"{name} has a value that is not finite")
     if (np.abs(value) > _MOST).any():
-        raise NikiError(f"{name} has a value out of all proportion")
+        raise NikiError(f"{name} has a value above {_MOST:g}")
     if name in _WHOLE:
         if (value != np.round(value)).any():
             raise NikiError(f"{name} must hold whole numbers")

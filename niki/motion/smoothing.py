@@ -9,13 +9,15 @@ _COLUMNS = 16
 
 
 def whittaker(values: np.ndarray, rate: float, cutoff: float) -> np.ndarray:
-    """Penalised least squares with second differences (Whittaker, 1923; Eilers, 2003).
+    """Penalized least squares with second differences (Whittaker, 1923; Eilers, 2003).
 
-    Minimises ``sum |z - y|² + lambda sum |second difference of z|²``: a zero-lag low-pass whose
+    Minimizes ``sum |z - y|² + lambda sum |second difference of z|²``: a zero-lag low-pass whose
     response is one half at ``cutoff`` hertz.
 
     Args:
-        values: (T, ...) equally spaced in time, without NaN. rate: frames per second.
+        values: (T, ...) equally spaced in time, without NaN.
+        rate: frames per second.
+        cutoff: hertz; from half the rate on, the values are returned as they are.
     """
     count = len(values)
     if count < 3 or cutoff >= rate / 2:
@@ -30,7 +32,7 @@ def whittaker(values: np.ndarray, rate: float, cutoff: float) -> np.ndarray:
     bands[0, 2:] += penalty
     flat = values.reshape(count, -1)
     smooth = np.empty(flat.shape)
-    for start in range(0, flat.shape[1], _COLUMNS):  # of a long clip, copies of all at once would be large
+    for start in range(0, flat.shape[1], _COLUMNS):  # copies of all columns of a long clip would be large
         columns = slice(start, start + _COLUMNS)
         smooth[:, columns] = solveh_banded(bands, flat[:, columns])
     return smooth.reshape(values.shape)

@@ -1,7 +1,7 @@
 """Normalizing flow of affine couplings (Dinh et al., Real NVP, ICLR 2017), the core of NIKI.
 
-Any array namespace. As in NIKI (Li et al., CVPR 2023, section 3.2) ``inverse`` is the direction of
-inverse kinematics, observation -> pose, and ``forward`` that of kinematics, pose -> observation.
+Works on numpy arrays and torch tensors. As in NIKI (Li et al., CVPR 2023, section 3.2), ``inverse`` is the
+direction of inverse kinematics, observation -> pose, and ``forward`` that of kinematics, pose -> observation.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..body import rotation as rot
-from .layers import initial_plain_mlp, initial_residual_mlp, mlp_shapes, plain_mlp, residual_mlp
+from ..body.rotation import Array
+from .layers import initial_mlp, mlp, mlp_shapes
 
 
 @dataclass(frozen=True)
@@ -19,14 +20,14 @@ class FlowSpec:
     """The shape of a flow.
 
     Attributes:
-        width: number of values that it maps to as many.
-        split: the first ``split`` of them are part A, the others part B.
-        condition: number of values that steer it in both directions and stay as they are.
+        width: number of values, the same on both sides.
+        split: the first ``split`` values are part A, the others part B.
+        condition: number of values that condition the flow, the same in both directions.
         subnets: (hidden width, residual blocks) of each coupling's network, in the order of
-            ``inverse``; no blocks: the published NIKI's plain network.
-        first: the part that the first coupling changes, "A" or "B"; the next changes the other.
-        alternating: values of even place are part A and of odd place part B (the published
-            NIKI's masks) instead of the first and the rest.
+            ``inverse``. Without blocks it is the plain network of the published NIKI.
+        first: the part that the first coupling changes, "A" or "B"; the couplings take turns.
+        alternating: values with an even index are part A and the others part B, as in the published
+            NIKI's masks.
     """
 
     width: int
@@ -38,26 +39,23 @@ class FlowSpec:
 
     @property
     def order(self) -> np.ndarray:
-        """(width,) which value comes where, for the parts to be contiguous."""
-        places = np.arange(self.width)
-        return np.concatenate([places[::2], places[1::2]]) if self.alternating else places
+        """(width,) indices of the values, part A before part B."""
+        indices = np.arange(self.width)
+        return np.concatenate([indices[::2], indices[1::2]]) if self.alternating else indices
 
-    def changes_a(self, coupling: int) -> bool:
-        """Whether this coupling changes part A, given part B."""
-        return (coupling % 2 == 0) == (self.first == "A")
+    def changed_part(self, coupling: int) -> int:
+        """The part that a coupling changes, given the other: 0 for A, 1 for B."""
+        return (coupling + "AB".index(self.first)) % 2
 
     def initial_weights(self, name: str, rng: np.random.Generator) -> dict:
-        """Random weights; with them the flow is the identity."""
+        """Random weights, with which the flow is the identity."""
         weights = {}
-        for k, (inputs, hidden, blocks, outputs) in enumerate(self._sizes()):
-            if blocks:
-                weights |= initial_residual_mlp(f"{name}.{k}", inputs, hidden, blocks, outputs, rng)
-            else:
-                weights |= initial_plain_mlp(f"{name}.{k}", inputs, hidden, outputs, rng)
+        for k, sizes in enumerate(self._sizes()):
+            weights |= initial_mlp(f"{name}.{k}", *sizes, rng)
         return weights
 
     def weight_shapes(self, name: str) -> dict[str, tuple]:
-        """The shape of each weight."""
+        """The shape of each weight, by name."""
         shapes = {}
         for k, sizes in enumerate(self._sizes()):
             shapes |= mlp_shapes(f"{name}.{k}", *sizes)
@@ -67,7 +65,7 @@ class FlowSpec:
         """Inputs, hidden width, residual blocks and outputs of each coupling's network."""
         sizes = []
         for k, (hidden, blocks) in enumerate(self.subnets):
-            changed = self.split if self.changes_a(k) else self.width - self.split
+            changed = (self.split, self.width - self.split)[self.changed_part(k)]
             sizes.append((self.width - changed + self.condition, hidden, blocks, 2 * changed))
         return sizes
 
@@ -76,7 +74,8 @@ class Flow:
     """A bijection of (..., width) for every condition (..., condition).
 
     Args:
-        spec: its shape. weights: dict of arrays that holds its weights under ``name``.
+        spec: its shape.
+        weights: dict of arrays with the flow's weights, whose names start with ``name``.
     """
 
     def __init__(self, spec: FlowSpec, weights: dict, name: str):
@@ -84,46 +83,39 @@ class Flow:
         self._order = spec.order.tolist()
         self._restore = np.argsort(spec.order).tolist()
 
-    def inverse(self, x, condition):
+    def inverse(self, x: Array, condition: Array) -> Array:
         """Observation -> pose: (..., width), (..., condition) -> (..., width)."""
-        return self.inverse_with_log_det(x, condition)[0]
-
-    def inverse_with_log_det(self, x, condition):
-        """As :meth:`inverse`, with the logarithm of the Jacobian's determinant (...)."""
-        a, b = self._parts(x)
-        log_det = 0
+        parts = self._split(x)
         for k in range(len(self.spec.subnets)):
-            given, changed = (b, a) if self.spec.changes_a(k) else (a, b)
-            scale, shift = self._scale_and_shift(k, given, condition)
-            changed = changed * rot.namespace(x).exp(scale) + shift
-            log_det = log_det + scale.sum(-1)
-            a, b = (changed, b) if self.spec.changes_a(k) else (a, changed)
-        return self._whole(a, b), log_det
+            changed = self.spec.changed_part(k)
+            scale, shift = self._scale_and_shift(k, parts[1 - changed], condition)
+            parts[changed] = parts[changed] * rot.namespace(x).exp(scale) + shift
+        return self._join(parts)
 
-    def forward(self, y, condition):
+    def forward(self, y: Array, condition: Array) -> Array:
         """Pose -> observation, the exact inverse of :meth:`inverse`."""
-        a, b = self._parts(y)
+        parts = self._split(y)
         for k in reversed(range(len(self.spec.subnets))):
-            given, changed = (b, a) if self.spec.changes_a(k) else (a, b)
-            scale, shift = self._scale_and_shift(k, given, condition)
-            changed = (changed - shift) * rot.namespace(y).exp(-scale)
-            a, b = (changed, b) if self.spec.changes_a(k) else (a, changed)
-        return self._whole(a, b)
+            changed = self.spec.changed_part(k)
+            scale, shift = self._scale_and_shift(k, parts[1 - changed], condition)
+            parts[changed] = (parts[changed] - shift) * rot.namespace(y).exp(-scale)
+        return self._join(parts)
 
     def _scale_and_shift(self, k, given, condition):
         """The logarithm of the scale, within (-1, 1), and the shift of coupling ``k``."""
         xp = rot.namespace(given)
-        network = residual_mlp if self.spec.subnets[k][1] else plain_mlp
-        out = network(self.weights, f"{self.name}.{k}", xp.concatenate([given, condition], -1))
+        blocks = self.spec.subnets[k][1]
+        out = mlp(self.weights, f"{self.name}.{k}", blocks, xp.concatenate([given, condition], -1))
         out = rot.cast_like(out, given)  # mixed precision ends here: the bijection itself is exact
         half = out.shape[-1] // 2
         return xp.tanh(out[..., :half]), out[..., half:]
 
-    def _parts(self, x):
+    def _split(self, x):
+        """Part A and part B."""
         if self.spec.alternating:
             x = x[..., self._order]
-        return x[..., : self.spec.split], x[..., self.spec.split :]
+        return [x[..., : self.spec.split], x[..., self.spec.split :]]
 
-    def _whole(self, a, b):
-        x = rot.namespace(a).concatenate([a, b], -1)
+    def _join(self, parts):
+        x = rot.namespace(parts[0]).concatenate(parts, -1)
         return x[..., self._restore] if self.spec.alternating else x

@@ -1,10 +1,10 @@
-"""NIKI: uncertain joints <-> pose through invertible networks. Any array namespace.
+"""NIKI: uncertain joints <-> pose through invertible networks. Works on numpy arrays and torch tensors.
 
-An observation is first turned into the body's own frame (:func:`observe`), so that accuracy does
-not depend on which way a person faces or lies. The flow then maps it to rotations and latents
+An observation is first moved into the body's own frame (:func:`observe`), so that accuracy does not
+depend on which way a person faces or lies. The flow then maps it to rotations and latents
 (Li et al., NIKI, CVPR 2023, section 3): in one stage, or in two, joints -> swing, then swing and
-twist -> rotation. How sure each joint is and the bones' lengths are conditions of the flow, the
-same in both directions.
+twist -> rotation. The uncertainty of each joint and the bones' lengths
+condition the flow, the same in both directions.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import os
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..body import rotation as rot
+from ..body.rotation import Array
 from ..body.skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS, Bodies, Body
 from ..errors import NikiError
 from ..files import read_npz, save_npz
 from .flow import Flow, FlowSpec
-from .layers import initial_plain_mlp, initial_residual_mlp, mlp_shapes, plain_mlp, residual_mlp
+from .layers import initial_mlp, mlp, mlp_shapes, residual_mlp
 from .uncertainty import KNOWN_BELOW, metres_from_sigma
 
 POSE, TWIST, POINTS = 6 * NUM_BONES, 2 * (NUM_BONES - 1), 3 * NUM_JOINTS
@@ -40,7 +42,7 @@ _REGRESSED = POINTS + TWIST + CONDITION  # a regressor's inputs
 _JOINT_SCALE, _LENGTH_SCALE, _RESIDUAL_SCALE = 3.0, 5.0, 5.0  # bring inputs to about unit size
 _USUAL_LOG_ERROR = -3.5  # 3 cm
 
-_USUAL = {  # where poses have a joint, pelvis held, against the rest pose, and how far from there (rms)
+_USUAL = {  # mean offset of a joint from the rest pose, pelvis fixed, and rms distance from there
     "pelvis": (0, 0, 0, 0.003), "hip": (0, 0, 0, 0.003), "spine1": (0, 0, 0, 0.003),
     "spine2": (0, -0.01, 0.02, 0.035), "spine3": (0, -0.01, 0.02, 0.05), "neck": (0, -0.02, 0.04, 0.11),
     "collar": (0, -0.02, 0.03, 0.09), "shoulder": (-0.01, -0.01, 0.04, 0.11),
@@ -50,13 +52,13 @@ _USUAL = {  # where poses have a joint, pelvis held, against the rest pose, and 
     "hand": (-0.54, -0.30, 0.23, 0.42), "middle_finger": (-0.62, -0.33, 0.27, 0.48),
 }  # fmt: skip
 _LEFT = np.array([[-1.0 if "right_" in joint else 1.0, 1.0, 1.0] for joint in JOINTS])
-USUAL_PLACE = np.array([_USUAL[kind][:3] for kind in KINDS]) * _LEFT
+USUAL_OFFSET = np.array([_USUAL[kind][:3] for kind in KINDS]) * _LEFT
 USUAL_SPREAD = np.array([_USUAL[kind][3] for kind in KINDS]) / np.sqrt(3)
 
 
 @dataclass(eq=False)
 class Observation:
-    """What is seen of a body, in the body's own frame.
+    """What is known of a pose, in the body's own frame.
 
     Attributes:
         joints: (..., 29, 3) metres, pelvis near the origin.
@@ -64,8 +66,8 @@ class Observation:
         view: (..., 3) unit direction of view, or zero where there is none.
         twist: (..., 23, 2) cosine and sine. known: (..., 23) 1 where the twist is known, else 0.
         lengths: (..., 29) bone lengths, metres.
-        frame: (..., 3, 3) from the body's frame to the one that joints were given in.
-        origin: (..., 3) the frame's origin there.
+        frame: (..., 3, 3) rotation from the body's frame to the frame of the input joints.
+        origin: (..., 3) metres: the origin of the body's frame in the frame of the input joints.
     """
 
     joints: np.ndarray
@@ -78,31 +80,33 @@ class Observation:
     origin: np.ndarray
 
 
-def observe(joints, sigma, view, twist, known, body: Body | Bodies) -> Observation:
+def observe(
+    joints: Array, sigma: Array, view: Array, twist: Array, known: Array, body: Body | Bodies
+) -> Observation:
     """Joints in any frame -> observation in the body's own.
 
-    The frame is that of the usual pose, laid over the joints by weighted least squares (Kabsch): a
-    joint weighs as much as its error and the pose's freedom there allow. Where the pelvis, hips and
-    lowest spine are certain it is exactly the pelvis's own.
+    The frame is that of the average pose fitted to the joints by weighted least squares (Kabsch). A
+    joint's weight falls with its uncertainty and with how far it usually strays from the average pose.
+    Where the pelvis, hips and lowest spine are certain, the frame is exactly the pelvis's own.
 
     Args:
         joints, sigma, view, twist, known: as in :class:`Observation`, view in the joints' frame.
         body: the proportions.
     """
     rest = rot.cast_like(body.rest_joints - body.pelvis[..., None, :], joints) + rot.cast_like(
-        USUAL_PLACE, joints
+        USUAL_OFFSET, joints
     )
-    # Cast: double precision would cost the network half its speed, or all of it where one pose is solved.
+    # Cast to single precision: in double the network runs at half speed, for a single pose even slower.
     error = rot.cast_like(metres_from_sigma(rot.namespace(joints).clip(sigma, 0, 1 - 1e-6)), joints)
     variance = (2 * error[..., 0] ** 2 + error[..., 1] ** 2) / 3 + rot.cast_like(USUAL_SPREAD**2, joints)
     weights = (1 / variance) / (1 / variance).sum(-1)[..., None]
     middle = (weights[..., None] * joints).sum(-2)
     rest_middle = (weights[..., None] * rest).sum(-2)
-    centred, rest_centred = joints - middle[..., None, :], rest - rest_middle[..., None, :]
-    frame = rot.kabsch(rest_centred, centred, weights)
+    centered, rest_centered = joints - middle[..., None, :], rest - rest_middle[..., None, :]
+    frame = rot.kabsch(rest_centered, centered, weights)
     into_body = rot.cast_like(rot.transpose(frame), joints)
     return Observation(
-        rot.apply(into_body[..., None, :, :], centred) + rest_middle[..., None, :],
+        rot.apply(into_body[..., None, :, :], centered) + rest_middle[..., None, :],
         sigma,
         rot.apply(into_body, view),
         twist,
@@ -113,8 +117,8 @@ def observe(joints, sigma, view, twist, known, body: Body | Bodies) -> Observati
     )
 
 
-def condition_of(observation: Observation):
-    """What steers the flow in both directions: (..., CONDITION)."""
+def condition_of(observation: Observation) -> Array:
+    """(..., CONDITION) values that condition the flow in both directions."""
     xp = rot.namespace(observation.joints)
     groups = xp.log(observation.lengths @ rot.cast_like(_RELATIVE_LENGTHS, observation.lengths))
     sigma = observation.sigma
@@ -129,11 +133,11 @@ def condition_of(observation: Observation):
     )
 
 
-def error_features(observation: Observation, solved):
-    """What the error of a solved pose shows in: (..., ERROR_INPUTS).
+def error_features(observation: Observation, solved: Array) -> Array:
+    """(..., ERROR_INPUTS) values from which the error of a solved pose is predicted.
 
     Args:
-        solved: (..., 29, 3) its joints in the body's frame, pelvis at the origin.
+        solved: (..., 29, 3) metres: the solved joints in the body's frame, pelvis at the origin.
     """
     xp = rot.namespace(solved)
     known = (observation.sigma < KNOWN_BELOW).any(-1)[..., None]
@@ -162,15 +166,15 @@ _WIDEST, _DEEPEST = 16384, 64  # of any network that there will be
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """Which network, and how large.
+    """The kind and size of a network.
 
     Attributes:
-        kind: "flow", or "regressor": no inverse, the baseline.
-        first: (hidden width, residual blocks) of each subnet of the flow, or of its first stage, or
-            of the regressor; no blocks: the plain subnets of the published NIKI.
-        second: the same of the second stage, (swing, twist) -> rotation; none: one stage.
-        reference: the published layout: joints, sigma and padding mixed by alternating masks in the
-            frame they were given in, no condition.
+        kind: "flow", or "regressor", the baseline, which has no inverse.
+        first: (hidden width, residual blocks) of each subnet of the flow's only or first stage, or of
+            the regressor. Without blocks they are the plain subnets of the published NIKI.
+        second: the same for the second stage, (swing, twist) -> rotation; empty for one stage.
+        reference: use the published layout, in which joints, sigma and padding are mixed by alternating
+            masks in the frame of the input, without a condition.
     """
 
     kind: str = "flow"
@@ -183,18 +187,20 @@ class NetworkSpec:
             try:
                 object.__setattr__(self, name, tuple(tuple(subnet) for subnet in getattr(self, name)))
             except TypeError:
-                raise NikiError(f"'{name}' lists subnets, each by its width and blocks") from None
+                raise NikiError(f"'{name}' must list subnets as pairs of width and blocks") from None
             for subnet in getattr(self, name):
                 whole = len(subnet) == 2 and all(type(n) is int for n in subnet)
                 if not whole or not (0 < subnet[0] <= _WIDEST and 0 <= subnet[1] <= _DEEPEST):
-                    raise NikiError(f"A subnet is given by its width and blocks, not {subnet!r}"[:120])
+                    raise NikiError(f"A subnet is a pair of width and blocks, not {subnet!r}"[:120])
         if self.kind not in ("flow", "regressor") or not 0 < len(self.first) + len(self.second) <= _DEEPEST:
             raise NikiError("A network is a flow or a regressor of 1 to 64 subnets")
         if not self.first or type(self.reference) is not bool or (self.reference and self.kind != "flow"):
-            raise NikiError("A network needs a subnet in its first stage; the published layout is a flow's")
+            raise NikiError(
+                "A network needs a subnet in its first stage, and only a flow can have the published layout"
+            )
 
     def as_dict(self) -> dict:
-        """For storing; ``NetworkSpec(**...)`` restores it."""
+        """A dict to store; ``NetworkSpec(**...)`` restores the spec."""
         return asdict(self)
 
 
@@ -204,13 +210,13 @@ class Network:
     The first stage maps [0 | joints, 0] to [swing | latents], the second [swing | twist, 0] to
     [rotations | latents]; in one stage [0 | joints, twist, 0] to [rotations | latents]. The zeros
     make room: the first coupling is then a full regression of the pose, the next compares it with
-    what was seen, and so on.
+    the observation, and so on.
 
     Args:
         spec: its shape.
         weights: flat dict of arrays, among them the mean pose, swing, twist and joints of the
             training data, around which the network works.
-        remarks: how it came about, stored with it.
+        remarks: notes on its training, stored with it.
     """
 
     def __init__(self, spec: NetworkSpec, weights: dict, remarks: dict[str, str] | None = None):
@@ -227,13 +233,11 @@ class Network:
             weights |= flow.initial_weights(name, rng)
         if spec.kind == "regressor":
             hidden, blocks = spec.first[0]
-            make = initial_residual_mlp if blocks else initial_plain_mlp
-            sizes = (_REGRESSED, hidden, blocks, POSE) if blocks else (_REGRESSED, hidden, POSE)
-            weights |= make("regressor", *sizes, rng)
+            weights |= initial_mlp("regressor", _REGRESSED, hidden, blocks, POSE, rng)
         return cls(spec, weights)
 
-    def joint_features(self, observation: Observation):
-        """(..., 87) about unit size; zero, the mean, for joints that are unknown."""
+    def joint_features(self, observation: Observation) -> Array:
+        """(..., 87) joint positions scaled to about unit size; zero, the mean, where unknown."""
         xp = rot.namespace(observation.joints)
         mean = rot.cast_like(self.weights["mean_joints"], observation.joints)
         features = (observation.joints - mean) * _JOINT_SCALE
@@ -241,8 +245,8 @@ class Network:
         features = xp.where(unknown, xp.zeros_like(features), features)
         return features.reshape(*features.shape[:-2], POINTS)
 
-    def twist_features(self, observation: Observation):
-        """(..., 46); zero, the mean, where the twist is unknown."""
+    def twist_features(self, observation: Observation) -> Array:
+        """(..., 46) twists about their mean; zero where unknown."""
         mean = rot.cast_like(self.weights["mean_twist"], observation.joints).reshape(NUM_BONES - 1, 2)
         features = (observation.twist - mean) * observation.known[..., None]
         return features.reshape(*features.shape[:-2], TWIST)
@@ -254,8 +258,8 @@ class Network:
         mean_pose = rot.cast_like(self.weights["mean_pose"], joints)
         condition = self._condition(observation)
         if self.spec.kind == "regressor":
-            network = residual_mlp if self.spec.first[0][1] else plain_mlp
-            out = network(self.weights, "regressor", xp.concatenate([joints, twist, condition], -1))
+            blocks = self.spec.first[0][1]
+            out = mlp(self.weights, "regressor", blocks, xp.concatenate([joints, twist, condition], -1))
             return Solution(rot.cast_like(out, joints) + mean_pose)
         if self._second is None:
             y = self._first.inverse(self._padded(joints, twist), condition)
@@ -271,16 +275,16 @@ class Network:
             xp.concatenate([first, y[..., POSE:]], -1),
         )
 
-    def forward(self, pose, observation: Observation, latents=None):
-        """Pose and latents -> what would be seen; the inverse of :meth:`inverse`.
+    def forward(self, pose: Array, observation: Observation, latents: Array | None = None) -> Array:
+        """Pose and latents -> joints and twist, the inverse of :meth:`inverse`.
 
         Args:
-            pose: (..., 144) rotations in 6D. observation: only its condition counts.
-            latents: (..., n), default zero: no error.
+            pose: (..., 144) rotations in 6D. observation: only its condition is used.
+            latents: (..., n); default zero, no error.
 
         Returns:
             joints (..., 29, 3), twist (..., 23, 2), swing (..., 144) or None, and padding (..., k),
-            zero where the pose is one that an observation can give.
+            zero where an observation leads to the pose.
         """
         xp = rot.namespace(pose)
         if latents is None:
@@ -309,9 +313,11 @@ class Network:
             padding,
         )
 
-    def save(self, path: str | os.PathLike, dtype=np.float16, **remarks: str) -> None:
-        """Write spec, weights (as ``dtype``; the means in single precision) and ``remarks`` as .npz,
-        whole or not at all."""
+    def save(self, path: str | os.PathLike, dtype: DTypeLike = np.float16, **remarks: str) -> None:
+        """Write spec, weights (as ``dtype``; the means in single precision) and ``remarks`` as .npz.
+
+        The file is replaced in one step.
+        """
         values = {name: np.asarray(value, dtype) for name, value in self.weights.items()}
         values |= {
             name: np.asarray(value, np.float32) for name, value in self.weights.items() if "mean_" in name
@@ -324,8 +330,8 @@ class Network:
         """Read what :meth:`save` wrote; arithmetic is in float32.
 
         Raises:
-            NikiError: there is no such file, it is none of ours, or names the weight that is missing,
-                misshapen or not finite.
+            NikiError: the file is missing or is not a NIKI network, or a weight is missing, has the wrong
+                shape or is not finite; the message names it.
         """
         hint = "expected what niki export-weights writes"
         weights = read_npz(path, kind="a NIKI network", hint=hint)
@@ -344,20 +350,20 @@ class Network:
                 raise NikiError(f"{path}: the weight {name} has a value that is not finite")
         return cls(spec, weights, about)
 
-    def log_error(self, features):
-        """Logarithm of the expected error in metres of each solved joint: (..., 29), from
+    def log_error(self, features: Array) -> Array:
+        """(..., 29) logarithm of the expected error of each solved joint in metres, from
         :func:`error_features`."""
         return residual_mlp(self.weights, "error", features) + _USUAL_LOG_ERROR
 
     @property
     def latents(self) -> int:
-        """How many latents there are."""
+        """Number of latents."""
         widths = [flow.spec.width - POSE for flow in (self._first, self._second) if flow is not None]
         return sum(widths)
 
     @property
     def size(self) -> int:
-        """Number of weights that are trained."""
+        """Number of trained weights."""
         return sum(w.size if isinstance(w, np.ndarray) else w.numel() for w in self.weights.values())
 
     def _condition(self, observation):
@@ -408,7 +414,7 @@ def _flow_specs(spec: NetworkSpec) -> list[FlowSpec]:
 
 
 def _check_weights(weights: dict, spec: NetworkSpec, path) -> None:
-    """Raise NikiError unless every weight that ``spec`` needs is there in its shape, and no other."""
+    """Raise NikiError unless the weights are exactly those that ``spec`` needs, in shape and number."""
     shapes = {"mean_pose": (POSE,), "mean_twist": (TWIST,), "mean_joints": (NUM_JOINTS, 3)}
     flows = _flow_specs(spec)
     if len(flows) > 1 or "mean_swing" in weights:
@@ -425,7 +431,7 @@ def _check_weights(weights: dict, spec: NetworkSpec, path) -> None:
         if name not in weights:
             raise NikiError(f"{path} lacks the weight {name}")
         if name not in shapes:
-            raise NikiError(f"{path} has a weight {name!r} that its network has no place for")
+            raise NikiError(f"{path} has a weight {name!r} that does not belong to its network")
         if weights[name].dtype.kind != "f":
             raise NikiError(f"{path}: the weight {name} must hold decimal numbers")
         if weights[name].shape != shapes[name]:

@@ -1,18 +1,19 @@
-"""Sigma: how uncertain a joint is, from 0, exact, to 1, unknown. Any array namespace."""
+"""Sigma: the uncertainty of a joint, from 0 (exact) to 1 (unknown). Works on numpy arrays and torch tensors."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ..body import rotation as rot
+from ..body.rotation import Array
 
 SIGMA_SCALE = 0.1
 """Metres of standard error, per axis, at which sigma is one half."""
 KNOWN_BELOW = 1 - 1e-5
-"""Sigma from which a joint counts as unknown: its place is not looked at."""
+"""From this sigma on a joint is unknown, and its position is ignored."""
 
 
-def sigma_from_metres(error):
+def sigma_from_metres(error: Array) -> Array:
     """Standard error per axis in metres [0, inf] -> sigma in [0, 1]."""
     xp = rot.namespace(error)
     error = np.asarray(error, float) if xp is np else error
@@ -20,7 +21,7 @@ def sigma_from_metres(error):
     return xp.where(xp.isinf(error), xp.ones_like(error), finite / (finite + SIGMA_SCALE))
 
 
-def metres_from_sigma(sigma):
+def metres_from_sigma(sigma: Array) -> Array:
     """Inverse of :func:`sigma_from_metres`."""
     if rot.namespace(sigma) is not np:
         return SIGMA_SCALE * sigma / (1 - sigma)

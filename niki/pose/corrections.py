@@ -1,7 +1,7 @@
-"""Corrections of a captured motion: carried over neighbouring frames, and joints held in place.
+"""Corrections of a captured motion: blend a pose into neighboring frames, and pin joints in place.
 
-A correction is a layer in rotation space: what a bone was turned by at one frame, faded, is added to what
-it does at the others, so that the captured detail stays. numpy only.
+A correction is a layer in rotation space: the turn of a bone at one frame, faded out, is added to its
+rotations at the other frames, so that the captured detail stays. numpy only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from ..body.kinematics import forward_kinematics
 from ..body.skeleton import JOINTS
 from ..errors import NikiError
 from ..motion.motion import Motion
-from .posing import Poser, Posture, Target, planted_foot
+from .posing import Poser, planted_foot
+from .targets import Posture, Target
 
 
 def posture_at(motion: Motion, index: int) -> Posture:
@@ -30,7 +31,7 @@ def posture_at(motion: Motion, index: int) -> Posture:
 
 
 def fade_weights(count: int, index: int, before: int, after: int) -> np.ndarray:
-    """(count,) 1 at ``index``, smoothly 0 ``before`` frames before it and ``after`` frames after."""
+    """(count,) weights from 1 at frame ``index`` down to 0 more than ``before`` frames before and ``after`` after it."""
     away = np.arange(count) - index
     share = np.where(away < 0, -away / (before + 1), away / (after + 1))
     share = np.clip(1 - share, 0, 1)
@@ -38,10 +39,14 @@ def fade_weights(count: int, index: int, before: int, after: int) -> np.ndarray:
 
 
 def blend_pose(motion: Motion, index: int, posture: Posture, before: int, after: int) -> Motion:
-    """The motion with ``posture`` at frame ``index``, and the change carried over its neighbours.
+    """The motion with ``posture`` at frame ``index`` and the change blended into the neighboring frames.
 
     Args:
-        before, after: frames over which the change fades away; 0: this frame alone.
+        index: the frame, from 0.
+        before, after: number of frames over which the change fades out; 0 for none.
+
+    Raises:
+        NikiError: the motion has no such frame.
     """
     was = posture_at(motion, index)
     weight = fade_weights(len(motion), index, before, after)
@@ -49,24 +54,29 @@ def blend_pose(motion: Motion, index: int, posture: Posture, before: int, after:
     rotations, trans = layer_change(
         motion.rotations[changed], motion.trans[changed], was, posture, weight[changed]
     )
-    return _with(motion, changed, rotations, trans)
+    return _with_poses(motion, changed, rotations, trans)
 
 
-def layer_change(rotations, translation, was: Posture, now: Posture, weight):
-    """Poses (T, 24, 3, 3) and (T, 3) with the change from ``was`` to ``now`` added, by ``weight`` (T,)."""
-    turned = rot.axis_angle_from_matrix(rot.transpose(was.rotations) @ now.rotations)
-    further = rot.matrix_from_axis_angle(weight[:, None, None] * turned)
-    return rotations @ further, translation + weight[:, None] * (now.translation - was.translation)
+def layer_change(
+    rotations: np.ndarray, translation: np.ndarray, was: Posture, now: Posture, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rotations (T, 24, 3, 3) and translations (T, 3) plus the change from ``was`` to ``now`` times ``weight`` (T,)."""
+    turns = rot.axis_angle_from_matrix(rot.transpose(was.rotations) @ now.rotations)
+    layer = rot.matrix_from_axis_angle(weight[:, None, None] * turns)
+    return rotations @ layer, translation + weight[:, None] * (now.translation - was.translation)
 
 
 def pin_joint(
     motion: Motion, joint: str, first: int, last: int, blend: int = 5, free: np.ndarray | None = None
 ) -> Motion:
-    """The motion with a joint that stays from frame ``first`` to ``last`` where it is at ``first``; a
-    foot, where ``joint`` is an ankle, keeps its direction too. The change fades in and out over ``blend``
-    frames.
+    """The motion with a joint fixed from frame ``first`` to ``last`` at its position at ``first``.
+
+    If ``joint`` is an ankle, the foot's orientation is fixed too.
 
     Args:
+        joint: a name from :data:`niki.body.skeleton.JOINTS`.
+        first, last: frames from 0, both included.
+        blend: number of frames over which the change fades in and out.
         free: (25, 3, 3) what may move, as :class:`niki.pose.posing.Poser` takes it; default all.
 
     Raises:
@@ -78,20 +88,20 @@ def pin_joint(
         raise NikiError("The range is empty: its last frame is before its first")
     posture_at(motion, last)
     start, poser = posture_at(motion, first), Poser(motion.body, free=free)
-    places, world = forward_kinematics(start.rotations, motion.body, start.translation)
+    positions, world = forward_kinematics(start.rotations, motion.body, start.translation)
     j = JOINTS.index(joint)
     foot = joint.endswith("ankle")
-    pin = planted_foot(j, places, world) if foot else Target(joint, places[j], pinned=True)
+    pin = planted_foot(j, positions, world) if foot else Target(joint, positions[j], pinned=True)
     inside = np.arange(first, last + 1)
     solved = [poser.solve(posture_at(motion, k), [pin], plant_feet=False) for k in inside]
     result = blend_pose(motion, first, solved[0], blend, 0)
     result = blend_pose(result, last, solved[-1], 0, blend)
     rotations, trans = (np.stack([getattr(p, name) for p in solved]) for name in ("rotations", "translation"))
-    return _with(result, np.isin(np.arange(len(motion)), inside), rotations, trans)
+    return _with_poses(result, np.isin(np.arange(len(motion)), inside), rotations, trans)
 
 
-def _with(motion: Motion, changed, rotations, translation) -> Motion:
-    """The motion with other poses where ``changed`` (T,) is true."""
+def _with_poses(motion: Motion, changed, rotations, translation) -> Motion:
+    """The motion with the given poses at the frames where ``changed`` (T,) is true."""
     poses, trans = motion.poses.copy(), motion.trans.copy()
     poses[changed] = rot.axis_angle_from_matrix(rotations).reshape(-1, 72)
     trans[changed] = translation

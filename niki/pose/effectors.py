@@ -1,12 +1,14 @@
-"""Damped least squares onto targets, from a prior, within joints' ranges. numpy, one pose at a time.
+"""Damped least squares from a prior onto targets, within the joints' ranges. numpy, one pose at a time.
 
-Each step is that of an iterated extended Kalman filter: bones turn as their stiffness allows, and
-targets are measurements. In that form the system is as small as the targets are few. Where a target
-cannot be met, damping grows with what is left (Sugihara, Solvability-unconcerned inverse kinematics by
+Each step is that of an iterated extended Kalman filter: bones turn as their stiffness allows, and targets
+are measurements. In this form the linear system is as small as the number of targets. Where a target
+cannot be met, damping grows with the remaining distance (Sugihara, Solvability-unconcerned inverse kinematics by
 the Levenberg-Marquardt method, IEEE Transactions on Robotics 27, 2011).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,47 +17,50 @@ from ..body.freedom import Freedom
 from ..body.kinematics import forward_kinematics, joint_jacobian, parent_orientations, turn_bones
 from ..body.limits import nearest_in_range
 from ..body.skeleton import ANCESTRY, NUM_BONES, Body
+from .targets import Posture, Target
 
-_PINNED, _EXACT, _WISHED = 5e-5, 3e-4, 0.02  # metres of standard error: pins, hard targets, soft ones
-_RADIANS = 3.0  # by metre: how much an orientation counts against a position
+_PINNED, _EXACT, _SOFT = 5e-5, 3e-4, 0.02  # metres of standard error: pins, exact targets, soft constraints
+_RADIANS = 3.0  # per metre: the weight of an orientation against a position
 _LIMIT = np.radians(0.5)
-_DAMPING, _PINNED_DAMPING = 0.1, 0.02  # standard error added, as a share of what a target is missed by
-_FAR = 2.3  # radians from which a rotation vector no longer changes nearly as its bone turns
+_DAMPING, _PINNED_DAMPING = 0.1, 0.02  # added standard error, as a share of the distance to the target
+_FAR = 2.3  # radians beyond which a rotation vector no longer changes roughly as its bone turns
 _FARTHEST_STEP = 0.35  # radians
 _FARTHEST_PULL = 0.25  # metres
 _STEPS, _SETTLING = 16, 12
-_PULLED = 2  # steps that go back towards the prior as well; the others only onto the targets
-_CLOSE = 2e-4  # metres at which steps end
-_TURNS = ANCESTRY[:NUM_BONES, :NUM_BONES]  # bones that turn a bone: it too
+_PULLED = 2  # steps that also pull back to the prior; the others only go onto the targets
+_CLOSE = 2e-4  # metres at which the search stops
+_TURNS = ANCESTRY[:NUM_BONES, :NUM_BONES]  # bones that turn a bone: itself and those above
 
 
 class Effectors:
-    """Targets of one pose.
+    """The targets of one pose, and the search for a pose that meets them.
 
     Args:
-        targets: :class:`niki.pose.posing.Target`. body: the proportions.
-        ranges: (24, 3, 2) as :mod:`niki.body.limits` has them.
-        stiffness: (25,) radians by which each bone is lightly turned, and metres by which the whole
-            is moved; 0 holds it.
-        start: the pose that locked directions are kept of. freedom: what is locked; None: nothing.
+        targets: what to meet.
+        body: the proportions.
+        ranges: (24, 3, 2) radians, as in :mod:`niki.body.limits`.
+        stiffness: (25,) radians by which each bone readily turns and, last, metres by which the whole body
+            readily moves; 0 if it may not.
+        start: the pose before the drag, to which locked directions are restored.
+        freedom: what is locked; None for nothing.
     """
 
     def __init__(
         self,
-        targets,
+        targets: Sequence[Target],
         body: Body,
         ranges: np.ndarray,
         stiffness: np.ndarray,
-        start=None,
+        start: Posture | None = None,
         freedom: Freedom | None = None,
     ):
         self._body, self._ranges, self._start, self._freedom = body, ranges, start, freedom
         self._variance = np.repeat(stiffness**2, 3)
         self._limited = np.flatnonzero(stiffness[:NUM_BONES] > 0)
-        placed = [t for t in targets if t.position is not None]
-        self._joints = [t.index for t in placed]
-        self._places = np.array([t.position for t in placed]).reshape(-1, 3)
-        self._errors = np.array([_standard_error(t) for t in placed])
+        positioned = [t for t in targets if t.position is not None]
+        self._joints = [t.index for t in positioned]
+        self._positions = np.array([t.position for t in positioned]).reshape(-1, 3)
+        self._errors = np.array([_standard_error(t) for t in positioned])
         oriented = [t for t in targets if t.orientation is not None]
         self._bones = [t.index for t in oriented]
         self._turns = np.array([t.orientation for t in oriented]).reshape(-1, 3, 3)
@@ -65,18 +70,18 @@ class Effectors:
         self._looked_at = np.array([t.look_at for t in looking]).reshape(-1, 3)
         self._look_errors = np.array([_standard_error(t) * _RADIANS for t in looking])
 
-    def refine(self, prior, first):
-        """The pose that meets the targets and is nearest to ``prior``, searched from ``first``.
+    def refine(self, prior: Posture, first: Posture) -> tuple[np.ndarray, np.ndarray]:
+        """The pose nearest to ``prior`` that meets the targets, searched from ``first``.
 
         Returns:
             rotations (24, 3, 3) and translation (3,), finite for finite targets.
         """
-        state = (first.rotations, first.translation, self._apart(prior, first))
+        state = (first.rotations, first.translation, self._change(prior, first))
         for k in range(_STEPS):
             state, left = self._step(*state, pulled=k < _PULLED)
             if k >= _PULLED and left < _CLOSE:
                 break
-        else:  # not within reach: what is pulled stops here, and what is pinned gets its place back
+        else:  # out of reach: pulled joints stop here, and pinned ones return to their positions
             self._yield(state)
             for _ in range(_SETTLING):
                 state, left = self._step(*state, pulled=False)
@@ -85,11 +90,14 @@ class Effectors:
         return rot.matrix_from_6d(rot.sixd_from_matrix(state[0])), state[1]
 
     def _step(self, rotations, translation, moved, pulled: bool):
-        """One step onto the targets, also towards the prior where ``pulled``; then metres by which hard
-        targets were missed before it."""
-        places, world = forward_kinematics(rotations, self._body, translation)
+        """One step onto the targets, and back to the prior if ``pulled``.
+
+        Returns:
+            the new state, and metres by which exact targets were missed before the step.
+        """
+        positions, world = forward_kinematics(rotations, self._body, translation)
         parents = parent_orientations(world)
-        residual, rows, errors, left = self._rows(places, world, parents, rotations)
+        residual, rows, errors, left = self._rows(positions, world, parents, rotations)
         if not len(residual) or (not pulled and left < _CLOSE):
             return (rotations, translation, moved), left
         spread = self._spread(rows, rotations, parents)
@@ -103,7 +111,7 @@ class Effectors:
         rotations = turn_bones(rotations, parents, rot.matrix_from_axis_angle(turns))
         translation = translation + step[-3:]
         if self._freedom is not None:
-            rotations, translation = self._freedom.kept(rotations, translation, self._start)
+            rotations, translation = self._freedom.restore_locked(rotations, translation, self._start)
         return (rotations, translation, moved + step), left
 
     def _spread(self, rows, rotations, parents):
@@ -113,12 +121,12 @@ class Effectors:
         return self._freedom.spread(rows, self._variance, rotations, parents, self._start)
 
     def _yield(self, state):
-        """Take where hard targets that are not pinned have come for what is wanted of them, more or less."""
-        places = forward_kinematics(state[0], self._body, state[1])[0][self._joints]
+        """Turn exact targets that are not pinned into soft ones at the positions that their joints have reached."""
+        positions = forward_kinematics(state[0], self._body, state[1])[0][self._joints]
         yielding = self._errors == _EXACT
-        self._places[yielding], self._errors[yielding] = places[yielding], _WISHED
+        self._positions[yielding], self._errors[yielding] = positions[yielding], _SOFT
 
-    def _apart(self, prior, first):
+    def _change(self, prior, first):
         """(75,) turns about the world's axes, and metres, from ``prior`` to ``first``."""
         if first is prior:
             return np.zeros(3 * NUM_BONES + 3)
@@ -129,31 +137,31 @@ class Effectors:
         )
         return np.append(turns.ravel(), first.translation - prior.translation)
 
-    def _rows(self, places, world, parents, rotations):
-        """What is missed, how it changes as bones turn about the world's axes, and with what standard
-        error it counts; last, metres by which hard targets are missed."""
+    def _rows(self, positions, world, parents, rotations):
+        """The residuals, their derivatives with respect to a step, their standard errors and, last, the
+        metres by which exact targets are missed."""
         joints, count = self._joints, len(self._joints)
-        missed = self._places - places[joints]
+        missed = self._positions - positions[joints]
         distance = np.sqrt((missed**2).sum(-1))
         missed *= np.minimum(1, _FARTHEST_PULL / np.maximum(distance, 1e-12))[:, None]
         parts = [
             (
                 missed.ravel(),
-                joint_jacobian(places, joints).reshape(3 * count, 3 * NUM_BONES + 3),
+                joint_jacobian(positions, joints).reshape(3 * count, 3 * NUM_BONES + 3),
                 self._damped(self._errors, distance),
             )
         ]
-        left = float(distance[self._errors < _WISHED].max(initial=0.0))
+        left = float(distance[self._errors < _SOFT].max(initial=0.0))
         if self._bones:
             turn = rot.axis_angle_from_matrix(self._turns @ rot.transpose(world[self._bones]))
-            rows = _turning(self._bones)
+            rows = _turn_rows(self._bones)
             angle = np.sqrt((turn**2).sum(-1))
             parts.append((turn.ravel(), rows, self._damped(self._turn_errors, angle / _RADIANS)))
         if self._looking:
-            turn = self._look(places, world)
+            turn = self._look(positions, world)
             angle = np.sqrt((turn**2).sum(-1))
             parts.append(
-                (turn.ravel(), _turning(self._looking), self._damped(self._look_errors, angle / _RADIANS))
+                (turn.ravel(), _turn_rows(self._looking), self._damped(self._look_errors, angle / _RADIANS))
             )
         parts += self._limits(parents, rotations)
         residual, rows, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -163,30 +171,30 @@ class Effectors:
         damping = np.where(errors < _EXACT, _PINNED_DAMPING, _DAMPING)
         return np.repeat(np.sqrt(errors**2 + (damping * left) ** 2), 3)
 
-    def _look(self, places, world):
-        """(n, 3) turns that would bring the gaze onto what is looked at, the short way."""
+    def _look(self, positions, world):
+        """(n, 3) rotation vectors that turn the gaze onto the look-at targets, the short way."""
         gaze = world[self._looking][..., 2]
-        wanted = rot.normalize(self._looked_at - places[self._looking], fallback=[0.0, 0.0, 1.0])
-        return rot.axis_angle_from_matrix(rot.swing_between(gaze, wanted))
+        direction = rot.normalize(self._looked_at - positions[self._looking], fallback=[0.0, 0.0, 1.0])
+        return rot.axis_angle_from_matrix(rot.swing_between(gaze, direction))
 
     def _limits(self, parents, rotations):
-        """Rows that bring components of bones back into their range."""
+        """Residuals that bring bones back into their ranges."""
         vectors, over = nearest_in_range(rotations[self._limited], self._ranges[self._limited], fade=True)
-        found = np.argwhere(over != 0)
-        if not len(found):
+        outside = np.argwhere(over != 0)
+        if not len(outside):
             return []
-        rows = np.zeros((len(found), NUM_BONES + 1, 3))
-        for row, (k, component) in enumerate(found):
+        rows = np.zeros((len(outside), NUM_BONES + 1, 3))
+        for row, (k, component) in enumerate(outside):
             bone = self._limited[k]
             if vectors[k] @ vectors[k] > _FAR**2:
                 rows[row, bone] = parents[bone] @ rot.rotation_vector_jacobian(vectors[k])[component]
             else:
                 rows[row, bone] = parents[bone][:, component]
-        return [(-over[over != 0], rows.reshape(len(found), -1), np.full(len(found), _LIMIT))]
+        return [(-over[over != 0], rows.reshape(len(outside), -1), np.full(len(outside), _LIMIT))]
 
 
-def _turning(bones):
-    """(3 n, 75): how bones' orientation changes as those above them turn."""
+def _turn_rows(bones):
+    """(3 n, 75) derivatives of bones' orientations with respect to a step."""
     rows = np.zeros((len(bones), 3, NUM_BONES + 1, 3))
     for row in range(3):
         rows[:, row, :NUM_BONES, row] = _TURNS[bones]
@@ -196,4 +204,4 @@ def _turning(bones):
 def _standard_error(target) -> float:
     if target.pinned:
         return _PINNED
-    return _EXACT if target.weight == 1 else _WISHED / target.weight
+    return _EXACT if target.weight == 1 else _SOFT / target.weight

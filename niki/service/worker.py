@@ -256,7 +256,7 @@ def _people(footage: str, frame: int, folder: Path) -> list[dict]:
 
 def _captured(task: dict, report) -> dict:
     """Do a capture; the answer to its request."""
-    from ..capturing.estimate.estimator import make_estimator
+    from ..capturing.estimators import make_estimator
     from ..capturing.footage.video import footage_files
     from ..capturing.pipeline import capture, reprojection_error
     from ..files import check_output, check_replaceable, is_motion, same_file
@@ -295,7 +295,7 @@ def describe() -> dict:
     try:
         from ..capturing.estimate.blazepose.models import check
         from ..capturing.estimate.devices import devices
-        from ..capturing.estimate.estimator import ESTIMATORS, QUALITIES
+        from ..capturing.estimators import ESTIMATORS, QUALITIES
         from ..capturing.pipeline import SOLVERS
 
         check()

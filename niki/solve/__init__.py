@@ -1,1 +1,1 @@
-"""From joints to rotations: the network or the analytic solution, refined."""
+"""Joints to rotations: the network's or the analytic solution, refined."""

@@ -1,5 +1,5 @@
-"""A few Gauss-Newton steps from a pose towards what was seen: maximum a posteriori with the pose given
-as prior. numpy."""
+"""A few Gauss-Newton steps from a pose towards the observed joints: a maximum a posteriori estimate whose
+prior is the pose. numpy."""
 
 from __future__ import annotations
 
@@ -13,20 +13,34 @@ _DIAGONAL = np.arange(3 * NUM_BONES + 3)
 _CHUNK = 32
 
 
-def refine(rotations, translation, joints, error, view, body: Body | Bodies, stiffness, steps: int = 3):
-    """Bring the joints of a pose nearer to the given ones, as far as their errors and the pose allow.
+def refine(
+    rotations: np.ndarray,
+    translation: np.ndarray,
+    joints: np.ndarray,
+    error: np.ndarray,
+    view: np.ndarray,
+    body: Body | Bodies,
+    stiffness: np.ndarray,
+    steps: int = 3,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bring the joints of a pose nearer to the observed ones, as far as their errors and the pose allow.
 
     Minimises the squared distances of the joints in units of their standard errors, plus the
     squared angles by which bones turn in units of ``stiffness``.
 
     Args:
-        rotations: (..., 24, 3, 3), translation: (..., 3): where to start, and the prior.
-        joints: (..., 29, 3) metres. error: (..., 29, 2) standard errors per axis in metres, across
-            and along ``view`` (..., 3); infinite: the joint does not count.
-        stiffness: (24,) radians.
+        rotations: (..., 24, 3, 3) of the pose to start from, which is also the prior.
+        translation: (..., 3) metres, of the same pose.
+        joints: (..., 29, 3) metres, as observed.
+        error: (..., 29, 2) metres: standard errors per axis, across and along ``view``; infinite for
+            joints to ignore.
+        view: (..., 3) unit direction of view, or zero.
+        body: the proportions.
+        stiffness: (24,) radians by which each bone readily turns away from the prior.
+        steps: number of Gauss-Newton steps.
 
     Returns:
-        rotations and translation, never NaN for finite input.
+        rotations (..., 24, 3, 3) and translation (..., 3), never NaN for finite input.
     """
     batch = joints.shape[:-2]
     translation = translation + body.pelvis
@@ -35,16 +49,18 @@ def refine(rotations, translation, joints, error, view, body: Body | Bodies, sti
         for part, keep in ((rotations, 3), (translation, 1), (joints, 2), (error, 2), (view, 1))
     ]  # fmt: skip
     offsets = np.broadcast_to(body.offsets, (*batch, NUM_JOINTS, 3)).reshape(-1, NUM_JOINTS, 3)
-    done = []
+    parts = []
     for start in range(0, len(offsets), _CHUNK):
         part = slice(start, start + _CHUNK)
-        done.append(_refined(*(values[part] for values in flat), Bodies(offsets[part]), stiffness, steps))
-    rotations = np.concatenate([r for r, _ in done]).reshape(*batch, NUM_BONES, 3, 3)
-    return rotations, np.concatenate([t for _, t in done]).reshape(*batch, 3) - body.pelvis
+        parts.append(
+            _refine_chunk(*(values[part] for values in flat), Bodies(offsets[part]), stiffness, steps)
+        )
+    rotations = np.concatenate([r for r, _ in parts]).reshape(*batch, NUM_BONES, 3, 3)
+    return rotations, np.concatenate([t for _, t in parts]).reshape(*batch, 3) - body.pelvis
 
 
-def _refined(rotations, translation, joints, error, view, bodies, stiffness, steps):
-    # In axes that look along the view a joint's error is a number for each axis.
+def _refine_chunk(rotations, translation, joints, error, view, bodies, stiffness, steps):
+    # In axes along the view, a joint's error is one number per axis.
     axes = _axes_along(view)
     rotations = np.concatenate([axes[:, None] @ rotations[:, :1], rotations[:, 1:]], 1)
     translation, joints = rot.apply(axes, translation), rot.apply(axes[:, None], joints)
@@ -53,9 +69,9 @@ def _refined(rotations, translation, joints, error, view, bodies, stiffness, ste
     stiff = np.concatenate([stiff, np.full(3, 1e-2)])  # the body as a whole is free to move
     moved = np.zeros((len(rotations), 3 * NUM_BONES + 3))
     for _ in range(steps):
-        placed, world = forward_kinematics(rotations, bodies, translation)
-        residual = (certainty * (joints - placed)).reshape(len(rotations), -1)
-        rows = (certainty[..., None, None] * joint_jacobian(placed)).reshape(*residual.shape, -1)
+        positions, world = forward_kinematics(rotations, bodies, translation)
+        residual = (certainty * (joints - positions)).reshape(len(rotations), -1)
+        rows = (certainty[..., None, None] * joint_jacobian(positions)).reshape(*residual.shape, -1)
         transposed = np.swapaxes(rows, 1, 2)
         normal = transposed @ rows
         normal[:, _DIAGONAL, _DIAGONAL] += stiff**2 + 1e-9
@@ -63,7 +79,7 @@ def _refined(rotations, translation, joints, error, view, bodies, stiffness, ste
         step = np.linalg.solve(normal, gradient[..., None])[..., 0]
         moved = moved + step
         translation = translation + step[:, -3:]
-        turns = rot.matrix_from_axis_angle(_limited(step[:, :-3].reshape(-1, NUM_BONES, 3)))
+        turns = rot.matrix_from_axis_angle(_limit_turns(step[:, :-3].reshape(-1, NUM_BONES, 3)))
         rotations = rot.matrix_from_6d(
             rot.sixd_from_matrix(turn_bones(rotations, parent_orientations(world), turns))
         )
@@ -73,19 +89,19 @@ def _refined(rotations, translation, joints, error, view, bodies, stiffness, ste
 
 
 def _axes_along(view):
-    """(N, 3, 3) rotations that turn ``view`` (N, 3) into the third axis; where it is zero, none."""
+    """(N, 3, 3) rotations that turn ``view`` (N, 3) into the third axis; of any kind where it is zero."""
     third = rot.normalize(view, fallback=[0.0, 0.0, 1.0])
     first = rot.any_perpendicular(third)
     return np.stack([first, rot.cross(third, first), third], -2)
 
 
 def _certainty(error):
-    """(N, 29, 3): one over the standard error in the axes along the view; zero for unknown joints."""
+    """(N, 29, 3): the inverse of the standard error, in axes along the view; zero for unknown joints."""
     with np.errstate(divide="ignore"):
         certainty = np.where(np.isinf(error), 0, 1 / np.maximum(error, 1e-9))
     return certainty[..., [0, 0, 1]]
 
 
-def _limited(turns, limit: float = 0.7):
-    """No bone turns further than ``limit`` radians in one step: beyond, the linear model is wrong."""
+def _limit_turns(turns, limit: float = 0.7):
+    """The turns cut to ``limit`` radians, beyond which the linear model is wrong."""
     return turns * np.minimum(1, limit / np.maximum(rot.norm(turns), 1e-9))

@@ -1,4 +1,4 @@
-"""Joints and how sure they are -> pose, and back: NIKI ready for use. numpy only."""
+"""Joints with their uncertainty -> pose, and back: NIKI ready for use. numpy only."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..body import rotation as rot
 from ..body.kinematics import analytic_ik, forward_kinematics, swing_and_twist
@@ -20,18 +21,18 @@ from .refinement import refine
 
 WEIGHTS = Path(__file__).parent.parent / "network" / "weights" / "niki-open-1.npz"
 EXACT = 0.004
-"""Metres of mean standard error at and above which the network alone decides; below, the analytic
-solution is blended in, and at zero it is all."""
+"""Metres of mean standard error from which on the network alone decides. Below, the analytic solution is
+blended in; at zero it is all of the result."""
 
 FARTHEST = 100.0
-"""Metres from the middle of all joints beyond which one is taken to be no nearer."""
+"""Metres from the median of all joints to which farther joints are clipped."""
 ERROR_RANGE = (1e-4, 10.0)
-"""Metres that an expected error can be."""
+"""Metres: the smallest and largest expected error."""
 LEAST_ERROR = 0.001
-"""Metres added to every standard error before refinement: joints are never weighed infinitely."""
+"""Metres added to every standard error before refinement, so that no joint has infinite weight."""
 _NO_TWIST = np.tile([1.0, 0.0], (NUM_BONES - 1, 1))
 STIFFNESS = np.full(NUM_BONES, np.radians(4))
-"""How far refinement lightly turns each bone."""
+"""Radians by which refinement readily turns each bone."""
 
 
 @dataclass(eq=False)
@@ -39,12 +40,13 @@ class Pose:
     """A solved pose, batched like the joints that it was solved from.
 
     Attributes:
-        rotations: (..., 24, 3, 3) parent-relative; the root's is in the joints' frame.
+        rotations: (..., 24, 3, 3) parent-relative matrices; the pelvis's is in the joints' frame.
         translation: (..., 3) metres, as :func:`~niki.body.kinematics.forward_kinematics` takes it.
         body: the proportions.
-        latents: (..., n) what the joints say beyond the pose: their error; near zero where they
-            are exact.
-        error: (..., 29) metres by which each joint, pelvis on pelvis, is expected to be off.
+        latents: (..., n) the part of the joints that the pose does not explain, their error; near zero for
+            exact joints.
+        error: (..., 29) metres: the expected error of each solved joint relative to the pelvis; NaN if the
+            network does not predict it.
     """
 
     rotations: np.ndarray
@@ -55,70 +57,91 @@ class Pose:
 
     @property
     def confidence(self) -> np.ndarray:
-        """(..., 29) in [0, 1]: 1 where no error is expected, one half at 10 cm."""
+        """(..., 29) in [0, 1]: 1 for an expected error of zero, one half for 10 cm."""
         return 1 - sigma_from_metres(self.error)
 
     @property
     def swing(self) -> np.ndarray:
-        """(..., 24, 3, 3) of the rotations; the pelvis is kept whole."""
+        """(..., 24, 3, 3): the swing part of the rotations; for the pelvis, its whole rotation."""
         return swing_and_twist(self.rotations, self.body)[0]
 
     @property
     def twist(self) -> np.ndarray:
-        """(..., 23, 2) of the rotations, joints 1..23 about their bones."""
+        """(..., 23, 2): cosine and sine of the twist of joints 1..23 about their bones."""
         return swing_and_twist(self.rotations, self.body)[1]
 
 
 class Solver:
-    """Inverse and forward kinematics by a trained network.
+    """Inverse kinematics by a trained network: uncertain joints -> a plausible pose, and back.
+
+    >>> solver = Solver()
+    >>> joints = Body.default().rest_joints  # a T-pose
+    >>> pose = solver.inverse(joints, sigma=np.zeros(29))  # all joints exact
+    >>> pose.rotations.shape
+    (24, 3, 3)
+    >>> bool(np.abs(solver.forward(pose) - joints).max() < 0.001)
+    True
 
     Args:
-        network: its weights; default those that come with the program.
-        blend: make exact joints exact, by the analytic solution.
-        refine: bring seen joints nearer to where they were seen (:mod:`niki.solve.refinement`).
+        network: the network; default the one that comes with the program.
+        blend: blend in the analytic solution where joints are nearly exact, so that exact joints are met
+            exactly.
+        refine: move the result towards the observed joints (:mod:`niki.solve.refinement`).
     """
 
     def __init__(self, network: Network | None = None, blend: bool = True, refine: bool = True):
-        self.network, self._blend, self._refine = network or _shipped(), blend, refine
+        self.network, self._blend, self._refine = network or _default_network(), blend, refine
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Solver:
-        """A solver with the weights in ``path``.
+        """A solver with the weights in the file ``path``.
 
         Raises:
-            NikiError: the file cannot be read or holds no network.
+            NikiError: the file cannot be read or is not a NIKI network.
         """
         return cls(Network.load(path))
 
-    def inverse(self, joints, sigma, twist=None, body: Body | Bodies | None = None, view=None) -> Pose:
-        """Joints -> pose.
+    def inverse(
+        self,
+        joints: ArrayLike,
+        sigma: ArrayLike,
+        twist: ArrayLike | None = None,
+        body: Body | Bodies | None = None,
+        view: ArrayLike | None = None,
+    ) -> Pose:
+        """Joint positions with their uncertainty -> pose.
 
         Args:
-            joints: (..., 29, 3) metres, in any frame. sigma: (..., 29) or (..., 29, 2), 0 exact ..
-                1 unknown; two columns: across and along ``view``. Where a joint is unknown its
-                place does not count.
-            twist: (..., 23, 2) cosine and sine of joints 1..23 about their bones; NaN or zero where
-                unknown; default unknown.
+            joints: (..., 29, 3) metres, in any frame that is not mirrored.
+            sigma: (..., 29) or (..., 29, 2) from 0 (exact) to 1 (unknown), one half for a standard error of
+                10 cm per axis; two columns are across and along ``view``. The position of an unknown joint
+                is ignored.
+            twist: (..., 23, 2) cosine and sine of the twist of joints 1..23 about their bones, NaN or zero
+                where unknown; default all unknown.
             body: the proportions; default :meth:`Body.default`.
-            view: (3,) or (..., 3) direction of view in the joints' frame; needed where sigma's
-                columns differ.
+            view: (3,) or (..., 3) direction of view in the joints' frame; required where the columns of
+                sigma differ.
+
+        Returns:
+            the pose, batched like ``joints``.
 
         Raises:
-            NikiError: names the argument with a wrong shape or a value that is not finite.
+            NikiError: an argument has the wrong shape or a value that is not finite, sigma is not in
+                [0, 1], or view is missing; the message names the argument.
         """
         body = Body.default() if body is None else body
         joints, sigma, view = _checked(joints, sigma, view)
         twist, known = _checked_twist(twist, joints.shape[:-2])
-        middle = np.median(joints, axis=-2)  # far from the origin single precision would be coarse
+        middle = np.median(joints, axis=-2)  # far from the origin, single precision would be too coarse
         joints = np.clip(joints - middle[..., None, :], -FARTHEST, FARTHEST)
         observation = observe(
             *(part.astype(np.float32) for part in (joints, sigma, view, twist, known)), body
         )
         solution = self.network.inverse(observation)
         rotations = _rotations_of(solution, observation)
-        translation = _placed(rotations, joints, sigma, body)
+        translation = _fit_translation(rotations, joints, sigma, body)
         if self._refine:
-            rotations, translation = _refined(rotations, translation, joints, sigma, view, body)
+            rotations, translation = _refine_observed(rotations, translation, joints, sigma, view, body)
         if self._blend:
             rotations, translation = _exact_where_certain(
                 rotations, translation, joints, sigma, twist, known, body
@@ -126,24 +149,25 @@ class Solver:
         error = self._expected_error(observation, rotations, body)
         return Pose(rotations, translation + middle, body, solution.latents, error)
 
-    def guess(self, joints, sigma, body: Body):
-        """One pose by the network alone, unchecked: for those who ask at every move of the mouse.
+    def guess(self, joints: np.ndarray, sigma: np.ndarray, body: Body) -> tuple[np.ndarray, np.ndarray]:
+        """One pose by the network alone, without checks, fast enough for every move of the mouse.
 
         Args:
-            joints: (29, 3) metres. sigma: (29, 2).
+            joints: (29, 3) metres. sigma: (29, 2), as for :meth:`inverse`.
+            body: the proportions.
 
         Returns:
-            rotations (24, 3, 3) and translation (3,).
+            rotations (24, 3, 3) and translation (3,) in metres.
         """
         middle = np.median(joints, axis=0)
         joints = np.clip(joints - middle, -FARTHEST, FARTHEST)
         parts = (joints, sigma, np.zeros(3), _NO_TWIST, np.zeros(NUM_BONES - 1))
         observation = observe(*(part.astype(np.float32) for part in parts), body)
         rotations = _rotations_of(self.network.inverse(observation), observation)
-        return rotations, _placed(rotations, joints, sigma, body) + middle
+        return rotations, _fit_translation(rotations, joints, sigma, body) + middle
 
     def _expected_error(self, observation, rotations, body):
-        """(..., 29) metres; NaN with a network that has not learned to tell."""
+        """(..., 29) metres; NaN if the network has no error head."""
         if "error.last.bias" not in self.network.weights:
             return np.full(rotations.shape[:-3] + (NUM_JOINTS,), np.nan)
         features = result_features(observation, rotations, body)
@@ -151,20 +175,25 @@ class Solver:
         return np.exp(np.clip(logarithm, *np.log(ERROR_RANGE)))
 
     def forward(self, pose: Pose, body: Body | Bodies | None = None) -> np.ndarray:
-        """Pose -> joints (..., 29, 3) metres, by kinematics; of the pose's own body, or of another ``body``."""
+        """Pose -> joint positions (..., 29, 3) in metres, on the pose's own body or on another ``body``."""
         return forward_kinematics(pose.rotations, pose.body if body is None else body, pose.translation)[0]
 
 
-def result_features(observation: Observation, rotations, body: Body | Bodies):
-    """What the error of a result shows in: (..., ERROR_INPUTS). ``rotations`` in the frame in which the
-    observation's joints were given."""
-    placed = forward_kinematics(rotations, body)[0]
+def result_features(observation: Observation, rotations: np.ndarray, body: Body | Bodies) -> np.ndarray:
+    """(..., ERROR_INPUTS) values from which the error of a result is predicted.
+
+    Args:
+        observation: what the pose was solved from.
+        rotations: (..., 24, 3, 3) the result, the root's in the frame of the input joints.
+        body: the proportions.
+    """
+    positions = forward_kinematics(rotations, body)[0]
     into = rot.transpose(observation.frame)[..., None, :, :]
-    return error_features(observation, rot.apply(into, placed - placed[..., :1, :]).astype(np.float32))
+    return error_features(observation, rot.apply(into, positions - positions[..., :1, :]).astype(np.float32))
 
 
 def _rotations_of(solution: Solution, observation: Observation):
-    """(..., 24, 3, 3), the root's in the frame that joints were given in."""
+    """(..., 24, 3, 3), the root's in the frame of the input joints."""
     pose = solution.pose
     rotations = rot.matrix_from_6d(pose.reshape(*pose.shape[:-1], NUM_BONES, 6)).astype(float)
     rotations[..., 0, :, :] = observation.frame @ rotations[..., 0, :, :]
@@ -172,7 +201,7 @@ def _rotations_of(solution: Solution, observation: Observation):
 
 
 @cache
-def _shipped() -> Network:
+def _default_network() -> Network:
     return Network.load(WEIGHTS)
 
 
@@ -201,7 +230,7 @@ def _checked(joints, sigma, view):
         raise NikiError("sigma must lie between 0 (exact) and 1 (unknown)")
     if view is None:
         if (sigma[..., 0] != sigma[..., 1]).any():
-            raise NikiError("view is needed where sigma differs across and along it")
+            raise NikiError("view is needed where sigma differs across and along the view")
         view = np.zeros(3)
     view = np.asarray(view, float)
     if view.shape[-1:] != (3,) or not np.isfinite(view).all():
@@ -210,12 +239,12 @@ def _checked(joints, sigma, view):
         sigma = np.broadcast_to(sigma, (*batch, NUM_JOINTS, 2))
         view = np.broadcast_to(rot.normalize(view), (*batch, 3))
     except ValueError:
-        raise NikiError(f"sigma and view must be for as many poses as joints: {batch}") from None
+        raise NikiError(f"sigma and view must have the batch shape of joints, {batch}") from None
     return joints, sigma, view
 
 
 def _checked_twist(twist, batch):
-    """Unit twist and 1 where it is known, for ``batch`` poses."""
+    """Unit twists (..., 23, 2), and 1 where they are known (..., 23)."""
     shape = (*batch, NUM_BONES - 1, 2)
     if twist is None:
         twist = np.zeros(shape)
@@ -230,28 +259,30 @@ def _checked_twist(twist, batch):
     return twist, known.astype(float)
 
 
-def _refined(rotations, translation, joints, sigma, view, body):
+def _refine_observed(rotations, translation, joints, sigma, view, body):
     error = metres_from_sigma(np.where(sigma < KNOWN_BELOW, sigma, 1.0)) + LEAST_ERROR
     return refine(rotations, translation, joints, error, view, body, STIFFNESS)
 
 
 def _exact_where_certain(rotations, translation, joints, sigma, twist, known, body):
-    """The analytic pose blended into the network's as the joints' error goes to zero; where the
-    twist is not known it is the network's."""
+    """The network's pose with the analytic one blended in as the joints' error goes to zero; where the twist is
+    unknown, it is the network's."""
     error = metres_from_sigma(np.minimum(sigma, 0.99)).mean((-2, -1))
     share = np.clip(error / EXACT, 0, 1)[..., None, None]
     if (share >= 1).all():
         return rotations, translation
-    guessed = swing_and_twist(rotations, body)[1]
-    exact = analytic_ik(joints, body, np.where(known[..., None] > 0, twist, guessed))
+    network_twist = swing_and_twist(rotations, body)[1]
+    exact = analytic_ik(joints, body, np.where(known[..., None] > 0, twist, network_twist))
     blended = (1 - share) * rot.sixd_from_matrix(exact) + share * rot.sixd_from_matrix(rotations)
     rotations = np.where(share[..., None] >= 1, rotations, rot.matrix_from_6d(blended))
-    return rotations, np.where(share[..., 0] >= 1, translation, _placed(rotations, joints, sigma, body))
+    return rotations, np.where(
+        share[..., 0] >= 1, translation, _fit_translation(rotations, joints, sigma, body)
+    )
 
 
-def _placed(rotations, joints, sigma, body):
-    """The translation that lays the body over the joints, certain ones counting more."""
+def _fit_translation(rotations, joints, sigma, body):
+    """(..., 3) metres: the translation that fits the body to the joints, certain joints with more weight."""
     error = metres_from_sigma(np.clip(sigma, 0, 1 - 1e-6))
     weights = 1 / ((2 * error[..., 0] ** 2 + error[..., 1] ** 2) / 3 + 1e-6)
-    apart = joints - forward_kinematics(rotations, body)[0]
-    return (apart * weights[..., None]).sum(-2) / weights.sum(-1)[..., None]
+    offsets = joints - forward_kinematics(rotations, body)[0]
+    return (offsets * weights[..., None]).sum(-2) / weights.sum(-1)[..., None]

@@ -1,1 +1,1 @@
-"""Reading mocap and training. What is here is not needed to capture or to pose."""
+"""Training of networks. Not needed to capture or to pose."""

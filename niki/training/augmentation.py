@@ -1,4 +1,4 @@
-"""More poses than were recorded: mirrored, limbs exchanged between poses, every joint turned a little."""
+"""Pose augmentation: mirror poses, exchange limbs between poses, turn every joint a little."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _SMALL, _LARGE = 0.02, 0.12  # radians: measurement noise, and a pose nearby
 
 
 def mirror_poses(rotations: torch.Tensor) -> torch.Tensor:
-    """(..., 24, 3, 3), left and right exchanged."""
+    """Poses (..., 24, 3, 3) with left and right exchanged."""
     flip = torch.diag(torch.tensor([-1.0, 1.0, 1.0], dtype=rotations.dtype))
     return flip @ rotations[..., list(MIRROR[:NUM_BONES]), :, :] @ flip
 
 
 def augment_poses(rotations: torch.Tensor, others: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """``rotations`` (N, 24, 3, 3) varied, with limbs from ``others``; the pelvis keeps its own."""
+    """Variations of ``rotations`` (N, 24, 3, 3), with limbs from ``others`` but never their pelvis."""
     count = len(rotations)
     result = rotations.clone()
     for joints, share in _EXCHANGED:

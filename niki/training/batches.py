@@ -1,4 +1,4 @@
-"""Batches for training: poses, bodies, what is seen of them, and what the network should say."""
+"""Training batches: poses, bodies, observations of them, and the values that the network should return."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _CLUSTERS = 512
 
 @dataclass(eq=False)
 class Batch:
-    """N poses and observations of them, every frame of reference the observation's.
+    """N poses with observations of them, all in the frame of the observation.
 
     Attributes:
         kind: (N,) index into ``KINDS_OF_CORRUPTION``.
         observation: with noise. pose, swing: (N, 144) true, in 6D. joints: (N, 29, 3) true, pelvis
             at the origin. offsets: (N, 29, 3) the bodies. hidden: (N, 29).
-        clean: the same poses seen without error. clean_pose, clean_swing: (N, 144).
+        clean: observations of the same poses without error. clean_pose, clean_swing: (N, 144).
     """
 
     kind: torch.Tensor
@@ -48,7 +48,7 @@ class Batch:
         return Bodies(self.offsets)
 
     def part(self, rows: slice) -> Batch:
-        """Some of its rows."""
+        """A batch of some of the rows."""
         return _rows(self, rows)
 
 
@@ -65,7 +65,7 @@ class BatchMaker:
         rotations: (N, 24, 3, 3) float32, the poses.
         mix: share of each kind of corruption, by name.
         seed: same seed, same stream.
-        reference: keep the frame that joints are given in, as the published network does.
+        reference: keep the frame of the input joints, as the published network does.
     """
 
     def __init__(self, rotations: np.ndarray, mix: dict[str, float], seed: int, reference: bool = False):
@@ -77,11 +77,11 @@ class BatchMaker:
         self._weights = _even_weights(self._poses)
 
     def skip_to(self, chunk: int, seed: int) -> None:
-        """Go on as after ``chunk`` chunks: each has a seed of its own."""
+        """Continue after ``chunk`` chunks; each chunk has its own seed, derived from ``seed``."""
         self._generator.manual_seed(seed * 1_000_003 + chunk)
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """Batches of ``size`` cut from one chunk, which is as large as one of them at least."""
+        """Batches of ``size`` poses cut from one chunk, which holds at least one batch."""
         count = max(CHUNK, size)
         chunk = self.chunk(count)
         for start in range(0, count - size + 1, size):
@@ -104,7 +104,7 @@ class BatchMaker:
         mistake = torch.where(torch.rand(count, generator=generator) < 0.4, mistake, 0.0)
         measured = mismeasure_bodies(bodies, mistake * (kind > 0), generator)
         observation = self._observe(seen, measured)
-        clean = self._observe(self._unharmed(joints, twist), bodies)
+        clean = self._observe(self._uncorrupted(joints, twist), bodies)
         pose, true_swing = (_in_frame(part, observation.frame) for part in (rotations, swing))
         into = rot.transpose(observation.frame)[:, None]
         return Batch(
@@ -133,7 +133,7 @@ class BatchMaker:
             seen.joints[:, 0],
         )
 
-    def _unharmed(self, joints, twist) -> Corrupted:
+    def _uncorrupted(self, joints, twist) -> Corrupted:
         count = len(joints)
         zeros = torch.zeros_like(joints)
         known = (torch.rand(count, 1, generator=self._generator) < 0.7).float().expand(-1, 23)
@@ -162,7 +162,7 @@ def _nearly(root, generator):
 
 @torch.no_grad()
 def _even_weights(poses, seed: int = 0):
-    """(N,) chances that favour rare poses: the root of a frame's share in its cluster of like poses."""
+    """(N,) sampling weights that favor rare poses: the inverse square root of the size of a pose's cluster."""
     generator = torch.Generator().manual_seed(seed)
     features = poses[:, 1:22, :, :2].reshape(len(poses), -1)
     picked = torch.randperm(len(poses), generator=generator)[:_CLUSTERS]
@@ -171,7 +171,7 @@ def _even_weights(poses, seed: int = 0):
 
 
 def clean_means(maker: BatchMaker, count: int = 20000) -> dict[str, np.ndarray]:
-    """What the network works around: mean 6D pose and swing, twist and joints of clean poses."""
+    """Means of clean poses, around which the network works: 6D pose and swing, twist and joints."""
     made = [maker.chunk(CHUNK) for _ in range(-(-count // CHUNK))]
     pose = torch.cat([chunk.clean_pose for chunk in made]).mean(0)
     swing = torch.cat([chunk.clean_swing for chunk in made]).mean(0)

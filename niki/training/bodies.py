@@ -1,4 +1,4 @@
-"""Bodies of all proportions to train on."""
+"""Random proportions to train on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ one kind of bone against the others (adults' limb proportions vary by 4 to 5 %),
 
 
 def random_bodies(count: int, generator: torch.Generator) -> Bodies:
-    """``count`` bodies: the default's bones scaled at random, left and right alike."""
+    """``count`` bodies with the default body's bones scaled at random, left and right alike."""
     kinds = sorted(set(KINDS))
     common = torch.randn(count, 1, generator=generator) * STATURE
     each = torch.randn(count, len(kinds), generator=generator) * SEGMENT
@@ -22,7 +22,7 @@ def random_bodies(count: int, generator: torch.Generator) -> Bodies:
 
 
 def mismeasure_bodies(bodies: Bodies, error: torch.Tensor, generator: torch.Generator) -> Bodies:
-    """``bodies`` as they would be measured: each kind of bone off by ``error`` (N,), relative."""
+    """``bodies`` with measurement errors: each kind of bone off by the relative standard error ``error`` (N,)."""
     kinds = sorted(set(KINDS))
     off = torch.randn(len(error), len(kinds), generator=generator)[:, [kinds.index(kind) for kind in KINDS]]
     return Bodies(bodies.offsets * (1 + error[:, None] * off)[..., None])

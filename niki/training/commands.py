@@ -11,11 +11,11 @@ from .train import Config, Training, export
 
 
 def train(config: str | os.PathLike, folder: str | os.PathLike, quiet: bool = False) -> None:
-    """Train as ``config`` (TOML) says, in ``folder``; take up a run that was stopped there."""
+    """Train with the configuration file ``config`` (TOML) in ``folder``, resuming an interrupted run."""
     settings = Config.read(config)
     training = Training(settings, folder, cached_archives(settings.data).split())
     if training.step:
-        print(f"taking up {folder} at step {training.step} of {settings.steps}")
+        print(f"resuming {folder} at step {training.step} of {settings.steps}")
     with tqdm(total=settings.steps, initial=training.step, unit=" steps", disable=quiet) as bar:
 
         def show(done: int, total: int, losses: dict) -> None:
@@ -40,6 +40,6 @@ def train(config: str | os.PathLike, folder: str | os.PathLike, quiet: bool = Fa
 
 
 def export_weights(folder: str | os.PathLike, path: str | os.PathLike) -> None:
-    """Write the network of a run, in half precision."""
+    """Write the network of the run in ``folder`` to ``path``, in half precision."""
     network = export(folder, path)
     print(f"{path}: {network.size:,} weights, {os.path.getsize(path) / 1e6:.1f} MB")

@@ -1,7 +1,7 @@
-"""Joints as detectors see them and as animators give them.
+"""Corrupts joints: errors as detectors make them, and the few joints that animators set.
 
-Each kind of corruption draws the uncertainty first and the error from it, so that sigma means what
-:func:`niki.network.uncertainty.metres_from_sigma` says: the standard error per axis, in metres.
+Each kind of corruption draws the uncertainty first and the error from it, so that sigma is the standard error
+per axis that :func:`niki.network.uncertainty.metres_from_sigma` defines.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ARMS, _LEGS = (
 )
 _HEAD = [JOINTS.index(name) for name in ("neck", "head", "head_top")]
 LIMBS = [*_ARMS, *_LEGS]
-_HIDDEN = [  # groups that things in the way, or the edge of the picture, hide together
+_HIDDEN = [  # groups that an object or the edge of the picture occludes together
     *LIMBS, *(limb[1:] for limb in LIMBS), *(limb[2:] for limb in LIMBS), _HEAD,
     _LEGS[0] + _LEGS[1], _LEGS[0][1:] + _LEGS[1][1:], _LEGS[0][2:] + _LEGS[1][2:],
     _ARMS[0] + _LEGS[0], _ARMS[1] + _LEGS[1], _HEAD + _ARMS[0] + _ARMS[1],
@@ -43,7 +43,7 @@ _TRUNK = [JOINTS.index(n) for n in ("pelvis", "spine1", "spine2", "spine3", "lef
 _OUTSIDE_ZONES = torch.ones(6, NUM_JOINTS)
 for _k, _group in enumerate((*LIMBS, _TRUNK, _HEAD)):
     _OUTSIDE_ZONES[_k, _group] = 0.0
-_PULLED = [  # what an animator takes hold of
+_PULLED = [  # joints that an animator pulls
     JOINTS.index(n) for n in JOINTS
     if n in ("head", "head_top", "spine3") or n.split("_")[-1] in ("elbow", "wrist", "hand", "knee", "ankle", "foot", "shoulder")
 ]  # fmt: skip
@@ -51,8 +51,8 @@ _PULLED = [  # what an animator takes hold of
 
 @dataclass(eq=False)
 class Corrupted:
-    """N observations: joints (N, 29, 3), sigma (N, 29, 2), view (N, 3), twist (N, 23, 2), known
-    (N, 23), hidden (N, 29) bool: where the joint given says nothing of the true one."""
+    """N observations: joints (N, 29, 3), sigma (N, 29, 2), view (N, 3), twist (N, 23, 2), known (N, 23) and
+    hidden (N, 29) bool, true for joints that carry no information."""
 
     joints: torch.Tensor
     sigma: torch.Tensor
@@ -66,13 +66,15 @@ class Corrupter:
     """Draws corruptions from one seeded generator.
 
     Args:
-        generator: makes it reproducible.
+        generator: the source of randomness.
     """
 
     def __init__(self, generator: torch.Generator):
         self._generator = generator
 
-    def __call__(self, kind: torch.Tensor, joints, others, twist) -> Corrupted:
+    def __call__(
+        self, kind: torch.Tensor, joints: torch.Tensor, others: torch.Tensor, twist: torch.Tensor
+    ) -> Corrupted:
         """Corrupt a batch.
 
         Args:
@@ -90,17 +92,17 @@ class Corrupter:
         seen = self._wrong(joints, error, view, is_kind)
         garbage, garbage_error = self._garbage(joints, others, is_kind)
         seen = torch.where(hidden[..., None], garbage, seen)
-        told = error * (0.2 * self._normal(count, NUM_JOINTS, 2)).exp()
-        told = torch.where(viewed[:, None, None], told, told.mean(-1, keepdim=True))
-        told = torch.where(hidden[..., None], garbage_error, told)
-        sigma = torch.where(unknown[..., None], 1.0, sigma_from_metres(told))
+        stated = error * (0.2 * self._normal(count, NUM_JOINTS, 2)).exp()
+        stated = torch.where(viewed[:, None, None], stated, stated.mean(-1, keepdim=True))
+        stated = torch.where(hidden[..., None], garbage_error, stated)
+        sigma = torch.where(unknown[..., None], 1.0, sigma_from_metres(stated))
         known = self._known_twists(is_kind, hidden)
         return Corrupted(seen, sigma, view, self._wrong_twists(twist, error), known, hidden)
 
     # --- how uncertain -------------------------------------------------------------------------
 
     def _standard_errors(self, is_kind, viewed):
-        """(N, 29, 2) metres across and along the view of the joints that are seen."""
+        """(N, 29, 2) metres across and along the view, of the visible joints."""
         count = len(viewed)
         low, high = torch.tensor(0.004).log(), torch.tensor(0.11).log()
         across = (low + (high - low) * self._uniform(count)).exp()
@@ -140,7 +142,7 @@ class Corrupter:
         return seen + (noise - along) * error[..., :1] + along * error[..., 1:]
 
     def _as_detected(self, joints, view, detected, error):
-        """The faults that detectors share: wrong scale, flattened depth, limbs flipped or swapped."""
+        """Joints with typical detector faults: wrong scale, flattened depth, limbs flipped or swapped."""
         count = len(joints)
         scale = 1 + 0.03 * self._normal(count)
         flat = torch.where(self._chance(count, 0.3), 0.7 + 0.3 * self._uniform(count), 1.0)
@@ -156,21 +158,21 @@ class Corrupter:
         return torch.where(detected[:, None, None], seen, joints)
 
     def _garbage(self, joints, others, is_kind):
-        """What stands where nothing is seen, and the standard error told for it (N, 29, 2)."""
+        """Positions of occluded joints, and the standard error stated for them (N, 29, 2)."""
         count = len(joints)
         pick = self._uniform(count)[:, None, None]
         offset = 0.25 * self._normal(count, NUM_JOINTS, 3)
         collapsed = 0.05 * self._normal(count, NUM_JOINTS, 3)
         garbage = torch.where(pick < 0.4, others, torch.where(pick < 0.85, joints + offset, collapsed))
         garbage = torch.where(is_kind["sparse"][:, None, None], others, garbage)
-        told = 0.2 * torch.exp(2.0 * self._uniform(count, NUM_JOINTS, 1)).expand(-1, -1, 2)
+        stated = 0.2 * torch.exp(2.0 * self._uniform(count, NUM_JOINTS, 1)).expand(-1, -1, 2)
         even = 0.15 * torch.exp(2.3 * self._uniform(count, 1, 1)).expand(-1, NUM_JOINTS, 2)
-        return garbage, torch.where(is_kind["sparse"][:, None, None], even, told)
+        return garbage, torch.where(is_kind["sparse"][:, None, None], even, stated)
 
     # --- what is missing -----------------------------------------------------------------------
 
     def _hidden(self, is_kind):
-        """(N, 29) bool: joints that are not seen, and those of them called unknown."""
+        """(N, 29) bool: occluded joints, and those of them that are marked unknown."""
         count = len(is_kind["clean"])
         groups = _HIDDEN_MASKS[self._integers(len(_HIDDEN), count)]
         second = _HIDDEN_MASKS[self._integers(len(_HIDDEN), count)]
@@ -183,8 +185,8 @@ class Corrupter:
         return hidden, hidden & unknown[:, None]
 
     def _given(self, count):
-        """Joints that an animator gives (N, 29), and whether the rest is unknown (N,) or carried
-        over from another pose: always where too few are given to tell a pose from."""
+        """The joints that an animator sets (N, 29), and whether the rest is unknown (N,) or comes from another
+        pose, as it always does where too few are set to determine a pose."""
         order = self._uniform(count, NUM_JOINTS)
         one_each = torch.stack([(order + outside).argmin(1) for outside in _OUTSIDE_ZONES], 1)
         extra = torch.where(self._chance(count, 0.5), self._integers(7, count), 5 + self._integers(8, count))
@@ -205,7 +207,7 @@ class Corrupter:
     # --- twist ---------------------------------------------------------------------------------
 
     def _known_twists(self, is_kind, hidden):
-        """(N, 23) 1 where the twist of the bone is told."""
+        """(N, 23) 1 where the twist of the bone is known."""
         count = len(hidden)
         share = torch.zeros(count)
         for name, value in (
@@ -216,14 +218,14 @@ class Corrupter:
             ("sparse", 0.1),
         ):
             share[is_kind[name]] = value
-        told = (self._uniform(count) < share)[:, None] & (self._uniform(count, NUM_JOINTS) < 0.9)
-        told = torch.where(is_kind["clean"][:, None], (self._uniform(count) < share)[:, None], told)
+        known = (self._uniform(count) < share)[:, None] & (self._uniform(count, NUM_JOINTS) < 0.9)
+        known = torch.where(is_kind["clean"][:, None], (self._uniform(count) < share)[:, None], known)
         ends_hidden = hidden | hidden[:, [*BONE_CHILD, *range(24, NUM_JOINTS)]]
-        told = told & ~(ends_hidden & ~self._chance(count, 0.2)[:, None])
-        return told[:, 1:24].float()
+        known = known & ~(ends_hidden & ~self._chance(count, 0.2)[:, None])
+        return known[:, 1:24].float()
 
     def _wrong_twists(self, twist, error):
-        """Twists off by as many degrees as the joints' error lets expect."""
+        """Twists with errors in proportion to those of the joints."""
         spread = (error.mean((1, 2)) * 4).clamp(max=0.35) * (0.5 + self._uniform(len(twist)))
         angle = self._normal(*twist.shape[:-1]) * spread[:, None]
         c, s = angle.cos(), angle.sin()

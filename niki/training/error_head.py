@@ -1,4 +1,4 @@
-"""How wrong is each joint of a solved pose? A small network beside a trained one learns to say."""
+"""The error head: a small network that predicts the error of each joint of a solved pose."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .batches import CHUNK, Batch, BatchMaker
 HIDDEN, BLOCKS, BATCH = 192, 1, 512
 LEARNING_RATE = 2e-3
 MOST_CHUNKS = 60
-"""Chunks of solved poses to learn from, at most: solving takes longer than learning."""
+"""Largest number of chunks of solved poses to learn from; solving takes longer than learning."""
 
 
 def train_error_head(
@@ -28,8 +28,8 @@ def train_error_head(
     seed: int,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Network:
-    """``network`` (numpy) with a head that predicts the mean error of each joint that the whole
-    solver makes of it, refinement and all.
+    """``network`` (numpy) with a head that predicts the mean error of each joint after the whole solver,
+    refinement included.
 
     The loss is the negative log-likelihood of an exponential distribution, whose best parameter is
     the mean: the prediction is calibrated by construction on what it is trained on.
@@ -58,26 +58,26 @@ def train_error_head(
 
 
 def _examples(network: Network, maker: BatchMaker, steps: int, seed: int, progress):
-    """Features and errors (metres) of solved poses, new ones as long as there are steps for them."""
+    """Features and errors (metres) of solved poses, as many as the steps can use."""
     solver = Solver(network)
     chunks = min(MOST_CHUNKS, -(-steps * BATCH // CHUNK))
-    found = []
+    parts = []
     for k in range(chunks):
         maker.skip_to(k, seed + 29)
-        found.append(_solved(solver, maker.chunk(CHUNK)))
+        parts.append(_features_and_errors(solver, maker.chunk(CHUNK)))
         progress(k + 1, chunks)
-    return (torch.tensor(np.concatenate(part)) for part in zip(*found, strict=True))
+    return (torch.tensor(np.concatenate(part)) for part in zip(*parts, strict=True))
 
 
-def _solved(solver: Solver, batch: Batch):
-    """What shows an error, and the error: (N, ERROR_INPUTS) and (N, 29)."""
+def _features_and_errors(solver: Solver, batch: Batch):
+    """Features (N, ERROR_INPUTS) and errors (N, 29) in metres of the solved poses of a batch."""
     seen = {f.name: getattr(batch.observation, f.name).numpy() for f in fields(Observation)}
     seen = Observation(**seen | {"frame": np.eye(3)})  # rotations come in the joints' own frame
     usual = np.linalg.norm(batch.offsets.numpy(), axis=-1)
     measured = Bodies(batch.offsets.numpy() * (seen.lengths / np.where(usual > 0, usual, 1))[..., None])
     twist = np.where(seen.known[..., None] > 0, seen.twist, np.nan)
     rotations = solver.inverse(seen.joints, seen.sigma, twist, measured, seen.view).rotations
-    placed = forward_kinematics(rotations, measured)[0]
-    error = np.linalg.norm(placed - placed[:, :1] - batch.joints.numpy(), axis=-1)
+    positions = forward_kinematics(rotations, measured)[0]
+    error = np.linalg.norm(positions - positions[:, :1] - batch.joints.numpy(), axis=-1)
     features = result_features(seen, rotations, measured)
     return features.astype(np.float32), np.maximum(error, 1e-4).astype(np.float32)

@@ -1,4 +1,4 @@
-"""NIKI's losses (Li et al., CVPR 2023, section 3.4), each of which can be switched off."""
+"""NIKI's losses (Li et al., CVPR 2023, section 3.4). Each can be switched off."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ _SAMPLE = 96  # poses compared for independence: the kernel grows with their squ
 
 @dataclass
 class LossWeights:
-    """Weight of each loss; 0 leaves it out.
+    """The weight of each loss; 0 switches it off.
 
     Attributes:
-        pose: inverse from corrupted joints: rotations in 6D. joints: the same, where they put the
-            joints (metres). swing: the first stage's swing.
-        clean: inverse from exact joints, all three (the boundary, in this direction).
+        pose: rotations in 6D, from corrupted joints. joints: joint positions of the same, in metres.
+        swing: swing of the first stage of the same.
+        clean: all three from exact joints (the boundary condition in the inverse direction).
         zero_error: latents of exact joints are zero.
-        forward: from true rotations and zero error to exact joints (the boundary, in the other).
+        forward: exact joints from true rotations and zero latents (the boundary condition in the forward
+            direction).
         independence: MMD between (pose, latents) and (true pose, normal noise).
     """
 
@@ -40,10 +41,10 @@ class LossWeights:
 def losses(
     network: Network, batch: Batch, weights: LossWeights, clean_share: int = 8
 ) -> dict[str, torch.Tensor]:
-    """Each loss with its weight, by name.
+    """Each loss times its weight, by name.
 
     Args:
-        clean_share: one in so many poses is used for the losses from exact joints.
+        clean_share: one in this many poses is used for the losses from exact joints.
     """
     solved = network.inverse(batch.observation)
     parts = _inverse(solved, batch.pose, batch.swing, batch.joints, batch.bodies, weights)
@@ -76,7 +77,7 @@ def _inverse(solved: Solution, pose, swing, joints, bodies: Bodies, weights: Los
 
 
 def _forward(network: Network, batch: Batch):
-    """From true rotations: joints, twist and swing as they are, padding zero."""
+    """Loss of joints, twist and swing computed from true rotations, and of nonzero padding."""
     joints, twist, swing, padding = network.forward(batch.clean_pose, batch.clean)
     exact = batch.clean
     known = exact.known[..., None]
@@ -89,12 +90,12 @@ def _forward(network: Network, batch: Batch):
 def _independence(solved: Solution, pose):
     latents = solved.latents[:_SAMPLE]
     noise = torch.randn_like(latents)
-    found = torch.cat([solved.pose[:_SAMPLE].detach(), latents], -1)
-    wanted = torch.cat([pose[:_SAMPLE], noise], -1)
-    return discrepancy(found, wanted) + discrepancy(latents, noise)
+    sample = torch.cat([solved.pose[:_SAMPLE].detach(), latents], -1)
+    reference = torch.cat([pose[:_SAMPLE], noise], -1)
+    return discrepancy(sample, reference) + discrepancy(latents, noise)
 
 
-def discrepancy(x, y):
+def discrepancy(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Maximum mean discrepancy (Gretton et al., 2012) of two samples (N, n), inverse multiquadric
     kernels with a half, once and twice the median squared distance as bandwidths: with NIKI's
     fixed ones nearly all pairs of so many dimensions are infinitely far apart."""

@@ -1,4 +1,4 @@
-"""Training: a configuration -> a network. Resumes where it was stopped; the same seed gives the same network."""
+"""Training: a configuration -> a network. An interrupted run resumes; the same seed gives the same network."""
 
 from __future__ import annotations
 
@@ -31,15 +31,16 @@ _EVALUATED = 300  # held-out poses that progress is measured on
 
 @dataclass
 class Config:
-    """What to train and how. Read from TOML; ``network``, ``losses`` and ``mix`` are tables. A file
-    may name another as ``base``, whose settings it then changes.
+    """What to train and how. Read from TOML, where ``network``, ``losses`` and ``mix`` are tables. A file may
+    name another one as ``base`` and then only lists the settings that differ.
 
     Attributes:
         data: folder with the mocap archives, relative to the file that names it.
         start: weights (.npz) to start from, relative to the file that names them; default random ones.
-        steps, batch: how long, and how many poses a step. error_steps: how long, then, to learn what
-            errors to expect. learning_rate: the highest; it warms up
-            over ``warm_up`` steps and falls as a cosine to a hundredth.
+        steps, batch: number of steps, and poses per step.
+        error_steps: number of steps in which the error head is trained afterwards.
+        learning_rate: the highest; it warms up over ``warm_up`` steps and falls along a cosine to a
+            hundredth.
         mix: share of each kind of corruption (``KINDS_OF_CORRUPTION``).
         save_every, evaluate_every: in steps.
     """
@@ -68,7 +69,7 @@ class Config:
         """The settings in a file.
 
         Raises:
-            NikiError: the file cannot be read, or names the setting that is unknown, missing or wrong.
+            NikiError: the file cannot be read, or a setting is unknown, missing or wrong; the message names it.
         """
         values = _read_toml(Path(path), ())
         try:
@@ -79,7 +80,7 @@ class Config:
         return config
 
     def _check(self) -> None:
-        """Raises NikiError for numbers that cannot be trained with."""
+        """Raise NikiError for values that training cannot use."""
         least = {"steps": 1, "error_steps": 0, "batch": 1, "warm_up": 1, "save_every": 1, "evaluate_every": 1,
                  "threads": 0, "seed": 0}  # fmt: skip
         for name, number in least.items():
@@ -92,7 +93,7 @@ class Config:
                 f"[mix] must have a share for each of {', '.join(KINDS_OF_CORRUPTION)}, and no other"
             )
         if min(self.mix.values()) < 0 or sum(self.mix.values()) <= 0:
-            raise NikiError("The shares in [mix] must not be below zero, nor all zero")
+            raise NikiError("The shares in [mix] must not be negative or all zero")
         if self.network.kind not in ("flow", "regressor"):
             raise NikiError(f"'kind' in [network] must be flow or regressor, not {self.network.kind}")
         if not self.data:
@@ -100,7 +101,7 @@ class Config:
 
 
 def _read_toml(path: Path, above: tuple[Path, ...]) -> dict:
-    """The file's settings over those of the file that it names as ``base``; ``above``: files that led here."""
+    """The file's settings on top of those of its ``base``; ``above``: the files that led here, to find loops."""
     if path.resolve() in above:
         raise NikiError(f"{path} names itself as its base, by itself or through others")
     try:
@@ -123,7 +124,7 @@ def _checked_table(table: str, kind: type, values: dict) -> dict:
     """A TOML table's settings as the fields of the data class ``kind``.
 
     Raises:
-        NikiError: names the setting that is unknown or of another type.
+        NikiError: a setting is unknown or has the wrong type; the message names it.
     """
     where, known = f" in [{table}]" if table else "", {f.name: getattr(kind(), f.name) for f in fields(kind)}
     checked = {}
@@ -152,7 +153,7 @@ _NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "true o
 
 
 def _is_a(kind: type, value) -> bool:
-    """Whether a value from TOML can stand for one of ``kind``: a whole number is a number, true is none."""
+    """Whether a value from TOML is of a ``kind``; a whole number also is a float, but true is not a number."""
     if kind is float:
         return type(value) in (int, float) and math.isfinite(value)
     return type(value) is kind
@@ -162,11 +163,12 @@ class Training:
     """One run, in a folder of its own.
 
     Args:
-        config: what to train. folder: where the checkpoint and the log go; a checkpoint found there
-            is taken up. poses: training and held-out poses.
+        config: what to train.
+        folder: of the checkpoint and the log; a checkpoint there is resumed.
+        poses: training and held-out poses.
 
     Raises:
-        NikiError: the checkpoint is of another network.
+        NikiError: the checkpoint is of another configuration.
     """
 
     def __init__(self, config: Config, folder: str | os.PathLike, poses: tuple[Poses, Poses]):
@@ -196,7 +198,7 @@ class Training:
         self._resume()
 
     def run(self, progress: Callable[[int, int, dict], None] = lambda *_: None) -> None:
-        """Train to the end; ``progress`` is called with steps done, steps in all and losses."""
+        """Train to the end. ``progress`` is called with steps done, total steps and losses."""
         per_chunk, smooth = max(1, CHUNK // self.config.batch), {}
         while self.step < self.config.steps:
             started = time.monotonic()
@@ -216,8 +218,7 @@ class Training:
                 self._log(smooth)
 
     def finish(self, progress: Callable[[int, int], None] = lambda *_: None) -> Network:
-        """Teach the trained network what errors to expect of itself, and write the whole to
-        ``NETWORK``."""
+        """Train the error head of the trained network, and write both to ``NETWORK``."""
         config = self.config
         network = train_error_head(self.trained(), self._maker, config.error_steps, config.seed, progress)
         network.save(
@@ -233,7 +234,7 @@ class Training:
         return Network(self.config.network, {n: w.detach().numpy().copy() for n, w in self._weights.items()})
 
     def save(self) -> None:
-        """Write the checkpoint, whole or not at all."""
+        """Write the checkpoint, replacing the last one in one step."""
         state = {
             "config": asdict(self.config), "step": self.step, "spent": self.seconds,
             "weights": {n: w.detach() for n, w in self._weights.items()},
@@ -280,7 +281,7 @@ class Training:
             if json.dumps(state["config"][name]) != json.dumps(mine[name]):
                 raise NikiError(
                     f"{path} is a checkpoint with another '{name}'",
-                    "give the same configuration, or another folder to start anew",
+                    "use the same configuration, or another folder to start over",
                 )
         for name, value in state["weights"].items():
             self._weights[name].data.copy_(value)
@@ -298,7 +299,7 @@ class Training:
 
 
 def evaluate(network: Network, held_out: Poses, count: int) -> dict[str, dict[str, float]]:
-    """Scores of the bare network, no analytic part, on ``count`` held-out poses: by case."""
+    """Scores by case of the network alone, without the analytic part, on ``count`` held-out poses."""
     truth = draw_truth(held_out, count)
     solver = Solver(network, blend=False, refine=False)
     return {
@@ -308,7 +309,7 @@ def evaluate(network: Network, held_out: Poses, count: int) -> dict[str, dict[st
 
 
 def export(folder: str | os.PathLike, path: str | os.PathLike) -> Network:
-    """A finished run's network -> weights in half precision, for use.
+    """Write a finished run's network to ``path`` in half precision.
 
     Raises:
         NikiError: there is no finished run in ``folder``.

@@ -1,4 +1,4 @@
-"""Pulling joints, targets, corrections and baking."""
+"""Posing: pulling joints, targets, corrections over time, baking."""
 
 MODULES = ("settings", "handles", "tool", "correcting", "bake", "targets", "panel")
 """Modules that register, in this order."""

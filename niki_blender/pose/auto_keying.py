@@ -1,4 +1,4 @@
-"""Keys for bones that were moved, by the rules that Blender's own auto-keying follows."""
+"""Keys changed bones by the rules of Blender's own auto-keying."""
 
 from __future__ import annotations
 
@@ -10,45 +10,48 @@ from ..rig.channels import rotation_locks
 from ..rig.selection import select_temporarily
 
 
-def auto_key(context, rig: bpy.types.Object, changed: dict[str, list[str]], frame: float) -> int:
-    """Key what has changed, where auto-keying is on; how many bones were keyed.
+def auto_key(
+    context: bpy.types.Context, rig: bpy.types.Object, changed: dict[str, list[str]], frame: float
+) -> int:
+    """If auto-keying is on, key what has changed, and return the number of bones keyed.
 
-    The active keying set counts, *Only Insert Needed* and *Only Insert Available*, the type for new keys,
-    *Replace* and *Cycle-Aware* keying; locked channels are not keyed.
+    Respects the active keying set, *Only Insert Needed*, *Only Insert Available*, the keyframe type,
+    *Replace* and *Cycle-Aware* keying. Locked channels are not keyed.
 
     Args:
-        changed: by bone, its properties that have changed ("rotation_quaternion", "location" ...).
+        changed: for each bone, the properties that have changed ("rotation_quaternion", "location" ...).
     """
     tools = context.scene.tool_settings
     if not tools.use_keyframe_insert_auto:
         return 0
     paths, options = None, _options(context)
     if tools.use_keyframe_insert_keyingset and context.scene.keying_sets_all.active is not None:
-        paths, options = _of_keying_set(context, rig, changed)
+        paths, options = _keying_set_paths(context, rig, changed)
     return sum(
         [
-            _key(rig.pose.bones[name], channels, frame, paths, options, tools.keyframe_type)
+            _key_bone(rig.pose.bones[name], channels, frame, paths, options, tools.keyframe_type)
             for name, channels in changed.items()
         ]
     )
 
 
 def _options(context) -> set[str]:
+    """The options of :meth:`keyframe_insert` that the user's settings call for."""
     edit, tools = context.preferences.edit, context.scene.tool_settings
-    wanted = {
+    enabled = {
         "INSERTKEY_VISUAL": edit.use_visual_keying,
         "INSERTKEY_NEEDED": edit.use_auto_keyframe_insert_needed,
         "INSERTKEY_AVAILABLE": edit.use_keyframe_insert_available,
         "INSERTKEY_CYCLE_AWARE": tools.use_keyframe_cycle_aware,
         "INSERTKEY_REPLACE": tools.auto_keying_mode == "REPLACE_KEYS",
     }
-    return {name for name, on in wanted.items() if on}
+    return {name for name, on in enabled.items() if on}
 
 
-def _of_keying_set(context, rig, bones) -> tuple[set[tuple[str, int]], set[str]]:
-    """What the active keying set wants keyed of ``rig``, as (data path, index or -1), and how."""
+def _keying_set_paths(context, rig, bones) -> tuple[set[tuple[str, int]], set[str]]:
+    """The paths of ``rig`` in the active keying set, as (data path, array index or -1 for all), and its options."""
     active = context.scene.keying_sets_all.active
-    if not active.is_path_absolute:  # a set of Blender's own is made for what is selected
+    if not active.is_path_absolute:  # a built-in set collects its paths from the selection
         with select_temporarily(rig, bones), contextlib.suppress(RuntimeError):
             active.refresh()
     paths = {
@@ -63,14 +66,15 @@ def _of_keying_set(context, rig, bones) -> tuple[set[tuple[str, int]], set[str]]
     return paths, options
 
 
-def _key(bone: bpy.types.PoseBone, channels, frame: float, paths, options: set[str], kind: str) -> bool:
+def _key_bone(bone: bpy.types.PoseBone, channels, frame: float, paths, options: set[str], kind: str) -> bool:
+    """Key the unlocked components of a bone's channels; return whether any was keyed."""
     keyed = False
     for channel in channels:
         path = bone.path_from_id(channel)
         locks = bone.lock_location if channel == "location" else rotation_locks(bone)
         for index, locked in enumerate(locks):
-            wanted = paths is None or not paths.isdisjoint({(path, -1), (path, index)})
-            if not locked and wanted:
+            in_set = paths is None or not paths.isdisjoint({(path, -1), (path, index)})
+            if not locked and in_set:
                 keyed |= bone.keyframe_insert(
                     channel, index=index, frame=frame, group=bone.name, options=options, keytype=kind
                 )

@@ -1,4 +1,4 @@
-"""NIKI: Bake. What the armature does, targets, constraints and layers included, as plain keys."""
+"""The operator Bake Pose: keyframes the evaluated pose, which includes targets, constraints and the NLA."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...niki.errors import NikiError
 from ...niki.motion.motion import Motion
 from ..interface.layout import CONTEXT
 from ..rig import unkeyed
-from ..rig.animation import action_range, bone_path, copy_action, current_owner, fcurves_of
+from ..rig.animation import action_range, bone_path, copy_action, fcurve_owner, fcurves_of
 from ..rig.armature import OnArmature
 from ..rig.channels import rotation_property
 from ..rig.keying import bake_motion, keyed_motion
@@ -21,41 +21,43 @@ from ..rig.sampling import sample_frames
 from ..rig.selection import is_selected
 from ..work import words
 
-_SLICE = 0.05  # seconds of sampling between two looks at the keyboard
+_SLICE = 0.05  # seconds of sampling before Blender handles the next event
 
 
 class NIKI_OT_bake(OnArmature, bpy.types.Operator):
-    """Turn what the armature does into plain keyframes of its bones. Esc stops it, and nothing is changed"""
+    """Bake the motion of the armature, with targets and constraints, to keyframes. Esc cancels without changes"""
 
     bl_idname = "niki.bake"
-    bl_label = "NIKI: Bake"
+    bl_label = "Bake Pose"
     bl_options = {"REGISTER", "UNDO"}
 
     span: EnumProperty(
         name="Range",
         translation_context=CONTEXT,
         items=(
-            ("SCENE", "Scene", "The scene's frame range, or its preview range"),
-            ("ACTION", "Action", "The frames of the armature's action"),
-            ("CUSTOM", "Custom", "From one frame to another"),
+            ("SCENE", "Scene", "The frame range of the scene, or its preview range if that is on"),
+            ("ACTION", "Action", "The frame range of the armature's action"),
+            ("CUSTOM", "Custom", "From Start Frame to End Frame"),
         ),
     )
-    first: IntProperty(name="First", default=1)
-    last: IntProperty(name="Last", default=250)
-    step: IntProperty(name="Every", default=1, min=1, description="Key every so many frames")
-    only_selected: BoolProperty(name="Selected Bones", description="Key only the bones that are selected")
+    first: IntProperty(name="Start Frame", default=1, description="First frame to bake")
+    last: IntProperty(name="End Frame", default=250, description="Last frame to bake")
+    step: IntProperty(name="Frame Step", default=1, min=1, description="Number of frames between keyframes")
+    only_selected: BoolProperty(name="Only Selected Bones", description="Key only the selected bones")
     reduce: BoolProperty(
         name="Reduce Keys",
-        description="Leave out keys, of those at every so many frames, as far as the bound below allows",
+        description="Remove keyframes as long as the error stays below Max Error",
     )
-    bound: FloatProperty(
-        name="Within",
+    max_error: FloatProperty(
+        name="Max Error (mm)",
         default=5.0,
         min=0.01,
-        description="Millimetres that no joint may be off by at any frame",
+        description="Greatest allowed distance of any joint from the original motion, in millimeters",
     )
     new_action: BoolProperty(
-        name="New Action", default=True, description="Keep the present action as it is; else keys go into it"
+        name="New Action",
+        default=True,
+        description="Bake into a copy of the action. Otherwise overwrite keyframes in the action itself",
     )
 
     _sampling = None
@@ -75,7 +77,7 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         layout.prop(self, "reduce")
         part = layout.column()
         part.active = self.reduce
-        part.prop(self, "bound")
+        part.prop(self, "max_error")
         layout.prop(self, "new_action")
 
     def execute(self, context):
@@ -96,25 +98,25 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
     def modal(self, context, event):
         if event.type == "ESC" and event.value == "PRESS":
             self.cancel(context)
-            self.report({"INFO"}, "Baking was stopped; nothing is changed")
+            self.report({"INFO"}, "Baking cancelled. Nothing was changed")
             return {"CANCELLED"}
         if event.type != "TIMER":
             return {"RUNNING_MODAL"}
         try:
             motion = self._sample(_SLICE)
-        except Exception as problem:  # such as an armature that was deleted meanwhile
+        except Exception as problem:  # for example, the armature has been deleted
             self.cancel(context)
-            self.report({"ERROR"}, f"Baking stopped: {words.describe_error(problem)}")
+            self.report({"ERROR"}, f"Baking failed: {words.describe_error(problem)}")
             return {"CANCELLED"}
         context.window_manager.progress_update(self._done)
-        context.workspace.status_text_set(f"Baking: {self._done} of {self._count} frames   Esc: stop")
+        context.workspace.status_text_set(f"Baking: {self._done} of {self._count} frames   Esc: cancel")
         if motion is None:
             return {"RUNNING_MODAL"}
         self.cancel(context)
         return self._finish(motion)
 
     def cancel(self, context):
-        """Stop sampling; the scene is at the frame it was at. Also when the dialog is left."""
+        """Stop sampling, which restores the scene's frame. Blender calls this too, if it ends the operator."""
         if self._sampling is None:
             return
         self._sampling.close()
@@ -124,10 +126,10 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         context.workspace.status_text_set(None)
 
     def _find_range(self, scene) -> str:
-        """What is wrong with the range; "" and the range is found."""
+        """Set the range to bake; return what is wrong with it, or ""."""
         if self.span == "ACTION":
             if not any(len(curve.keyframe_points) for curve in fcurves_of(self._rig)):
-                return "The armature has no action with keys: choose another range"
+                return "The armature has no action with keyframes. Choose another range"
             self._range = action_range(self._rig)
         elif self.span == "CUSTOM":
             self._range = (self.first, self.last)
@@ -136,12 +138,13 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         else:
             self._range = (scene.frame_start, scene.frame_end)
         if self._range[1] < self._range[0]:
-            return "The range is empty: its last frame is before its first"
-        if self.only_selected and not self._selected():
-            return "No bone is selected"
+            return "The frame range is empty. Set End Frame to Start Frame or later"
+        if self.only_selected and not self._selected_bones():
+            return "No bones are selected. Select some, or turn off Only Selected Bones"
         return ""
 
     def _sample(self, seconds: float) -> Motion | None:
+        """Sample frames for some time; return the motion when all are done."""
         until = time.perf_counter() + seconds
         try:
             while time.perf_counter() < until:
@@ -150,34 +153,38 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
             return done.value
         return None
 
-    def _selected(self) -> tuple[str, ...]:
+    def _selected_bones(self) -> tuple[str, ...]:
         return tuple(name for name in BONES if is_selected(self._rig.pose.bones[name]))
 
-    def _finish(self, motion: Motion):
+    def _finish(self, motion: Motion) -> set[str]:
+        """Key the sampled motion and report; the result of the operator."""
         keyed, last = keyed_motion(self._rig, motion), len(motion) - 1
         keys = np.union1d(np.arange(0, last + 1, self.step), [last])
         if self.reduce:
-            keys = keyed.reduced(self.bound / 1000, keys)
-        bones = self._selected() if self.only_selected else BONES
+            keys = keyed.reduced(self.max_error / 1000, keys)
+        bones = self._selected_bones() if self.only_selected else BONES
         rig, name = self._rig, f"{self._rig.name} baked"
-        with unkeyed.keep_posed_by_hand(rig, bpy.context.scene) as (by_hand, changed):
+        with unkeyed.keep_posed_by_hand(rig, bpy.context.scene) as (unkeyed_bones, changed):
             try:
-                if current_owner(rig) is not None and (self.new_action or _is_linked(rig)):
-                    copy_action(rig, name)  # with all that is not baked
+                if fcurve_owner(rig) is not None and (self.new_action or _is_linked(rig)):
+                    copy_action(rig, name)  # with every channel that is not baked
                 rig.niki_pose.follow_targets = False
                 action = bake_motion(rig, motion, self._range[0], name, keys, bones, new=False, keyed=keyed)
             except NikiError as problem:
                 self.report({"ERROR"}, str(problem))
                 return {"CANCELLED"}
-            changed |= {(rig, path) for bone in bones if bone not in by_hand for path in _paths(rig, bone)}
-        off = 1000 * keyed.deviation(keys).max()
-        told = f"{action.name}: {len(keys)} of {len(motion)} frames keyed, no joint off by more than {off:.1f} mm"
-        if self.reduce and off > self.bound:
-            told += f"; a key every {self.step} frames is too few for {self.bound:g} mm"
-        still = _still_acting(rig)
-        if still:
-            told += f"; on top of the keys there is still {still}: mute it, or it counts twice"
-        self.report({"WARNING" if still or (self.reduce and off > self.bound) else "INFO"}, told)
+            changed |= {
+                (rig, path) for bone in bones if bone not in unkeyed_bones for path in _paths(rig, bone)
+            }
+        error = 1000 * keyed.deviation(keys).max()
+        message = f"{action.name}: keyed {len(keys)} of {len(motion)} frames, max error {error:.1f} mm"
+        missed = self.reduce and error > self.max_error
+        if missed:
+            message += f". To get below {self.max_error:g} mm, lower Frame Step from {self.step}"
+        others = _other_influences(rig)
+        if others:
+            message += f". Mute {others}, or the motion is applied twice"
+        self.report({"WARNING" if others or missed else "INFO"}, message)
         return {"FINISHED"}
 
 
@@ -186,17 +193,18 @@ def _is_linked(rig: bpy.types.Object) -> bool:
 
 
 def _paths(rig: bpy.types.Object, bone: str) -> tuple[str, str]:
+    """The data paths of the channels of a bone that a bake keys."""
     return bone_path(bone, rotation_property(rig.pose.bones[bone])), bone_path(bone, "location")
 
 
-def _still_acting(rig: bpy.types.Object) -> str:
-    """What moves the bones beside the keys now."""
+def _other_influences(rig: bpy.types.Object) -> str:
+    """The unmuted constraints and NLA tracks that still act on the bones, in words; "" if none."""
     constraints = sum(
         not c.mute and c.influence > 0 for name in BONES for c in rig.pose.bones[name].constraints
     )
     tracks = sum(not track.mute and len(track.strips) > 0 for track in rig.animation_data.nla_tracks)
-    counted = ((constraints, "constraint"), (tracks, "NLA track"))
-    return " and ".join(f"{n} {what}{'s' * (n > 1)}" for n, what in counted if n)
+    counts = ((constraints, "constraint"), (tracks, "NLA track"))
+    return " and ".join(f"{n} {kind}{'s' * (n > 1)}" for n, kind in counts if n)
 
 
 CLASSES = (NIKI_OT_bake,)

@@ -1,10 +1,12 @@
-"""Operators that correct a motion over time: a pulled pose carried over its neighbours, joints held.
+"""Operators that correct a motion over time: *Propagate* and *Hold in Place*.
 
-They change a copy of the action, and in it the channels of the bones that are corrected, at the frames that
-are corrected. What bones turn further is added to their own channels, so that constraints stay what they are.
+They change a copy of the action, and in it only the corrected bones at the corrected frames. A correction is
+added to the bones' own channels, so constraints act on it as before.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import bpy
 import numpy as np
@@ -21,15 +23,15 @@ from ..rig.animation import (
     action_range,
     bone_path,
     copy_action,
-    current_owner,
+    fcurve_owner,
     fcurves_of,
     values_at,
     write_curves,
 )
-from ..rig.armature import OnArmature, rest_orientations
+from ..rig.armature import OnArmature, joint_label, rest_orientations
 from ..rig.channels import (
-    MOVED,
-    TURNED,
+    MIN_MOVE,
+    MIN_TURN,
     Channels,
     as_quaternion,
     rotation_locks,
@@ -42,11 +44,11 @@ from ..rig.sampling import sample_motion
 from ..rig.space import to_blender
 
 _CORRECTS = "niki_corrects"
-"""On an action that corrections made: the name of the one they were made of."""
+"""Custom property of a corrected action: the name of the original."""
 
 
 class Correction:
-    """What bones turn and move further, about and along their own axes, frame by frame.
+    """Rotations and moves to add to the animation of bones, about and along their own axes.
 
     Args:
         frames: (T,) scene frames, consecutive.
@@ -58,71 +60,78 @@ class Correction:
         self._moves: dict[str, np.ndarray] = {}
 
     def turn(self, bone: str, further: list[Quaternion]) -> None:
-        """Turn a bone by T quaternions, the short way."""
+        """Rotate a bone by T quaternions, each taken the short way around."""
         further = [-quaternion if quaternion.w < 0 else quaternion for quaternion in further]
-        if any(quaternion.angle > TURNED for quaternion in further):
+        if any(quaternion.angle > MIN_TURN for quaternion in further):
             self._turns[bone] = further
 
     def move(self, bone: str, further: np.ndarray) -> None:
-        """Move a bone by (T, 3)."""
-        if np.abs(further).max() > MOVED:
+        """Move a bone by ``further`` (T, 3)."""
+        if np.abs(further).max() > MIN_MOVE:
             self._moves[bone] = further
 
     def __bool__(self) -> bool:
         return bool(self._turns or self._moves)
 
-    def channels(self, rig: bpy.types.Object, but=()) -> set[tuple[bpy.types.ID, str]]:
-        """What it changes, as (data-block, data path); of bones in ``but`` nothing."""
-        turns = {bone_path(n, rotation_property(rig.pose.bones[n])) for n in self._turns if n not in but}
-        moves = {bone_path(n, "location") for n in self._moves if n not in but}
-        return {(rig, path) for path in turns | moves}
+    def changed_paths(
+        self, rig: bpy.types.Object, excluded: Collection[str] = ()
+    ) -> set[tuple[bpy.types.ID, str]]:
+        """What it changes, as (data-block, data path), without the bones ``excluded``."""
+        turned, moved = self._turns.keys() - set(excluded), self._moves.keys() - set(excluded)
+        paths = {bone_path(name, rotation_property(rig.pose.bones[name])) for name in turned}
+        paths |= {bone_path(name, "location") for name in moved}
+        return {(rig, path) for path in paths}
 
     def apply(self, rig: bpy.types.Object) -> bpy.types.Action:
-        """Into the rig's action, or into a copy of it if the action is not a correction's already or
-        others use it.
+        """Add the correction to the rig's action and return the action.
+
+        Unless the action is a corrected one that nothing else uses, the rig gets a copy first.
 
         Raises:
-            NikiError: the rig's action cannot be changed at present.
+            NikiError: the rig's action cannot be changed now.
         """
-        was = rig.animation_data.action
-        mine = was.get(_CORRECTS) and was.users - was.use_fake_user == 1 and was.library is None
-        if not mine:
-            origin = was.get(_CORRECTS) or was.name
+        action = rig.animation_data.action
+        reusable = (
+            action.get(_CORRECTS) and action.users - action.use_fake_user == 1 and action.library is None
+        )
+        if not reusable:
+            origin = action.get(_CORRECTS) or action.name
             copy_action(rig, f"{origin} corrected")[_CORRECTS] = origin
-        owner = current_owner(rig)
+        owner = fcurve_owner(rig)
         for name, further in self._turns.items():
             bone = rig.pose.bones[name]
             channel, locks = rotation_property(bone), rotation_locks(bone)
-            was_turned = self._values(owner, bone, channel)
-            turned = [
+            before = self._values(owner, bone, channel)
+            after = [
                 values_in_mode(as_quaternion(bone.rotation_mode, a) @ b, bone.rotation_mode, a)
-                for a, b in zip(was_turned, further, strict=True)
+                for a, b in zip(before, further, strict=True)
             ]
-            touched = np.array([quaternion.angle > TURNED for quaternion in further])
-            self._write(owner, bone, channel, np.array(turned), was_turned, touched, locks)
+            changed = np.array([quaternion.angle > MIN_TURN for quaternion in further])
+            self._write(owner, bone, channel, np.array(after), before, changed, locks)
         for name, further in self._moves.items():
             bone = rig.pose.bones[name]
-            was_at = self._values(owner, bone, "location")
-            touched = (np.abs(further) > MOVED).any(1)
-            self._write(owner, bone, "location", was_at + further, was_at, touched, bone.lock_location)
+            before = self._values(owner, bone, "location")
+            changed = (np.abs(further) > MIN_MOVE).any(1)
+            self._write(owner, bone, "location", before + further, before, changed, bone.lock_location)
         return rig.animation_data.action
 
     def _values(self, owner, bone: bpy.types.PoseBone, channel: str) -> np.ndarray:
-        """(T, n) of a channel as its f-curves have it; where it has none, as it stands."""
+        """(T, n) the values of a channel from its f-curves, or its current value where it has none."""
         columns = []
-        for index, still in enumerate(getattr(bone, channel)):
+        for index, current in enumerate(getattr(bone, channel)):
             curve = owner.fcurves.find(bone_path(bone.name, channel), index=index)
-            columns.append(values_at(curve, self._frames) if curve else [still] * len(self._frames))
+            columns.append(values_at(curve, self._frames) if curve else [current] * len(self._frames))
         return np.array(columns).T
 
-    def _write(self, owner, bone, channel: str, values, was, touched, locks) -> None:
-        stretch = slice(np.flatnonzero(touched)[0], np.flatnonzero(touched)[-1] + 1)
-        values = np.where(locks, was, values)[stretch]
+    def _write(self, owner, bone, channel: str, after, before, changed, locks) -> None:
+        """Key a channel from the first to the last changed frame; locked components keep their values."""
+        stretch = slice(np.flatnonzero(changed)[0], np.flatnonzero(changed)[-1] + 1)
+        values = np.where(locks, before, after)[stretch]
         write_curves(owner, bone_path(bone.name, channel), bone.name, self._frames[stretch], values)
 
 
-class _OnMotion(OnArmature):
-    """Shared by operators on an animated armature."""
+class _OnAnimatedArmature(OnArmature):
+    """Mixin for operators on an animated armature."""
 
     bl_options = {"REGISTER", "UNDO"}
 
@@ -131,23 +140,25 @@ class _OnMotion(OnArmature):
         if not super().poll(context):
             return False
         if not any(len(curve.keyframe_points) for curve in fcurves_of(context.object)):
-            cls.poll_message_set("The armature has no action to correct")
+            cls.poll_message_set("The armature has no action with keyframes to correct")
             return False
         return True
 
 
-class NIKI_OT_carry(_OnMotion, bpy.types.Operator):
-    """Carry what was pulled at this frame over the frames around it, fading away; in a copy of the action"""
+class NIKI_OT_propagate(_OnAnimatedArmature, bpy.types.Operator):
+    """Blend the pulled pose of the current frame into the frames around it, in a copy of the action"""
 
-    bl_idname = "niki.carry"
-    bl_label = "Carry Over"
+    bl_idname = "niki.propagate"
+    bl_label = "Propagate"
 
     def execute(self, context):
         rig, scene = context.object, context.scene
         first, last = action_range(rig)
         now = scene.frame_current
         if not first <= now <= last:
-            self.report({"ERROR"}, f"The action has frames {first} to {last}; go to one of them")
+            self.report(
+                {"ERROR"}, f"The current frame is outside of the action. Go to a frame from {first} to {last}"
+            )
             return {"CANCELLED"}
         posed, changed = Channels.of(rig), set()
         with unkeyed.keep_unkeyed(scene, changed):
@@ -156,7 +167,8 @@ class NIKI_OT_carry(_OnMotion, bpy.types.Operator):
             correction, span = self._correction(rig, posed, animated, now, (first, last))
             if not correction:
                 self.report(
-                    {"WARNING"}, "Nothing is pulled at this frame: pull a joint first, and do not key it"
+                    {"WARNING"},
+                    "The pose is unchanged at this frame. Pull a joint first, with auto-keying off",
                 )
                 return {"CANCELLED"}
             try:
@@ -164,12 +176,12 @@ class NIKI_OT_carry(_OnMotion, bpy.types.Operator):
             except NikiError as problem:
                 self.report({"ERROR"}, str(problem))
                 return {"CANCELLED"}
-            changed |= correction.channels(rig)
-        self.report({"INFO"}, f"{action.name}: changed from frame {span[0]} to {span[-1]}")
+            changed |= correction.changed_paths(rig)
+        self.report({"INFO"}, f"{action.name}: changed frames {span[0]} to {span[-1]}")
         return {"FINISHED"}
 
     def _correction(self, rig, posed: Channels, animated: Channels, now: int, limits: tuple[int, int]):
-        """What differs from the animation now, faded over the frames around; and those frames."""
+        """The change of the pose against the animation, faded over the neighboring frames; and the frames."""
         before, after = rig.niki_pose.carry_before, rig.niki_pose.carry_after
         frames = np.arange(max(limits[0], now - before), min(limits[1], now + after) + 1)
         weights = fade_weights(len(frames), now - frames[0], before, after)
@@ -183,22 +195,24 @@ class NIKI_OT_carry(_OnMotion, bpy.types.Operator):
         return correction, frames
 
 
-class NIKI_OT_hold(_OnMotion, bpy.types.Operator):
-    """Hold the selected joints from one frame to another where they are at the first; a foot keeps its direction"""
+class NIKI_OT_hold(_OnAnimatedArmature, bpy.types.Operator):
+    """Hold the selected joints in place over a frame range, where they are at its start. A foot also keeps its direction"""
 
     bl_idname = "niki.hold"
     bl_label = "Hold in Place"
 
-    first: IntProperty(name="From", description="Scene frame from which the joints stay")
-    last: IntProperty(name="To", description="Last scene frame at which they do")
-    blend: IntProperty(name="Blend", default=5, min=0, description="Frames over which it fades in and out")
+    first: IntProperty(name="Start Frame", description="First frame at which the joints are held in place")
+    last: IntProperty(name="End Frame", description="Last frame at which the joints are held in place")
+    blend: IntProperty(
+        name="Blend", default=5, min=0, description="Frames over which the change fades in and out"
+    )
 
     @classmethod
     def poll(cls, context):
         if not super().poll(context):
             return False
         if not any(context.object.niki_pose.pulled):
-            cls.poll_message_set("Select handles of joints with the tool Pull Joints")
+            cls.poll_message_set("Select joints with the Pull Joints tool first")
             return False
         return True
 
@@ -211,38 +225,39 @@ class NIKI_OT_hold(_OnMotion, bpy.types.Operator):
         rig = context.object
         start, end = action_range(rig)
         if self.last < self.first:
-            self.report({"ERROR"}, "The range is empty: its last frame is before its first")
+            self.report({"ERROR"}, "The frame range is empty. Set End Frame to Start Frame or later")
             return {"CANCELLED"}
         if not start <= self.first <= self.last <= end:
-            self.report({"ERROR"}, f"The action has frames {start} to {end} only")
+            self.report({"ERROR"}, f"The action has only frames {start} to {end}. Choose a range within them")
             return {"CANCELLED"}
         frames = np.arange(max(start, self.first - self.blend), min(end, self.last + self.blend) + 1)
         motion = sample_motion(rig, int(frames[0]), int(frames[-1]), own_space=True)
-        chosen = [JOINTS[j] for j, pulled in enumerate(rig.niki_pose.pulled) if pulled]
+        joints = [JOINTS[j] for j, pulled in enumerate(rig.niki_pose.pulled) if pulled]
         corrected, free = motion, unlocked_directions(rig)
-        for joint in chosen:
+        for joint in joints:
             corrected = pin_joint(
                 corrected, joint, self.first - frames[0], self.last - frames[0], self.blend, free
             )
         correction = correction_between(rig, motion, corrected, frames)
+        labels = ", ".join(map(joint_label, joints))
         if not correction:
-            self.report({"INFO"}, f"{', '.join(chosen)}: already still from {self.first} to {self.last}")
+            self.report({"INFO"}, f"{labels}: already in place from frame {self.first} to {self.last}")
             return {"CANCELLED"}
-        with unkeyed.keep_posed_by_hand(rig, context.scene) as (by_hand, changed):
+        with unkeyed.keep_posed_by_hand(rig, context.scene) as (unkeyed_bones, changed):
             try:
                 action = correction.apply(rig)
             except NikiError as problem:
                 self.report({"ERROR"}, str(problem))
                 return {"CANCELLED"}
-            changed |= correction.channels(rig, but=by_hand)
-        self.report({"INFO"}, f"{action.name}: {', '.join(chosen)} held from {self.first} to {self.last}")
+            changed |= correction.changed_paths(rig, excluded=unkeyed_bones)
+        self.report({"INFO"}, f"{action.name}: {labels} held from frame {self.first} to {self.last}")
         return {"FINISHED"}
 
 
 def correction_between(
     rig: bpy.types.Object, before: Motion, after: Motion, frames: np.ndarray
 ) -> Correction:
-    """What turns one motion of the rig, in its own space, into another."""
+    """The correction that changes one motion of the rig, in armature space, into another."""
     axes = rest_orientations(rig)
     turns = rot.transpose(before.rotations) @ after.rotations
     in_bones = [quaternions_in_bones(frame, axes) for frame in turns]
@@ -253,5 +268,5 @@ def correction_between(
     return correction
 
 
-CLASSES = (NIKI_OT_carry, NIKI_OT_hold)
+CLASSES = (NIKI_OT_propagate, NIKI_OT_hold)
 register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -1,4 +1,4 @@
-"""Handles on the joints of the active armature: where they are in a 3D view, and what they look like."""
+"""Draws handles on the joints of the active armature in a 3D view, and finds the one under the mouse."""
 
 from __future__ import annotations
 
@@ -10,44 +10,46 @@ from gpu_extras.batch import batch_for_shader
 from mathutils import Vector
 
 from ..rig.armature import is_our_armature
-from .pulling import joint_places
+from .pulling import joint_positions
 
 TOOL = "niki.pull"
-REACH = 12.0  # pixels from a handle that still hit it, at a resolution scale of 1
+REACH = 12.0
+"""Pixels, at a resolution scale of 1, within which a click hits a handle."""
 _FREE, _SELECTED, _PINNED = (0.92, 0.94, 0.98, 0.9), (1.0, 0.62, 0.1, 1.0), (0.86, 0.16, 0.14, 1.0)
 _EDGE = (0.05, 0.05, 0.07, 0.9)
 _CIRCLE = np.array([(np.cos(a), np.sin(a)) for a in np.linspace(0, 2 * np.pi, 17)])
 _SQUARE = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)])
-_SMALL = 24  # joints from here on are tips of fingers, toes and head
+_FIRST_TIP = 24  # joints from this one on are tips of fingers, toes and the head: small handles
 
 paths: list[np.ndarray] = []
-"""(n, 3) places in the scene each, drawn as lines while something is pulled."""
+"""Paths in world space, (n, 3) each, drawn as lines during a drag."""
 
-_drawn = None
+_draw_handler = None
 
 
-def posed_armature(context) -> bpy.types.Object | None:
-    """The active armature, where it is one of ours and in Pose Mode."""
+def posed_armature(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The active armature, if it has the SMPL bones and is in Pose Mode."""
     rig = context.object
     return rig if rig is not None and rig.mode == "POSE" and is_our_armature(rig) else None
 
 
-def handles_in(context, rig: bpy.types.Object) -> list[Vector | None]:
-    """Where each joint is in the region, in pixels; None behind the view."""
+def handle_positions(context: bpy.types.Context, rig: bpy.types.Object) -> list[Vector | None]:
+    """The position of each joint in the region, in pixels; None behind the view."""
     region, view = context.region, context.region_data
-    return [location_3d_to_region_2d(region, view, Vector(place)) for place in joint_places(rig)]
+    return [location_3d_to_region_2d(region, view, Vector(position)) for position in joint_positions(rig)]
 
 
-def hit(context, rig: bpy.types.Object, x: float, y: float) -> int | None:
-    """The joint whose handle is under the mouse."""
-    found, reach = None, REACH * context.preferences.system.ui_scale
-    for joint, place in enumerate(handles_in(context, rig)):
-        if place is not None and (distance := (place - Vector((x, y))).length) < reach:
-            found, reach = joint, distance
-    return found
+def joint_under_mouse(context: bpy.types.Context, rig: bpy.types.Object, x: float, y: float) -> int | None:
+    """The index of the joint whose handle is nearest to (x, y), within reach; None if there is none."""
+    nearest, reach = None, REACH * context.preferences.system.ui_scale
+    for joint, position in enumerate(handle_positions(context, rig)):
+        if position is not None and (distance := (position - Vector((x, y))).length) < reach:
+            nearest, reach = joint, distance
+    return nearest
 
 
-def _draw():
+def _draw() -> None:
+    """Draw handler: the handles of all joints, and paths."""
     context = bpy.context
     rig = posed_armature(context)
     tool = context.workspace.tools.from_space_view3d_mode(context.mode)
@@ -57,24 +59,24 @@ def _draw():
     gpu.state.blend_set("ALPHA")
     for path in paths:
         _draw_path(context, shader, path)
-    for joint, place in enumerate(handles_in(context, rig)):
-        if place is None:
+    for joint, position in enumerate(handle_positions(context, rig)):
+        if position is None:
             continue
         pinned, selected = rig.niki_pose.pinned[joint], rig.niki_pose.pulled[joint]
         shape = _SQUARE if pinned else _CIRCLE
-        size = scale * (4.0 if joint >= _SMALL and not (pinned or selected) else 6.0)
+        size = scale * (4.0 if joint >= _FIRST_TIP and not (pinned or selected) else 6.0)
         inside = _SELECTED if selected else _PINNED if pinned else _FREE
         outside = _PINNED if pinned and selected else _EDGE
-        for radius, colour in ((size + 1.8 * scale, outside), (size, inside)):
-            points = np.vstack([[0, 0], shape]) * radius + np.array(place)
+        for radius, color in ((size + 1.8 * scale, outside), (size, inside)):
+            points = np.vstack([[0, 0], shape]) * radius + np.array(position)
             slices = [(0, k, k + 1) for k in range(1, len(shape))]
-            shader.uniform_float("color", colour)
+            shader.uniform_float("color", color)
             batch_for_shader(shader, "TRIS", {"pos": points.tolist()}, indices=slices).draw(shader)
     gpu.state.blend_set("NONE")
 
 
-def _draw_path(context, shader, path: np.ndarray):
-    """A line with a dot for each frame."""
+def _draw_path(context, shader, path: np.ndarray) -> None:
+    """Draw a path as a line with a dot for each frame."""
     points = [location_3d_to_region_2d(context.region, context.region_data, Vector(p)) for p in path]
     points = [tuple(point) for point in points if point is not None]
     shader.uniform_float("color", _SELECTED)
@@ -85,7 +87,7 @@ def _draw_path(context, shader, path: np.ndarray):
 
 @bpy.app.handlers.persistent
 def _forget_paths(*_) -> None:
-    """Handler: what was drawn belongs to a pose that may not be there any more."""
+    """Handler: after undo, redo and loading, the paths belong to a pose that may be gone."""
     paths.clear()
 
 
@@ -93,17 +95,17 @@ _FORGET_AFTER = (bpy.app.handlers.load_post, bpy.app.handlers.undo_post, bpy.app
 
 
 def register():
-    global _drawn
+    global _draw_handler
     for handlers in _FORGET_AFTER:
         handlers.append(_forget_paths)
     if not bpy.app.background:
-        _drawn = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_PIXEL")
+        _draw_handler = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_PIXEL")
 
 
 def unregister():
-    global _drawn
+    global _draw_handler
     for handlers in _FORGET_AFTER:
         handlers.remove(_forget_paths)
-    if _drawn is not None:
-        bpy.types.SpaceView3D.draw_handler_remove(_drawn, "WINDOW")
-        _drawn = None
+    if _draw_handler is not None:
+        bpy.types.SpaceView3D.draw_handler_remove(_draw_handler, "WINDOW")
+        _draw_handler = None

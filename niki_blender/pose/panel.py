@@ -38,7 +38,7 @@ class NIKI_PT_correct(SidebarPanel, bpy.types.Panel):
         column = layout.column(align=True)
         column.prop(settings, "carry_before")
         column.prop(settings, "carry_after")
-        layout.operator("niki.carry", icon="ANIM")
+        layout.operator("niki.propagate", icon="ANIM")
         layout.operator("niki.hold", icon="LOCKED")
 
 

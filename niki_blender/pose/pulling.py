@@ -1,4 +1,4 @@
-"""Joints of an armature pulled to places in the scene; the body follows. No window needed."""
+"""Pulls joints of an armature to positions in world space; the body follows. Needs no window."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from ...niki.body import rotation as rot
 from ...niki.body.kinematics import forward_kinematics
 from ...niki.body.skeleton import BONES, JOINTS
 from ...niki.errors import NikiError
-from ...niki.pose.posing import Poser, Posture, Target
+from ...niki.pose.posing import Poser
+from ...niki.pose.targets import Posture, Target
 from ...niki.solve.solver import Solver
 from ..rig.armature import rest_orientations
-from ..rig.channels import MOVED, TURNED, Channels, rotation_property
+from ..rig.channels import MIN_MOVE, MIN_TURN, Channels, rotation_property
 from ..rig.locks import unlocked_directions
 from ..rig.posture import body_of, quaternions_in_bones, read_posture
 from ..rig.space import (
@@ -30,68 +31,74 @@ from ..rig.space import (
 from .auto_keying import auto_key
 
 tick_times: deque[float] = deque(maxlen=1000)
-"""Seconds that the latest solutions took, pose written and evaluated."""
+"""Seconds for each of the latest updates: solving, writing the pose and evaluating it."""
 
 
 @dataclass(eq=False)
 class Start:
-    """What a pull begins with: the pose as it is seen, and the channels that make it."""
+    """The pose before a pull: as evaluated, and as channels."""
 
     posture: Posture
     channels: Channels
 
     @classmethod
     def of(cls, rig: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None) -> Start:
-        """The pose of ``rig`` as it stands."""
+        """The current pose of ``rig``."""
         return cls(read_posture(rig, body_of(rig), depsgraph), Channels.of(rig))
 
 
 class Pull:
-    """One pull, from its beginning to its end. Only bones that it moves are written, and only what of them
-    is not locked; constraints and drivers go on as they were.
+    """One pull, from press to release.
+
+    Writes only the unlocked channels of the bones that it moves. Constraints and drivers keep acting.
 
     Args:
-        rig: the armature; may be moved, turned and scaled in any way.
-        start: the pose before; default as it stands.
-        world: (4, 4) where its object is in the scene; default as it stands.
+        rig: the armature, whose object may have any location, rotation and scale.
+        start: the pose before the pull; default: the current pose.
+        world: (4, 4) the world matrix of the object; default: the current one.
 
     Raises:
-        NikiError: its object is scaled to nothing.
+        NikiError: the object has zero scale.
     """
 
     def __init__(self, rig: bpy.types.Object, start: Start | None = None, world: np.ndarray | None = None):
         self._rig, self._body, self._axes = rig, body_of(rig), rest_orientations(rig)
         self._world = np.array(rig.matrix_world) if world is None else world
         if abs(np.linalg.det(self._world[:3, :3])) < 1e-12:
-            raise NikiError(f"{rig.name} is scaled to nothing", "give its object a scale")
+            raise NikiError(f"{rig.name} has zero scale", "set the scale of the object to 1")
         start = start or Start.of(rig)
         self.start, self._channels = start.posture, start.channels
         self._poser, self._last = Poser(self._body, Solver(), unlocked_directions(rig)), None
         self._changed: dict[str, list[str]] = {}
         settings = rig.niki_pose
         self._mode, self._plant = settings.pull_mode.lower(), settings.plant_feet
-        places = self._poser.joints(self.start)
+        positions = self._poser.joints(self.start)
         self._pins = [
-            Target(JOINTS[j], places[j], pinned=True) for j, pinned in enumerate(settings.pinned) if pinned
+            Target(JOINTS[j], positions[j], pinned=True) for j, pinned in enumerate(settings.pinned) if pinned
         ]
 
-    def places(self) -> np.ndarray:
-        """(29, 3) where the joints were at the beginning, in the scene."""
+    def start_positions(self) -> np.ndarray:
+        """(29, 3) the world positions of the joints before the pull."""
         return transform_points(self._world, to_blender(self._poser.joints(self.start)))
 
-    def to(self, places: dict[str, np.ndarray]) -> Posture:
-        """Pose the armature so that joints are at ``places``, by name, in the scene."""
-        started = time.perf_counter()
-        posture = self.solve([Target(name, self._to_armature(place)) for name, place in places.items()])
+    def move_joints(self, positions: dict[str, np.ndarray]) -> Posture:
+        """Pose the armature so that joints, by name, are at ``positions`` (3,) in world space."""
+        start_time = time.perf_counter()
+        posture = self.solve([Target(name, self._to_armature(point)) for name, point in positions.items()])
         bpy.context.view_layer.update()
-        tick_times.append(time.perf_counter() - started)
+        tick_times.append(time.perf_counter() - start_time)
         return posture
 
-    def target(
+    def make_target(
         self, joint: str, matrix: np.ndarray, weight: float = 1.0, turns: bool = False, looks: bool = False
     ) -> Target:
-        """A joint drawn to where ``matrix`` (4, 4) is in the scene, and as it is turned where ``turns``; or,
-        where ``looks``, turned to look there."""
+        """The target of a joint, from the world matrix (4, 4) of an empty.
+
+        Args:
+            weight: 1 is exact, less is a soft target.
+            turns: whether the joint takes the rotation of the empty too.
+            looks: whether the joint only turns to look at the empty.
+        """
         orientation = None
         if looks:
             return Target(joint, look_at=self._to_armature(matrix[:3, 3]), weight=weight)
@@ -100,51 +107,57 @@ class Pull:
         return Target(joint, self._to_armature(matrix[:3, 3]), orientation, weight=weight)
 
     def solve(self, targets: list[Target]) -> Posture:
-        """Pose the armature for ``targets``, given in its own space; pinned joints stay."""
-        asked = {target.joint for target in targets}
-        pins = [pin for pin in self._pins if pin.joint not in asked]
+        """Pose the armature for ``targets`` in library axes and armature space; pinned joints stay in place."""
+        targeted = {target.joint for target in targets}
+        pins = [pin for pin in self._pins if pin.joint not in targeted]
         posture = self._poser.solve(self.start, [*pins, *targets], self._mode, self._plant, self._last)
         self._last = posture
         self._write(posture)
         return posture
 
     def restore(self) -> None:
-        """As it was."""
+        """Restore the pose from before the pull."""
         self._channels.restore(self._rig, self._changed)
         self._changed = {}
 
-    def key(self, context, frame: float) -> int:
-        """Key what the pull has changed, as Blender's auto-keying would; how many bones were keyed."""
+    def key(self, context: bpy.types.Context, frame: float) -> int:
+        """Key what the pull has changed, as Blender's auto-keying would; return the number of bones keyed."""
         return auto_key(context, self._rig, self._changed, frame)
 
     def _write(self, posture: Posture) -> None:
+        """Write the bones that differ from the start; restore those that no longer do."""
         turns = rot.transpose(self.start.rotations) @ posture.rotations
         angles = rot.angle_between(np.eye(3), turns)
         moved = posture.translation - self.start.translation
         before, self._changed = self._changed, {}
         bones = self._rig.pose.bones
-        turned = quaternions_in_bones(turns, self._axes)
-        for name, angle, further in zip(BONES, angles, turned, strict=True):
-            if angle > TURNED:
+        quaternions = quaternions_in_bones(turns, self._axes)
+        for name, angle, further in zip(BONES, angles, quaternions, strict=True):
+            if angle > MIN_TURN:
                 self._channels.turn(bones[name], further)
                 self._changed[name] = [rotation_property(bones[name])]
-        if np.abs(moved).max() > MOVED or "location" in before.get(BONES[0], ()):
+        if np.abs(moved).max() > MIN_MOVE or "location" in before.get(BONES[0], ()):
             self._channels.move(bones[BONES[0]], to_blender(moved) @ self._axes[0])
             self._changed.setdefault(BONES[0], []).append("location")
         self._channels.restore(self._rig, before.keys() - self._changed.keys())
 
-    def _to_armature(self, point):
+    def _to_armature(self, point: np.ndarray) -> np.ndarray:
+        """A point (3,) from world space to armature space, in library axes."""
         return to_library(np.linalg.solve(self._world[:3, :3], np.asarray(point, float) - self._world[:3, 3]))
 
 
-def joint_places(rig: bpy.types.Object) -> np.ndarray:
-    """(29, 3) the joints of the pose as it stands, in the scene."""
-    return joints_and_bones(rig)[0]
+def joint_positions(rig: bpy.types.Object) -> np.ndarray:
+    """(29, 3) the current positions of the joints in world space."""
+    return pose_in_scene(rig)[0]
 
 
-def joints_and_bones(rig: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
-    """As :func:`joint_places`, and (24, 3, 3) how each bone is turned in the scene against its rest."""
+def pose_in_scene(rig: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
+    """The current pose in world space.
+
+    Returns:
+        (29, 3) positions of the joints, and (24, 3, 3) rotations of the bones from their rest pose.
+    """
     body, world = body_of(rig), np.array(rig.matrix_world)
     posture = read_posture(rig, body)
-    places, turned = forward_kinematics(posture.rotations, body, posture.translation)
-    return transform_points(world, to_blender(places)), rotation_of(world) @ rotations_to_blender(turned)
+    joints, rotations = forward_kinematics(posture.rotations, body, posture.translation)
+    return transform_points(world, to_blender(joints)), rotation_of(world) @ rotations_to_blender(rotations)

@@ -1,10 +1,11 @@
-"""Targets that live in the scene: empties that joints are drawn to, frame by frame."""
+"""Targets: empties in the scene that joints follow, frame by frame."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import traceback
+from collections.abc import Iterable
 
 import bpy
 import numpy as np
@@ -12,93 +13,93 @@ from mathutils import Matrix
 
 from ...niki.body.skeleton import BONES, JOINTS, NUM_BONES
 from ...niki.errors import NikiError
-from ...niki.pose.posing import ORIENTED, Posture
+from ...niki.pose.targets import ORIENTED, Posture
 from ..rig.animation import bone_path, fcurves_of
-from ..rig.armature import OnArmature, is_our_armature
+from ..rig.armature import OnArmature, is_our_armature, joint_label
 from ..rig.channels import Channels
 from ..work import words
-from .pulling import Pull, Start, joints_and_bones
+from .pulling import Pull, Start, pose_in_scene
 
-_USUAL = ("left_wrist", "right_wrist", "left_ankle", "right_ankle", "head", "pelvis")
-_SIZE = 0.05  # of the body's height
-_solving = False  # whether handlers are to keep still
+_DEFAULT_JOINTS = ("left_wrist", "right_wrist", "left_ankle", "right_ankle", "head", "pelvis")
+_SIZE = 0.05  # of an empty, as a share of the body's height
+_solving = False  # while set, handlers do nothing
 
 
 def targets_of(rig: bpy.types.Object) -> list[bpy.types.Object]:
-    """The empties that draw joints of ``rig``."""
-    return [
-        o for o in bpy.data.objects if o.niki_pose.target_of == rig and o.niki_pose.target_joint in JOINTS
-    ]
+    """The empties that joints of ``rig`` follow."""
+    return [o for o in bpy.data.objects if o.niki_pose.target_of == rig and o.niki_pose.target_joint in JOINTS]
 
 
-def make_targets(rig: bpy.types.Object, joints) -> list[bpy.types.Object]:
-    """An empty for each joint by name, where it is now; those that are there already stay."""
-    places, turned = joints_and_bones(rig)
-    there = {o.niki_pose.target_joint for o in targets_of(rig)}
+def make_targets(rig: bpy.types.Object, joints: Iterable[str]) -> list[bpy.types.Object]:
+    """Add an empty at each joint, by name, that does not have one; return the new empties."""
+    positions, rotations = pose_in_scene(rig)
+    existing = {o.niki_pose.target_joint for o in targets_of(rig)}
     collection = _collection(rig)
-    made = []
+    new = []
     for joint in joints:
-        if joint in there:
+        if joint in existing:
             continue
-        empty = bpy.data.objects.new(f"{rig.name} {joint}", None)
+        empty = bpy.data.objects.new(f"{rig.name} {joint_label(joint)}", None)
         empty.empty_display_type = "SPHERE"
-        empty.empty_display_size = _SIZE * np.ptp(places[:, 2])
+        empty.empty_display_size = _SIZE * np.ptp(positions[:, 2])
         empty.show_in_front = True
         empty.color = (1.0, 0.62, 0.1, 1.0)
-        empty.location = places[JOINTS.index(joint)]
+        empty.location = positions[JOINTS.index(joint)]
         empty.niki_pose.target_of, empty.niki_pose.target_joint = rig, joint
         if joint in ORIENTED:
-            empty.rotation_euler = Matrix(turned[JOINTS.index(joint)].tolist()).to_euler()
+            empty.rotation_euler = Matrix(rotations[JOINTS.index(joint)].tolist()).to_euler()
             empty.niki_pose.target_turns = joint.endswith("ankle")
         collection.objects.link(empty)
-        made.append(empty)
-    return made
+        new.append(empty)
+    return new
 
 
 def _collection(rig: bpy.types.Object) -> bpy.types.Collection:
-    """Where the rig's targets are, or a new collection beside the rig."""
+    """The collection with the rig's targets, or a new one next to the rig."""
     for empty in targets_of(rig):
         for collection in empty.users_collection:
             return collection
     collection = bpy.data.collections.new(f"{rig.name} Targets")
-    beside = next(iter(rig.users_collection), bpy.context.scene.collection)
-    beside.children.link(collection)
+    parent = next(iter(rig.users_collection), bpy.context.scene.collection)
+    parent.children.link(collection)
     return collection
 
 
 def remember_base(rig: bpy.types.Object) -> None:
-    """Remember the pose that targets change, for frames that no action poses."""
-    _remember(rig, Start.of(rig))
+    """Store the current pose as the one that targets change, and solve."""
+    _store_start(rig, Start.of(rig))
     solve_targets(rig, bpy.context.evaluated_depsgraph_get())
 
 
 def solve_targets(rig: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
-    """Pose ``rig`` for its targets as they stand."""
+    """Pose ``rig`` to meet its targets where they are now."""
     targets = targets_of(rig)
     if not targets or _solving:
         return
-    with _unheard(), _problem_shown(rig):
+    with _mute_handlers(), _report_problem(rig):
         world = np.array(rig.evaluated_get(depsgraph).matrix_world)
-        pull, wanted = Pull(rig, _remembered(rig), world), []
+        pull, demands = Pull(rig, _stored_start(rig), world), []
         for empty in targets:
             settings, matrix = empty.niki_pose, np.array(empty.evaluated_get(depsgraph).matrix_world)
             joint, weight = settings.target_joint, settings.target_weight
             turns = settings.target_turns and joint in ORIENTED
             looks = settings.target_looks and joint == "head"
-            wanted.append(pull.target(joint, matrix, weight, turns, looks))
-        pull.solve(wanted)
+            demands.append(pull.make_target(joint, matrix, weight, turns, looks))
+        pull.solve(demands)
 
 
 @contextlib.contextmanager
-def _problem_shown(rig: bpy.types.Object):
-    """What cannot be met, such as two empties that want one joint in two places, leaves the pose as it was
-    and is said in the panel."""
+def _report_problem(rig: bpy.types.Object):
+    """Show errors of the context in the panel, such as two targets that contradict each other.
+
+    The pose then stays as it is.
+    """
     problem = ""
     try:
         yield
     except NikiError as error:
         problem = str(error)
-    except Exception as error:  # a handler must not fail: Blender would say it at every move
+    except Exception as error:  # a handler must not raise: Blender would report it on every update
         traceback.print_exc()
         problem = words.describe_error(error)
     if rig.niki_pose.target_problem != problem:
@@ -106,8 +107,8 @@ def _problem_shown(rig: bpy.types.Object):
 
 
 @contextlib.contextmanager
-def _unheard():
-    """What is written meanwhile does not call our handlers again."""
+def _mute_handlers():
+    """Within the context, changes do not trigger the handlers of this module."""
     global _solving
     _solving = True
     try:
@@ -116,8 +117,8 @@ def _unheard():
         _solving = False
 
 
-def _remember(rig: bpy.types.Object, start: Start) -> None:
-    """Keep the pose with the armature: it goes with it through undo, files and renaming."""
+def _store_start(rig: bpy.types.Object, start: Start) -> None:
+    """Store the pose on the armature, where it survives undo, saving and renaming."""
     rig.niki_pose.base = json.dumps({
         "rotations": start.posture.rotations.ravel().tolist(),
         "translation": start.posture.translation.tolist(),
@@ -126,44 +127,46 @@ def _remember(rig: bpy.types.Object, start: Start) -> None:
     })  # fmt: skip
 
 
-def _remembered(rig: bpy.types.Object) -> Start:
+def _stored_start(rig: bpy.types.Object) -> Start:
+    """The pose that :func:`_store_start` stored; without one, the current pose."""
     try:
-        kept = json.loads(rig.niki_pose.base)
-        posture = Posture(np.array(kept["rotations"]).reshape(NUM_BONES, 3, 3), np.array(kept["translation"]))
-        rotations = {name: (mode, tuple(values)) for name, (mode, values) in kept["channels"].items()}
-        return Start(posture, Channels(rotations, kept["locations"]))
+        stored = json.loads(rig.niki_pose.base)
+        rotations = np.array(stored["rotations"]).reshape(NUM_BONES, 3, 3)
+        channels = {name: (mode, tuple(values)) for name, (mode, values) in stored["channels"].items()}
+        return Start(
+            Posture(rotations, np.array(stored["translation"])), Channels(channels, stored["locations"])
+        )
     except (ValueError, KeyError, TypeError):
         return Start.of(rig)
 
 
-def _following(scene):
-    return [
-        o for o in scene.objects if o.type == "ARMATURE" and o.niki_pose.follow_targets and is_our_armature(o)
-    ]
+def _rigs_following(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """The armatures in ``scene`` that follow targets."""
+    return [o for o in scene.objects if o.type == "ARMATURE" and o.niki_pose.follow_targets and is_our_armature(o)]
 
 
 @bpy.app.handlers.persistent
-def follow_frame(scene, depsgraph) -> None:
-    """Handler: another frame; animation has posed the rigs anew."""
-    for rig in _following(scene):
+def follow_frame(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
+    """Handler: after a frame change, the animation has posed the rigs; solve their targets."""
+    for rig in _rigs_following(scene):
         animated = _animated_bones(rig)
         if animated:
-            still = [name for name in BONES if name not in animated]
-            if still:  # they are where the last frame's targets drew them
-                _remembered(rig).channels.restore(rig, still)
-                with _unheard():
+            unanimated = [name for name in BONES if name not in animated]
+            if unanimated:  # they are still posed for the targets of the previous frame
+                _stored_start(rig).channels.restore(rig, unanimated)
+                with _mute_handlers():
                     depsgraph.update()
-            _remember(rig, Start.of(rig, depsgraph))
+            _store_start(rig, Start.of(rig, depsgraph))
         solve_targets(rig, depsgraph)
 
 
 @bpy.app.handlers.persistent
-def follow_changes(_scene, depsgraph) -> None:
-    """Handler: something moved; was it a target?"""
+def follow_changes(_scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
+    """Handler: solve for the targets that have moved."""
     if _solving:
         return
     rigs = set()
-    for update in depsgraph.updates:  # few, where the scene's objects may be many
+    for update in depsgraph.updates:  # these are few; the objects in the scene may be many
         if update.is_updated_transform and isinstance(update.id, bpy.types.Object):
             rig = update.id.original.niki_pose.target_of
             if rig is not None and rig.niki_pose.follow_targets and is_our_armature(rig):
@@ -176,7 +179,7 @@ def follow_changes(_scene, depsgraph) -> None:
 
 @bpy.app.handlers.persistent
 def forget_deleted_rigs(*_) -> None:
-    """Handler: let go of rigs that are in no scene any more: a target would keep them in the file."""
+    """Handler: clear references to rigs that are no longer in any scene: a target would keep them in the file."""
     for empty in bpy.data.objects:
         rig = empty.niki_pose.target_of
         if rig is not None and not rig.users_collection and empty.library is None:
@@ -184,7 +187,7 @@ def forget_deleted_rigs(*_) -> None:
 
 
 def _animated_bones(rig: bpy.types.Object) -> set[str]:
-    """Bones that the rig's action or its NLA poses at every frame."""
+    """The names of bones that the rig's action or NLA poses on every frame."""
     data = rig.animation_data
     if data is None:
         return set()
@@ -195,18 +198,21 @@ def _animated_bones(rig: bpy.types.Object) -> set[str]:
 
 
 class NIKI_OT_make_targets(OnArmature, bpy.types.Operator):
-    """Make empties for the selected joints, or for hands, feet, head and hips where none is selected, that draw the body"""
+    """Add empties that the body follows: for the selected joints, or else for hands, feet, head and hips"""
 
     bl_idname = "niki.make_targets"
-    bl_label = "Make Targets"
+    bl_label = "Add Targets"
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context):
         rig = context.object
-        chosen = [JOINTS[j] for j, pulled in enumerate(rig.niki_pose.pulled) if pulled] or _USUAL
-        made = make_targets(rig, chosen)
+        joints = [JOINTS[j] for j, pulled in enumerate(rig.niki_pose.pulled) if pulled] or _DEFAULT_JOINTS
+        new = make_targets(rig, joints)
         rig.niki_pose.follow_targets = True
-        self.report({"INFO"}, f"{len(made)} targets in the collection {_collection(rig).name}")
+        self.report(
+            {"INFO"},
+            f"Added {len(new)} target{'s' * (len(new) != 1)} to the collection {_collection(rig).name}",
+        )
         return {"FINISHED"}
 
 

@@ -1,4 +1,4 @@
-"""The tool of Pose Mode: click a handle and drag it; Alt-click pins it."""
+"""The Pull Joints tool in Pose Mode, and the operators behind its clicks and keys."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from mathutils import Vector
 from ...niki.body.skeleton import JOINTS, NUM_JOINTS
 from ...niki.errors import NikiError
 from ..rig.armature import OnArmature, is_our_armature
-from .carry_preview import CarryPreview, can_preview
-from .handles import TOOL, hit, paths, posed_armature
+from .handles import TOOL, joint_under_mouse, paths, posed_armature
+from .path_preview import PathPreview, can_preview
 from .pulling import Pull
 
-_CLICK = 4  # pixels that the mouse may move in a click
-_PRECISE = 0.1
+_CLICK = 4  # pixels: a shorter movement is a click, not a drag
+_PRECISE = 0.1  # speed of a drag with Shift
 _AXES = {"X": 0, "Y": 1, "Z": 2}
 _HINT = "Drag: move   X/Y/Z: along an axis   Shift: precise   Esc: cancel"
 
 
 class _InPoseMode:
-    """Shared by operators on handles under the mouse."""
+    """Mixin for operators on the handle under the mouse."""
 
     @classmethod
     def poll(cls, context):
         if posed_armature(context) is None:
-            cls.poll_message_set("Needs an armature with SMPL's bones, in Pose Mode")
+            cls.poll_message_set("Select a captured armature or a NIKI Body, in Pose Mode")
             return False
         return True
 
 
 class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
-    """Pull the joint under the mouse; the body follows. Click selects, Shift-click selects more"""
+    """Pull the joint under the mouse; the body follows. Click to select, Shift-click to extend the selection"""
 
     bl_idname = "niki.pull"
     bl_label = "Pull Joint"
@@ -41,7 +41,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
     def invoke(self, context, event):
         self._rig = posed_armature(context)
         mouse = (event.mouse_region_x, event.mouse_region_y)
-        joint = hit(context, self._rig, *mouse)
+        joint = joint_under_mouse(context, self._rig, *mouse)
         if joint is None:
             return {"PASS_THROUGH"}
         self._joint, self._extend, self._axis = joint, event.shift, None
@@ -76,12 +76,13 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def cancel(self, context):
-        """Blender ends the operator."""
+        """Restore the pose when Blender ends the operator."""
         if self._pull is not None:
             self._pull.restore()
         self._end(context, "CANCELLED")
 
     def _begin(self, context):
+        """Start the drag, now that the mouse has moved further than in a click."""
         if not self._rig.niki_pose.pulled[self._joint]:
             self._select(self._extend)
         try:
@@ -89,20 +90,18 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         except NikiError as problem:
             self.report({"ERROR"}, str(problem))
             return self._end(context, "CANCELLED")
-        self._places = self._pull.places()
+        self._positions = self._pull.start_positions()
         self._pulled = [j for j in range(NUM_JOINTS) if self._rig.niki_pose.pulled[j]]
-        keyed_at_once = context.scene.tool_settings.use_keyframe_insert_auto
+        auto_keying = context.scene.tool_settings.use_keyframe_insert_auto
         frame = context.scene.frame_current
-        self._preview = (
-            CarryPreview(self._rig, frame) if can_preview(self._rig) and not keyed_at_once else None
-        )
+        self._preview = PathPreview(self._rig, frame) if can_preview(self._rig) and not auto_keying else None
         self._drag(context)
         return {"RUNNING_MODAL"}
 
     def _drag(self, context):
         if self._pull is None:
             return
-        region, view, origin = context.region, context.region_data, Vector(self._places[self._joint])
+        region, view, origin = context.region, context.region_data, Vector(self._positions[self._joint])
         start, end = (
             region_2d_to_location_3d(region, view, at, origin)
             for at in (self._first, self._first + self._moved)
@@ -110,7 +109,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         moved = np.array(end - start)
         if self._axis is not None:
             moved = np.eye(3)[self._axis] * moved
-        posture = self._pull.to({JOINTS[j]: self._places[j] + moved for j in self._pulled})
+        posture = self._pull.move_joints({JOINTS[j]: self._positions[j] + moved for j in self._pulled})
         if self._preview is not None:
             paths[:] = self._preview.paths(self._pull.start, posture, self._pulled)
         context.area.tag_redraw()
@@ -129,7 +128,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
 
 
 class NIKI_OT_pin(_InPoseMode, bpy.types.Operator):
-    """Pin the joint under the mouse where it is, or let it go"""
+    """Pin the joint under the mouse where it is, or unpin it"""
 
     bl_idname = "niki.pin"
     bl_label = "Pin Joint"
@@ -137,7 +136,7 @@ class NIKI_OT_pin(_InPoseMode, bpy.types.Operator):
 
     def invoke(self, context, event):
         rig = posed_armature(context)
-        joint = hit(context, rig, event.mouse_region_x, event.mouse_region_y)
+        joint = joint_under_mouse(context, rig, event.mouse_region_x, event.mouse_region_y)
         if joint is None:
             return {"PASS_THROUGH"}
         rig.niki_pose.pinned[joint] = not rig.niki_pose.pinned[joint]
@@ -146,7 +145,7 @@ class NIKI_OT_pin(_InPoseMode, bpy.types.Operator):
 
 
 class NIKI_OT_pin_selected(bpy.types.Operator):
-    """Pin the selected handles, or let them go where all of them are pinned"""
+    """Pin the selected joints, or unpin them if all of them are pinned"""
 
     bl_idname = "niki.pin_selected"
     bl_label = "Pin Selected"
@@ -156,21 +155,21 @@ class NIKI_OT_pin_selected(bpy.types.Operator):
     def poll(cls, context):
         rig = posed_armature(context)
         if rig is None or not any(rig.niki_pose.pulled):
-            cls.poll_message_set("Select handles of joints with the tool Pull Joints")
+            cls.poll_message_set("Select joints with the Pull Joints tool first")
             return False
         return True
 
     def execute(self, context):
         settings = posed_armature(context).niki_pose
-        chosen = [j for j in range(NUM_JOINTS) if settings.pulled[j]]
-        pin = not all(settings.pinned[j] for j in chosen)
-        for j in chosen:
+        selected = [j for j in range(NUM_JOINTS) if settings.pulled[j]]
+        pin = not all(settings.pinned[j] for j in selected)
+        for j in selected:
             settings.pinned[j] = pin
         return {"FINISHED"}
 
 
 class NIKI_OT_unpin_all(bpy.types.Operator):
-    """Let go of all pinned joints"""
+    """Unpin all joints"""
 
     bl_idname = "niki.unpin_all"
     bl_label = "Unpin All"
@@ -179,7 +178,7 @@ class NIKI_OT_unpin_all(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         if not is_our_armature(context.object) or not any(context.object.niki_pose.pinned):
-            cls.poll_message_set("Nothing is pinned")
+            cls.poll_message_set("No joints are pinned")
             return False
         return True
 
@@ -189,7 +188,7 @@ class NIKI_OT_unpin_all(bpy.types.Operator):
 
 
 class NIKI_OT_pull_mode(OnArmature, bpy.types.Operator):
-    """Go to Pose Mode and take the tool that pulls joints"""
+    """Switch to Pose Mode and the Pull Joints tool"""
 
     bl_idname = "niki.pull_mode"
     bl_label = "Pull Joints"
@@ -203,13 +202,13 @@ class NIKI_OT_pull_mode(OnArmature, bpy.types.Operator):
 
 
 class NIKI_TT_pull(bpy.types.WorkSpaceTool):
-    """In the toolbar of Pose Mode."""
+    """The Pull Joints tool in the toolbar of Pose Mode."""
 
     bl_space_type = "VIEW_3D"
     bl_context_mode = "POSE"
     bl_idname = TOOL
     bl_label = "Pull Joints"
-    bl_description = "Pull a joint, the body follows. Alt-click pins, P pins what is selected"
+    bl_description = "Pull a joint and the body follows. Alt-click pins a joint, P pins the selected ones"
     bl_icon = "ops.pose.push"
     bl_widget = None
     bl_options = {"KEYMAP_FALLBACK"}

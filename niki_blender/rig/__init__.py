@@ -1,4 +1,4 @@
-"""The armature: bones, channels, actions and keyframes, confidence."""
+"""The armature: its bones, channels, actions, keyframes and confidence."""
 
 MODULES = ("settings", "confidence", "doubt", "new_body", "panel")
 """Modules that register, in this order."""

@@ -1,7 +1,12 @@
-"""Actions and their keyframes, in bulk; the one place that knows Blender's action APIs (legacy, 4.4's
-slots, 5.0's)."""
+"""Actions and their keyframes, read and written in bulk.
+
+The only module that knows Blender's action APIs: legacy actions, the slots of 4.4, and 5.0.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import bpy
 import numpy as np
@@ -10,20 +15,23 @@ from ...niki.errors import NikiError
 from .curve_keys import CurveKeys
 
 _SLOTTED = hasattr(bpy.types, "ActionSlot")  # Blender 4.4 and later
+FCurveOwner = Any
+"""What has ``fcurves`` and ``groups``: a legacy action, or the channel bag of a slot."""
 
 
-def new_action(rig: bpy.types.Object, name: str):
-    """A fresh action assigned to ``rig``, and what holds its f-curves and groups. The action it had is
-    kept, also if nothing else uses it.
+def new_action(rig: bpy.types.Object, name: str) -> tuple[bpy.types.Action, FCurveOwner]:
+    """Assign a new action to ``rig``; return it and the owner of its f-curves.
+
+    The rig's previous action stays in the file, even if nothing else uses it.
 
     Raises:
-        NikiError: the rig's action cannot be changed at present.
+        NikiError: the rig's action cannot be changed now.
     """
     data = ensure_animation_data(rig)
-    was = data.action
+    previous = data.action
     action = bpy.data.actions.new(name)
     data.action = action
-    _keep(was)
+    _keep_unused(previous)
     if not _SLOTTED:
         return action, action
     slot = action.slots.new(id_type=rig.id_type, name=rig.name)
@@ -33,47 +41,48 @@ def new_action(rig: bpy.types.Object, name: str):
 
 
 def copy_action(rig: bpy.types.Object, name: str) -> bpy.types.Action:
-    """Give ``rig`` a copy of its action, to be changed in its place: every channel is in it. The original
-    is kept as it is, for whoever else uses it.
+    """Replace the action of ``rig`` with a copy that has all of its channels, and return the copy.
+
+    The original stays in the file, unchanged.
 
     Raises:
-        NikiError: the rig's action cannot be changed at present.
+        NikiError: the rig's action cannot be changed now.
     """
     data = ensure_animation_data(rig)
-    was, handle = data.action, data.action_slot.handle if _SLOTTED else None
-    copy = was.copy()
+    original, handle = data.action, data.action_slot.handle if _SLOTTED else None
+    copy = original.copy()
     copy.name = name
     data.action = copy
     if _SLOTTED:
         data.action_slot = next(slot for slot in copy.slots if slot.handle == handle)
         for slot in [slot for slot in copy.slots if slot.handle != handle]:
-            copy.slots.remove(slot)  # others' channels stay in the original
-    _keep(was)
+            copy.slots.remove(slot)  # the channels of other objects stay in the original
+    _keep_unused(original)
     return copy
 
 
 def ensure_animation_data(rig: bpy.types.Object) -> bpy.types.AnimData:
-    """The rig's animation data, made where it has none.
+    """The rig's animation data, created if missing.
 
     Raises:
-        NikiError: the rig's action cannot be changed at present.
+        NikiError: the rig's action cannot be changed now.
     """
     data = rig.animation_data_create()
     if data is None:
         raise NikiError(f"{rig.name} is linked from another file", "make a library override first")
     if data.use_tweak_mode:
-        raise NikiError(f"{rig.name} is in the NLA's tweak mode", "leave it first (Tab in the NLA editor)")
+        raise NikiError(f"{rig.name} is in NLA tweak mode", "leave it first (Tab in the NLA editor)")
     return data
 
 
-def _keep(action: bpy.types.Action | None) -> None:
-    """Keep an action that nobody uses any more from being lost when the file is saved."""
+def _keep_unused(action: bpy.types.Action | None) -> None:
+    """Give an action without users a fake user, so that saving the file does not drop it."""
     if action is not None and action.users == 0:
         action.use_fake_user = True
 
 
-def current_owner(rig: bpy.types.Object):
-    """What holds the f-curves and groups of ``rig``'s action; None where it has none."""
+def fcurve_owner(rig: bpy.types.Object) -> FCurveOwner | None:
+    """The owner of the f-curves that animate ``rig``; None if it has no action."""
     data = rig.animation_data
     if data is None or data.action is None:
         return None
@@ -84,14 +93,14 @@ def current_owner(rig: bpy.types.Object):
     return next(iter(_bags(data.action, data.action_slot)), None)
 
 
-def fcurves_of(rig: bpy.types.Object):
-    """The f-curves that animate ``rig``, whichever the action's API."""
-    owner = current_owner(rig)
+def fcurves_of(rig: bpy.types.Object) -> Sequence[bpy.types.FCurve]:
+    """The f-curves that animate ``rig``, in any version of Blender."""
+    owner = fcurve_owner(rig)
     return [] if owner is None else owner.fcurves
 
 
 def fcurves_with_nla(block: bpy.types.ID) -> list[bpy.types.FCurve]:
-    """The f-curves of a data-block's action and of the actions in its NLA strips."""
+    """The f-curves in a data-block's action and in the actions of its NLA strips."""
     curves, data = list(fcurves_of(block)), block.animation_data
     for strip in (strip for track in data.nla_tracks for strip in track.strips if strip.action is not None):
         if not _SLOTTED:
@@ -103,35 +112,41 @@ def fcurves_with_nla(block: bpy.types.ID) -> list[bpy.types.FCurve]:
 
 
 def _bags(action: bpy.types.Action, slot):
-    found = (strip.channelbag(slot) for layer in action.layers for strip in layer.strips)
-    return [bag for bag in found if bag]
+    """The channel bags that an action has for ``slot``."""
+    bags = (strip.channelbag(slot) for layer in action.layers for strip in layer.strips)
+    return [bag for bag in bags if bag]
 
 
 def action_range(rig: bpy.types.Object) -> tuple[int, int]:
-    """First and last frame of what animates the rig, other users of its action aside."""
+    """First and last keyed frame of the rig's own f-curves; at least one must have keys."""
     ranges = np.array([curve.range() for curve in fcurves_of(rig) if len(curve.keyframe_points)])
     return int(np.floor(ranges[:, 0].min())), int(np.ceil(ranges[:, 1].max()))
 
 
-def values_at(curve: bpy.types.FCurve, frames) -> list[float]:
-    """What the keys of a curve make of it at ``frames``, its modifiers left out."""
-    on = [modifier for modifier in curve.modifiers if not modifier.mute]
-    for modifier in on:
+def values_at(curve: bpy.types.FCurve, frames: Iterable[float]) -> list[float]:
+    """The values of a curve at ``frames``, without its modifiers."""
+    active = [modifier for modifier in curve.modifiers if not modifier.mute]
+    for modifier in active:
         modifier.mute = True
     try:
         return [curve.evaluate(frame) for frame in frames]
     finally:
-        for modifier in on:
+        for modifier in active:
             modifier.mute = False
 
 
-def write_curves(owner, path: str, group: str, frames: np.ndarray, values: np.ndarray) -> None:
-    """Key one f-curve for each column of ``values`` (T, n) at ``frames`` (T,), ascending, linear between.
+def write_curves(owner: FCurveOwner, path: str, group: str, frames: np.ndarray, values: np.ndarray) -> None:
+    """Key ``values`` at ``frames``, one f-curve per column, with linear interpolation.
 
-    Keys that a curve has there or between are replaced. Others stay as they are, and the curve keeps its
-    shape up to a frame before the first and from a frame after the last.
+    Existing keys from the first to the last of ``frames`` are replaced. All others stay, and the curve
+    keeps its shape up to one frame before the first and from one frame after the last.
 
-    ``owner`` is what :func:`new_action` returns: a legacy action or a slot's channel bag.
+    Args:
+        owner: as :func:`new_action` and :func:`fcurve_owner` return it.
+        path: data path of the property.
+        group: name of the group for new f-curves.
+        frames: (T,) ascending.
+        values: (T, n), a column for each array index.
     """
     for index in range(values.shape[1]):
         keys = CurveKeys.linear(frames, values[:, index])
@@ -141,9 +156,9 @@ def write_curves(owner, path: str, group: str, frames: np.ndarray, values: np.nd
             curve.group = owner.groups.get(group) or owner.groups.new(group)
         elif len(curve.keyframe_points):
             keys = CurveKeys.of(curve).with_stretch(keys, lambda frame, of=curve: values_at(of, [frame])[0])
-        keys.put_into(curve)
+        keys.write_to(curve)
 
 
 def bone_path(bone: str, channel: str) -> str:
-    """Data path of a bone's channel."""
+    """The data path of a bone's channel, such as "location"."""
     return f'pose.bones["{bpy.utils.escape_identifier(bone)}"].{channel}'

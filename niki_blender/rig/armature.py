@@ -1,4 +1,4 @@
-"""The SMPL armature: 24 bones, each along its limb, at rest in the T-pose."""
+"""The SMPL armature: 24 bones along the limbs, with the T-pose as its rest pose."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ from .selection import is_selected, select
 from .space import to_blender
 
 _ARMS = ("Collar", "Shoulder", "Elbow", "Wrist", "Hand")
-TAIL_TIP = 0.9  # of the way to the tip for hands, feet and head: a tip is skin, not a joint
+TAIL_TIP = 0.9
+"""Where bones of hands, feet and head end, as a share of the way to the tip: a tip is skin, not a joint."""
 
 
 def create_armature(
     body: Body, name: str = "NIKI", collection: bpy.types.Collection | None = None
 ) -> bpy.types.Object:
-    """An armature object with ``body``'s proportions, in ``collection`` (default the current scene's own).
+    """Create an armature object with the proportions of ``body``.
 
-    Bone heads are the joints; bones point at their child along the limb, so a twist turns about
-    Blender's bone Y. Left and right are mirror images, rolls included. All bones are selected: Blender's
-    animation editors show the keys of selected bones only. Mode, selection and active object stay as they are.
+    Bone heads are the joints. Each bone points along its limb at its child, so twist is rotation about the
+    bone's Y axis. Left and right mirror each other, including bone roll. All bones are selected, because
+    Blender's animation editors show only the keys of selected bones. The user's mode, selection and active
+    object do not change.
+
+    Args:
+        collection: where to link it; default: the master collection of the current scene.
     """
     armature = bpy.data.armatures.new(name)
     armature.display_type = "STICK"
@@ -45,8 +50,8 @@ def _add_bones(armature: bpy.types.Armature, body: Body) -> None:
     for i, bone_name in enumerate(BONES):
         bone = armature.edit_bones.new(bone_name)
         bone.head = joints[i]
-        reach = TAIL_TIP if BONE_CHILD[i] >= len(BONES) else 1.0
-        bone.tail = joints[i] + reach * (joints[BONE_CHILD[i]] - joints[i])
+        share = TAIL_TIP if BONE_CHILD[i] >= len(BONES) else 1.0
+        bone.tail = joints[i] + share * (joints[BONE_CHILD[i]] - joints[i])
         bone.align_roll(Vector((0, 0, 1) if bone_name.endswith(_ARMS) else (0, -1, 0)))
         if PARENTS[i] >= 0:
             bone.parent = armature.edit_bones[BONES[PARENTS[i]]]
@@ -54,52 +59,57 @@ def _add_bones(armature: bpy.types.Armature, body: Body) -> None:
 
 @contextlib.contextmanager
 def _editing(rig: bpy.types.Object):
-    """Edit Mode for ``rig`` in a scene of its own: the user's scenes, windows and modes take no part."""
-    workshop = bpy.data.scenes.new("NIKI")
+    """Edit Mode for ``rig`` in a temporary scene, which leaves the user's scenes, windows and modes alone."""
+    temporary = bpy.data.scenes.new("NIKI")
     try:
-        workshop.collection.objects.link(rig)
-        layer = workshop.view_layers[0]
+        temporary.collection.objects.link(rig)
+        layer = temporary.view_layers[0]
         layer.objects.active = rig
-        with bpy.context.temp_override(scene=workshop, view_layer=layer, object=rig, active_object=rig):
+        with bpy.context.temp_override(scene=temporary, view_layer=layer, object=rig, active_object=rig):
             bpy.ops.object.mode_set(mode="EDIT")
             try:
                 yield
             finally:
                 bpy.ops.object.mode_set(mode="OBJECT")
     finally:
-        bpy.data.scenes.remove(workshop)
+        bpy.data.scenes.remove(temporary)
 
 
 def select_bones(rig: bpy.types.Object) -> None:
-    """Select every bone, unless the user has a selection of their own."""
+    """Select all bones, unless the user has already selected some."""
     if not any(map(is_selected, rig.pose.bones)):
         for bone in rig.pose.bones:
             select(bone)
 
 
 def is_our_armature(rig: bpy.types.Object | None) -> bool:
-    """Whether an object is an armature with SMPL's bones as we name them."""
+    """Whether an object is an armature that has all 24 SMPL bones, by name."""
     return rig is not None and rig.type == "ARMATURE" and all(name in rig.data.bones for name in BONES)
 
 
+def joint_label(joint: str) -> str:
+    """The name of a joint as users read it: "left_wrist" becomes "Left Wrist"."""
+    return joint.replace("_", " ").title()
+
+
 class OnArmature:
-    """Shared by operators on the active armature, which must be one of ours; those that change it refuse
-    a linked one."""
+    """Mixin for operators on the active armature, which must have the SMPL bones."""
 
     changes = True
+    """Whether the operator changes the armature; if so, a linked armature is refused."""
 
     @classmethod
     def poll(cls, context):
         rig = context.object
         if not is_our_armature(rig):
-            cls.poll_message_set("Select an armature with SMPL's bones, such as a captured one")
+            cls.poll_message_set("Select a captured armature or a NIKI Body")
             return False
         if cls.changes and rig.library is not None:
-            cls.poll_message_set("The armature is linked from another file: make a library override first")
+            cls.poll_message_set("The armature is linked from another file. Make a library override first")
             return False
         return True
 
 
 def rest_orientations(rig: bpy.types.Object) -> np.ndarray:
-    """(24, 3, 3): axes of each bone at rest in the armature's space, in SMPL's order."""
+    """(24, 3, 3) the rest axes of the bones in armature space, as columns, in SMPL order."""
     return np.array([np.array(rig.data.bones[name].matrix_local)[:3, :3] for name in BONES])

@@ -1,6 +1,9 @@
-"""The body that the armature moves: a mesh with materials, skinned to the 24 bones."""
+"""The body mesh of an armature, skinned to its 24 bones, and its materials."""
+
+from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import bpy
 import numpy as np
@@ -9,19 +12,19 @@ from ...niki.body.skeleton import BONES, Body
 from ...niki.meshes.mannequin import Skin, mannequin
 from .space import to_blender
 
-_MADE_AS = "niki_made_as"  # on our materials: what they were like when made
+_MADE_AS = "niki_made_as"  # custom property of a material made here: its fingerprint at that time
 _CLAY = (0.42, 0.46, 0.52, 1.0)
 
 
 def add_mannequin(rig: bpy.types.Object, body: Body) -> bpy.types.Object:
-    """The neutral mannequin on ``rig``, which has ``body``'s proportions."""
+    """Add the neutral mannequin to ``rig``, which has the proportions of ``body``; return the mesh object."""
     mesh = add_skin(rig, mannequin(body))
     mesh.data.materials.append(make_material("NIKI Clay", _CLAY))
     return mesh
 
 
 def add_skin(rig: bpy.types.Object, skin: Skin) -> bpy.types.Object:
-    """A smooth-shaded mesh object parented to ``rig`` and beside it, one vertex group for each bone."""
+    """Add a smooth-shaded mesh object with one vertex group per bone, parented to ``rig``, in its collections."""
     name = f"{rig.name} Body"
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata(to_blender(skin.vertices).tolist(), [], skin.faces.tolist())
@@ -32,7 +35,7 @@ def add_skin(rig: bpy.types.Object, skin: Skin) -> bpy.types.Object:
         collection.objects.link(skinned)
     for i, bone in enumerate(BONES):
         group = skinned.vertex_groups.new(name=bone)
-        for weight, vertices in _by_weight(skin.weights[:, i]):
+        for weight, vertices in _group_by_weight(skin.weights[:, i]):
             group.add(vertices, weight, "REPLACE")
     modifier = skinned.modifiers.new("Armature", "ARMATURE")
     modifier.object = rig
@@ -41,41 +44,47 @@ def add_skin(rig: bpy.types.Object, skin: Skin) -> bpy.types.Object:
     return skinned
 
 
-def make_material(name: str, colour, roughness: float = 0.55) -> bpy.types.Material:
-    """A plain surface of ``colour`` (r, g, b, a), the same in the viewport and in renders: one that was made
-    before, if nobody has changed it since."""
-    for made in bpy.data.materials:
-        if made.library is None and _MADE_AS in made and made[_MADE_AS] == _state(name, made):
-            return made
+def make_material(name: str, color: Sequence[float], roughness: float = 0.55) -> bpy.types.Material:
+    """A plain material with the same color in the viewport and in renders.
+
+    One made earlier is used again, if it has not been changed since.
+
+    Args:
+        color: red, green, blue and alpha, 0 to 1.
+    """
+    for material in bpy.data.materials:
+        if material.library is None and material.get(_MADE_AS) == _fingerprint(name, material):
+            return material
     material = bpy.data.materials.new(name)
-    material.diffuse_color = colour
+    material.diffuse_color = color
     material.roughness = roughness
     if material.node_tree is None:  # before Blender 5.0
         material.use_nodes = True
     surface = next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
-    surface.inputs["Base Color"].default_value = colour
+    surface.inputs["Base Color"].default_value = color
     surface.inputs["Roughness"].default_value = roughness
-    material[_MADE_AS] = _state(name, material)
+    material[_MADE_AS] = _fingerprint(name, material)
     return material
 
 
-def _state(name: str, material: bpy.types.Material) -> str:
-    """All that makes a material's look, as text that differs once any of it is changed."""
+def _fingerprint(name: str, material: bpy.types.Material) -> str:
+    """A text that changes with any setting that affects the look of a material."""
     tree = material.node_tree
-    looks = [
+    settings = [
         list(material.diffuse_color),
         material.roughness,
         material.metallic,
         material.animation_data is None,
     ]
     if tree is not None:
-        looks += [len(tree.links), tree.animation_data is None]
+        settings += [len(tree.links), tree.animation_data is None]
         for node in tree.nodes:
-            looks += [node.bl_idname, node.mute, *map(_value, node.inputs)]
-    return f"{name}|{hashlib.sha256(repr(looks).encode()).hexdigest()[:16]}"
+            settings += [node.bl_idname, node.mute, *map(_value, node.inputs)]
+    return f"{name}|{hashlib.sha256(repr(settings).encode()).hexdigest()[:16]}"
 
 
 def _value(socket: bpy.types.NodeSocket):
+    """The default value of a socket in a form whose ``repr`` depends on the value alone."""
     value = getattr(socket, "default_value", None)
     if isinstance(value, float | int | str | None):
         return value
@@ -85,8 +94,8 @@ def _value(socket: bpy.types.NodeSocket):
         return repr(value)
 
 
-def _by_weight(weights: np.ndarray):
-    """(weight, vertex indices) with weights in steps of 1/256: one call for many vertices."""
+def _group_by_weight(weights: np.ndarray):
+    """Yield (weight, vertex indices), with weights rounded to 1/256: one call then serves many vertices."""
     steps = np.round(weights * 256).astype(int)
     order = np.argsort(steps, kind="stable")[np.count_nonzero(steps == 0) :]
     for same in np.split(order, np.flatnonzero(np.diff(steps[order])) + 1):

@@ -1,11 +1,12 @@
-"""Bones' own channels, as the sidebar shows them: read, put back, turned further. Locked ones stay.
+"""The transform channels of bones, as the sidebar shows them: read, restored, rotated, moved.
 
-Poses that are read from the evaluated armature hold what constraints and drivers add; written back into
-channels, that would count twice. So a pose is changed here by what each bone turns *further*.
+An evaluated pose includes what constraints and drivers add. Writing it back into the channels would apply
+that twice, so poses are changed by adding a rotation to each bone's own. Locked channels do not change.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import bpy
@@ -14,32 +15,33 @@ from mathutils import Euler, Quaternion
 
 from ...niki.body.skeleton import BONES
 
-TURNED, MOVED = 1e-6, 1e-7
-"""Radians and metres below which a bone has not moved."""
+MIN_TURN, MIN_MOVE = 1e-6, 1e-7
+"""Radians and metres: smaller changes of a bone are ignored."""
 
 
 def rotation_property(bone: bpy.types.PoseBone) -> str:
-    """Which of its properties turns the bone."""
-    modes = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
-    return modes.get(bone.rotation_mode, "rotation_euler")
+    """The name of the property that rotates a bone in its rotation mode."""
+    properties = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
+    return properties.get(bone.rotation_mode, "rotation_euler")
 
 
 def rotation_locks(bone: bpy.types.PoseBone) -> tuple[bool, ...]:
-    """Which components of :func:`rotation_property` are locked."""
+    """Whether each component of the bone's :func:`rotation_property` is locked."""
     if rotation_property(bone) == "rotation_euler":
         return tuple(bone.lock_rotation)
-    whole = all(bone.lock_rotation)
-    if bone.lock_rotations_4d and not whole:
+    all_locked = all(bone.lock_rotation)
+    if bone.lock_rotations_4d and not all_locked:
         return (bone.lock_rotation_w, *bone.lock_rotation)
-    return (whole,) * 4
+    return (all_locked,) * 4
 
 
 @dataclass(eq=False)
 class Channels:
-    """What turns and moves an armature's bones at one moment.
+    """The rotation and location channels of an armature's bones at one moment.
 
     Attributes:
-        rotations: by bone, its rotation mode and the values that this mode has. locations: by bone.
+        rotations: for each bone, its rotation mode and the values in that mode.
+        locations: for each bone, its location.
     """
 
     rotations: dict[str, tuple[str, tuple[float, ...]]] = field(default_factory=dict)
@@ -47,7 +49,7 @@ class Channels:
 
     @classmethod
     def of(cls, rig: bpy.types.Object, bones: tuple[str, ...] = BONES) -> Channels:
-        """Those of ``rig`` as they stand."""
+        """The current channels of ``rig``."""
         channels = cls()
         for name in bones:
             bone = rig.pose.bones[name]
@@ -56,8 +58,8 @@ class Channels:
             channels.locations[name] = tuple(bone.location)
         return channels
 
-    def restore(self, rig: bpy.types.Object, bones=None) -> None:
-        """Put them back, all or those of ``bones``."""
+    def restore(self, rig: bpy.types.Object, bones: Iterable[str] | None = None) -> None:
+        """Write the channels back to ``rig``: those of ``bones``, default all."""
         for name in self.rotations if bones is None else bones:
             bone, (mode, values) = rig.pose.bones[name], self.rotations[name]
             if bone.rotation_mode == mode:
@@ -65,7 +67,7 @@ class Channels:
             bone.location = self.locations[name]
 
     def changed_since(self, before: Channels) -> list[str]:
-        """Bones whose channels differ from ``before``."""
+        """The names of bones whose channels differ from ``before``."""
         return [
             name
             for name, (mode, values) in self.rotations.items()
@@ -75,27 +77,27 @@ class Channels:
         ]
 
     def quaternion(self, name: str) -> Quaternion:
-        """How a bone is turned from its rest, about its own axes."""
+        """The rotation of a bone from its rest pose, about its own axes."""
         return as_quaternion(*self.rotations[name])
 
     def turn(self, bone: bpy.types.PoseBone, further: Quaternion) -> None:
-        """Turn a bone from here by ``further``, about its own axes; locked components stay."""
+        """Rotate a bone from the stored pose by ``further``, about its own axes; locked components stay."""
         mode, values = self.rotations[bone.name]
         before = as_quaternion(mode, values)
-        if bone.rotation_mode != mode:  # it was given another meanwhile
+        if bone.rotation_mode != mode:  # the user has changed it since
             mode = bone.rotation_mode
             values = values_in_mode(before, mode, getattr(bone, rotation_property(bone)))
         turned = values_in_mode(before @ further, mode, values)
-        setattr(bone, rotation_property(bone), _unlocked(turned, values, rotation_locks(bone)))
+        setattr(bone, rotation_property(bone), _apply_locks(turned, values, rotation_locks(bone)))
 
     def move(self, bone: bpy.types.PoseBone, further: np.ndarray) -> None:
-        """Move a bone from here by ``further`` (3,), along its own axes; locked components stay."""
+        """Move a bone from the stored pose by ``further`` (3,), along its own axes; locked components stay."""
         location = self.locations[bone.name]
-        bone.location = _unlocked(np.array(location) + further, location, bone.lock_location)
+        bone.location = _apply_locks(np.array(location) + further, location, bone.lock_location)
 
 
-def as_quaternion(mode: str, values) -> Quaternion:
-    """A rotation mode's values as a quaternion."""
+def as_quaternion(mode: str, values: Sequence[float]) -> Quaternion:
+    """The values of a rotation mode as a quaternion."""
     if mode == "QUATERNION":
         return Quaternion(values).normalized()
     if mode == "AXIS_ANGLE":
@@ -103,8 +105,8 @@ def as_quaternion(mode: str, values) -> Quaternion:
     return Euler(values, mode).to_quaternion()
 
 
-def values_in_mode(quaternion: Quaternion, mode: str, near) -> tuple[float, ...]:
-    """A quaternion as the values of a rotation mode, those nearest to ``near``."""
+def values_in_mode(quaternion: Quaternion, mode: str, near: Sequence[float]) -> tuple[float, ...]:
+    """A quaternion as values of a rotation mode; of the equivalent values, those nearest to ``near``."""
     if mode == "QUATERNION":
         return tuple(-quaternion if quaternion.dot(Quaternion(near)) < 0 else quaternion)
     if mode == "AXIS_ANGLE":
@@ -115,8 +117,9 @@ def values_in_mode(quaternion: Quaternion, mode: str, near) -> tuple[float, ...]
     return tuple(quaternion.to_euler(mode, Euler(near, mode)))
 
 
-def _unlocked(values, was, locks) -> tuple[float, ...]:
-    return tuple(b if locked else a for a, b, locked in zip(values, was, locks, strict=True))
+def _apply_locks(values, before, locks) -> tuple[float, ...]:
+    """``values``, except for locked components, which are those of ``before``."""
+    return tuple(old if locked else new for new, old, locked in zip(values, before, locks, strict=True))
 
 
 def _differ(a, b) -> bool:

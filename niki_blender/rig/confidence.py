@@ -1,4 +1,4 @@
-"""How sure each joint is, on the armature: a property of each bone with an f-curve, colours, doubtful frames."""
+"""The confidence of captured joints: an animated property of each bone, bone colors, doubtful frames."""
 
 from __future__ import annotations
 
@@ -8,15 +8,23 @@ import bpy
 import numpy as np
 
 from ...niki.body.skeleton import BONES
-from .animation import fcurves_of, write_curves
+from .animation import FCurveOwner, fcurves_of, write_curves
 
 PROPERTY = "confidence"
-_SHADES = ("normal", "select", "active")
-_SURE, _HALF, _UNSURE = np.array([[0.20, 0.62, 0.28], [0.92, 0.72, 0.15], [0.85, 0.16, 0.12]])
+_SHADES = ("normal", "select", "active")  # of a bone's custom color
+_CERTAIN, _HALF, _UNCERTAIN = np.array([[0.20, 0.62, 0.28], [0.92, 0.72, 0.15], [0.85, 0.16, 0.12]])
 
 
-def key_confidence(rig: bpy.types.Object, owner, frames: np.ndarray, confidence: np.ndarray) -> None:
-    """Key each bone's confidence (T, 29), that of the joint at its head, at ``frames`` (T,)."""
+def key_confidence(
+    rig: bpy.types.Object, owner: FCurveOwner, frames: np.ndarray, confidence: np.ndarray
+) -> None:
+    """Key the confidence of each bone, which is that of the joint at its head.
+
+    Args:
+        owner: of the f-curves, as :func:`.animation.new_action` returns it.
+        frames: (T,) ascending.
+        confidence: (T, 29) of the joints, 0 to 1.
+    """
     for i, name in enumerate(BONES):
         bone = rig.pose.bones[name]
         bone[PROPERTY] = 1.0
@@ -24,87 +32,93 @@ def key_confidence(rig: bpy.types.Object, owner, frames: np.ndarray, confidence:
             min=0.0,
             max=1.0,
             default=1.0,
-            description="How sure the capture is of this joint: 1 certain, 0 unknown",
+            description="How certain the capture is of this joint: 1 is certain, 0 is unknown",
         )
         write_curves(owner, _path(name), name, frames, confidence[:, i : i + 1])
 
 
 def confidence_of(bone: bpy.types.PoseBone) -> float:
-    """A bone's confidence; 1 where it has none."""
+    """The confidence of a bone; 1 if it has none."""
     value = bone.get(PROPERTY, 1.0)
     return float(value) if isinstance(value, (int, float)) else 1.0
 
 
 def has_confidence(rig: bpy.types.Object | None) -> bool:
-    """Whether the armature's action says how sure its joints are."""
+    """Whether the armature's action has confidence keys."""
     return bool(_curves(rig))
 
 
 def doubtful_frames(rig: bpy.types.Object, threshold: float) -> np.ndarray:
-    """Frames, ascending, at which a bone's confidence is keyed below ``threshold``."""
-    found = []
+    """The frames, ascending, where the confidence of any bone is keyed below ``threshold``."""
+    doubtful = []
     for curve in _curves(rig).values():
         keys = np.empty(2 * len(curve.keyframe_points), np.float32)
         curve.keyframe_points.foreach_get("co", keys)
         frames, values = keys.reshape(-1, 2).T
-        found.append(frames[values < threshold])
-    return np.unique(np.concatenate(found)) if found else np.zeros(0)
+        doubtful.append(frames[values < threshold])
+    return np.unique(np.concatenate(doubtful)) if doubtful else np.zeros(0)
 
 
 def next_doubtful(frames: np.ndarray, current: float, forward: bool) -> float | None:
-    """Where the next stretch of doubtful ``frames`` begins, from ``current`` on; backward, where the
-    one before begins. None where there is none."""
+    """The first frame of the next run of doubtful ``frames`` after ``current``, or of the previous one.
+
+    Args:
+        frames: ascending, as :func:`doubtful_frames` returns them.
+
+    Returns:
+        The frame, or None if there is no such run.
+    """
     if not len(frames):
         return None
     starts = frames[np.flatnonzero(np.diff(frames, prepend=-np.inf) > 1.5)]
-    left = starts[starts > current + 1e-3] if forward else starts[starts < current - 1e-3]
-    return None if not len(left) else float(left[0] if forward else left[-1])
+    starts = starts[starts > current + 1e-3] if forward else starts[starts < current - 1e-3]
+    return None if not len(starts) else float(starts[0] if forward else starts[-1])
 
 
 def color_bones(rig: bpy.types.Object, frame: float) -> None:
-    """Give bones the colour of their confidence at ``frame``: green sure, red not."""
+    """Color bones by their confidence at ``frame``, from red (0) to green (1)."""
     for name, curve in _curves(rig).items():
-        colour = rig.pose.bones[name].color
-        colour.palette = "CUSTOM"
+        color = rig.pose.bones[name].color
+        color.palette = "CUSTOM"
         value = float(np.clip(curve.evaluate(frame), 0, 1))
-        ends, share = ((_UNSURE, _HALF), 2 * value) if value < 0.5 else ((_HALF, _SURE), 2 * value - 1)
-        colour.custom.normal = ends[0] + share * (ends[1] - ends[0])
-        colour.custom.select = 0.5 + 0.5 * np.array(colour.custom.normal)
-        colour.custom.active = 0.3 + 0.7 * np.array(colour.custom.normal)
+        ends, share = ((_UNCERTAIN, _HALF), 2 * value) if value < 0.5 else ((_HALF, _CERTAIN), 2 * value - 1)
+        color.custom.normal = ends[0] + share * (ends[1] - ends[0])
+        color.custom.select = 0.5 + 0.5 * np.array(color.custom.normal)
+        color.custom.active = 0.3 + 0.7 * np.array(color.custom.normal)
 
 
 def keep_colors(rig: bpy.types.Object) -> None:
-    """Remember the bones' own colours before they are given others."""
-    if rig.niki_confidence.own_colors:  # they are coloured already
+    """Store the user's bone colors before confidence replaces them."""
+    if rig.niki_confidence.own_colors:  # stored already
         return
-    rig.niki_confidence.own_colors = json.dumps({bone.name: _colours(bone) for bone in _coloured(rig)})
+    rig.niki_confidence.own_colors = json.dumps({bone.name: _read_colors(bone) for bone in _body_bones(rig)})
 
 
 def uncolor_bones(rig: bpy.types.Object) -> None:
-    """Give bones their own colours back."""
+    """Restore the user's bone colors."""
     try:
-        kept = json.loads(rig.niki_confidence.own_colors)
+        stored = json.loads(rig.niki_confidence.own_colors)
     except ValueError:
-        kept = {}
-    for bone in _coloured(rig):
-        palette, *colours = kept.get(bone.name, ("DEFAULT",))
-        for name, values in zip(_SHADES, colours, strict=False):
+        stored = {}
+    for bone in _body_bones(rig):
+        palette, *colors = stored.get(bone.name, ("DEFAULT",))
+        for name, values in zip(_SHADES, colors, strict=False):
             setattr(bone.color.custom, name, values)
         bone.color.palette = palette
     rig.niki_confidence.own_colors = ""
 
 
-def _coloured(rig: bpy.types.Object) -> list[bpy.types.PoseBone]:
+def _body_bones(rig: bpy.types.Object) -> list[bpy.types.PoseBone]:
     return [rig.pose.bones[name] for name in BONES if name in rig.pose.bones]
 
 
-def _colours(bone: bpy.types.PoseBone) -> tuple:
+def _read_colors(bone: bpy.types.PoseBone) -> tuple:
     return (bone.color.palette, *(tuple(getattr(bone.color.custom, name)) for name in _SHADES))
 
 
 @bpy.app.handlers.persistent
 def follow_frame(scene: bpy.types.Scene, *_) -> None:
-    """Handler: colours of armatures that show them, at the frame that is now shown."""
+    """Handler: on a frame change, update the bone colors of armatures that show confidence."""
     for rig in scene.objects:
         if rig.type == "ARMATURE" and rig.niki_confidence.show:
             color_bones(rig, scene.frame_current_final)
@@ -115,7 +129,7 @@ def _path(bone: str) -> str:
 
 
 def _curves(rig: bpy.types.Object | None) -> dict[str, bpy.types.FCurve]:
-    """Each bone's f-curve of confidence."""
+    """The confidence f-curve of each bone that has one, by bone name."""
     if rig is None or rig.type != "ARMATURE" or not rig.animation_data or not rig.animation_data.action:
         return {}
     paths = {_path(name): name for name in BONES if name in rig.pose.bones}

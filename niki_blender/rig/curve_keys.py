@@ -1,4 +1,4 @@
-"""The keyframes of one f-curve as arrays: read, cut without changing the shape, put together, written."""
+"""The keyframes of one f-curve as arrays: read, split without a change of shape, joined, written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 _FLOATS = {"co": 2, "handle_left": 2, "handle_right": 2, "amplitude": 1, "back": 1, "period": 1}
 _ENUMS = ("interpolation", "handle_left_type", "handle_right_type", "easing", "type")
 _FLAGS = ("select_control_point", "select_left_handle", "select_right_handle")
-_AT = 1e-3  # frames by which two keys are at the same place
+_AT = 1e-3  # frames: keys nearer to each other are at the same time
 
 
 def _number(name: str, item: str) -> int:
@@ -27,7 +27,7 @@ _NEW = {
     "period": 4.1,
     "amplitude": 0.8,
 }
-"""What else a new key has; 0 for the rest."""
+"""Defaults of a new key's other properties; those not listed are 0."""
 
 
 @dataclass(eq=False)
@@ -35,14 +35,14 @@ class CurveKeys:
     """N keys in order of time.
 
     Attributes:
-        values: (N, 2) or (N,) of each property of Blender's keyframes, by name.
+        values: by name of a keyframe property, its values for all keys, (N, 2) or (N,).
     """
 
     values: dict[str, np.ndarray]
 
     @classmethod
     def of(cls, curve: bpy.types.FCurve) -> CurveKeys:
-        """Those of ``curve``."""
+        """The keys of ``curve``."""
         points, values = curve.keyframe_points, {}
         for name, dtype in _properties():
             width = _FLOATS.get(name, 1)
@@ -52,13 +52,13 @@ class CurveKeys:
         return cls(values)
 
     @classmethod
-    def linear(cls, frames: np.ndarray, heights: np.ndarray) -> CurveKeys:
-        """Keys at ``frames`` (N,), linear between."""
-        co = np.column_stack([frames, heights]).astype(np.float32)
+    def linear(cls, frames: np.ndarray, values: np.ndarray) -> CurveKeys:
+        """Keys with ``values`` (N,) at ``frames`` (N,) and linear interpolation."""
+        co = np.column_stack([frames, values]).astype(np.float32)
         return cls({"co": co, "interpolation": np.full(len(co), _LINEAR, np.int32)})
 
-    def put_into(self, curve: bpy.types.FCurve) -> None:
-        """Give ``curve`` these keys and no others."""
+    def write_to(self, curve: bpy.types.FCurve) -> None:
+        """Replace all keys of ``curve`` with these."""
         points = curve.keyframe_points
         points.clear()
         points.add(len(self))
@@ -71,53 +71,55 @@ class CurveKeys:
 
     @property
     def frames(self) -> np.ndarray:
-        """(N,) where the keys are."""
+        """(N,) the frames of the keys."""
         return self.values["co"][:, 0]
 
     def with_stretch(self, stretch: CurveKeys, evaluate: Callable[[float], float]) -> CurveKeys:
-        """These keys with ``stretch`` in the place of those between its ends.
+        """These keys, with those from the first to the last frame of ``stretch`` replaced by ``stretch``.
+
+        The curve keeps its shape up to one frame before the stretch and from one frame after it.
 
         Args:
-            evaluate: the curve's value at a frame, as it is now.
+            evaluate: the value of the current curve at a frame.
         """
         first, last = stretch.frames[0] - 1, stretch.frames[-1] + 1
         cut = self._cut(first, evaluate, outside=-1)._cut(last, evaluate, outside=1)
         before, after = cut.frames <= first + _AT, cut.frames >= last - _AT
         if before.any():
-            cut._hold_handles(np.flatnonzero(before)[-1], outside=-1)
+            cut._free_handles(np.flatnonzero(before)[-1], outside=-1)
         if after.any():
-            cut._hold_handles(np.flatnonzero(after)[0], outside=1)
-        return cut._only(before)._and(stretch)._and(cut._only(after))
+            cut._free_handles(np.flatnonzero(after)[0], outside=1)
+        return cut._select(before)._join(stretch)._join(cut._select(after))
 
     def _cut(self, frame: float, evaluate, outside: int) -> CurveKeys:
-        """The same shape on the side ``outside`` (-1 before, 1 after) of ``frame``, with a key there."""
+        """These keys and one at ``frame``; the curve keeps its shape on the side ``outside`` (-1 before, 1 after)."""
         k = int(np.searchsorted(self.frames, frame - _AT))
         if k in (0, len(self)) or abs(self.frames[k] - frame) < _AT:
             return self
-        self._hold_handles(k - 1, outside=-1)
-        self._hold_handles(k, outside=1)
+        self._free_handles(k - 1, outside=-1)
+        self._free_handles(k, outside=1)
         kind = self.values["interpolation"][k - 1]
         if kind == _BEZIER:
             return self._cut_bezier(k, frame)
         if kind in (_LINEAR, _CONSTANT):
-            return self._inserted(k, [frame], [evaluate(frame)], kind)
-        # Other curves between two keys (bounce, elastic ...) have no part that is one of them.
+            return self._insert(k, [frame], [evaluate(frame)], kind)
+        # A part of an easing curve (bounce, elastic ...) is not an easing curve: key it on every frame.
         left, right = (self.frames[k - 1], frame) if outside < 0 else (frame, self.frames[k])
         frames = np.unique([*np.arange(np.floor(left) + 1, np.ceil(right)), frame])
-        cut = self._inserted(k, frames, [evaluate(f) for f in frames], _LINEAR)
+        cut = self._insert(k, frames, [evaluate(f) for f in frames], _LINEAR)
         if outside < 0:
             cut.values["interpolation"][k - 1] = _LINEAR
         return cut
 
     def _cut_bezier(self, k: int, frame: float) -> CurveKeys:
-        """De Casteljau's subdivision between keys k - 1 and k."""
+        """Split the Bezier segment between keys k - 1 and k at ``frame``, by De Casteljau's algorithm."""
         v = self.values
         points = np.array([v["co"][k - 1], v["handle_right"][k - 1], v["handle_left"][k], v["co"][k]], float)
-        reach = abs(points[1, 0] - points[0, 0]) + abs(points[3, 0] - points[2, 0])
+        handles = abs(points[1, 0] - points[0, 0]) + abs(points[3, 0] - points[2, 0])
         span = points[3, 0] - points[0, 0]
-        if reach > span:  # Blender shortens handles that overlap
-            points[1] = points[0] + (points[1] - points[0]) * span / reach
-            points[2] = points[3] + (points[2] - points[3]) * span / reach
+        if handles > span:  # Blender shortens handles that overlap
+            points[1] = points[0] + (points[1] - points[0]) * span / handles
+            points[2] = points[3] + (points[2] - points[3]) * span / handles
         low, high = 0.0, 1.0
         for _ in range(50):
             middle = (low + high) / 2
@@ -126,38 +128,42 @@ class CurveKeys:
         t = (low + high) / 2
         a = points[:-1] + t * np.diff(points, axis=0)
         b = a[:-1] + t * np.diff(a, axis=0)
-        at = b[0] + t * (b[1] - b[0])
-        cut = self._inserted(k, [frame], [at[1]], _BEZIER)
-        for key, name, place in (
+        point = b[0] + t * (b[1] - b[0])
+        cut = self._insert(k, [frame], [point[1]], _BEZIER)
+        for key, name, position in (
             (k - 1, "handle_right", a[0]), (k, "handle_left", b[0]), (k, "handle_right", b[1]), (k + 1, "handle_left", a[2])
         ):  # fmt: skip
-            cut.values[name][key], cut.values[f"{name}_type"][key] = place, _FREE
+            cut.values[name][key], cut.values[f"{name}_type"][key] = position, _FREE
         return cut
 
-    def _inserted(self, k: int, frames, heights, kind: int) -> CurveKeys:
-        """Also keys at ``frames`` before key ``k``."""
-        new = CurveKeys.linear(np.asarray(frames), np.asarray(heights))
+    def _insert(self, k: int, frames, values, kind: int) -> CurveKeys:
+        """These keys, with new ones of interpolation ``kind`` before key ``k``."""
+        new = CurveKeys.linear(np.asarray(frames), np.asarray(values))
         new.values["interpolation"][:] = kind
         index = np.arange(len(self))
-        return self._only(index < k)._and(new)._and(self._only(index >= k))
+        return self._select(index < k)._join(new)._join(self._select(index >= k))
 
-    def _hold_handles(self, k: int, outside: int) -> None:
-        """Keep both handles of key ``k`` where they are, though its neighbour on one side changes: from them
-        Blender works out those on the side ``outside`` (-1 before, 1 after), and the curve beyond its ends."""
+    def _free_handles(self, k: int, outside: int) -> None:
+        """Make both handles of key ``k`` free, so that they stay where they are.
+
+        Automatic handles depend on both neighboring keys. One of those is about to change, but the curve on
+        the other side, ``outside`` (-1 before, 1 after), and beyond its ends must not.
+        """
         kinds = self.values["interpolation"][: k + 1] if outside < 0 else self.values["interpolation"][k:]
         if not np.isin(kinds, (_LINEAR, _CONSTANT)).all():
             for side in ("left", "right"):
                 self.values[f"handle_{side}_type"][k] = _FREE
 
-    def _only(self, chosen: np.ndarray) -> CurveKeys:
-        return CurveKeys({name: array[chosen] for name, array in self.values.items()})
+    def _select(self, mask: np.ndarray) -> CurveKeys:
+        return CurveKeys({name: array[mask] for name, array in self.values.items()})
 
-    def _and(self, more: CurveKeys) -> CurveKeys:
+    def _join(self, more: CurveKeys) -> CurveKeys:
+        """These keys followed by ``more``, which may lack properties."""
         joined = {}
         for name, array in self.values.items():
             added = more.values.get(name)
             if added is None and name.startswith("handle_") and not name.endswith("type"):
-                added = more.values["co"]  # Blender puts automatic handles where they belong
+                added = more.values["co"]  # Blender then computes automatic handles
             elif added is None:
                 added = np.full(len(more), _NEW.get(name, 0), array.dtype)
             joined[name] = np.concatenate([array, added])
@@ -165,6 +171,7 @@ class CurveKeys:
 
 
 def _properties():
+    """Yield the name and dtype of each keyframe property."""
     yield from ((name, np.float32) for name in _FLOATS)
     yield from ((name, np.int32) for name in _ENUMS)
     yield from ((name, bool) for name in _FLAGS)

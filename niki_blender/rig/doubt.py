@@ -1,4 +1,4 @@
-"""Operators of confidence: to the next and the last doubtful frame."""
+"""The operator that jumps between doubtful frames."""
 
 import bpy
 from bpy.props import EnumProperty
@@ -8,7 +8,7 @@ from .confidence import doubtful_frames, has_confidence, next_doubtful
 
 
 class NIKI_OT_doubtful_frame(bpy.types.Operator):
-    """Go to where the capture begins to be unsure of a joint"""
+    """Go to where the capture becomes uncertain of a joint"""
 
     bl_idname = "niki.doubtful_frame"
     bl_label = "Doubtful Frame"
@@ -26,23 +26,23 @@ class NIKI_OT_doubtful_frame(bpy.types.Operator):
     @classmethod
     def description(cls, context, properties):
         which = "next" if properties.direction == "NEXT" else "previous"
-        return f"Go to the {which} frame where the capture begins to be unsure of a joint"
+        return f"Go to the {which} frame where the capture becomes uncertain of a joint"
 
     @classmethod
     def poll(cls, context):
         if not has_confidence(context.object):
-            cls.poll_message_set("Select an armature with a captured action")
+            cls.poll_message_set("Select a captured armature")
             return False
         return True
 
     def execute(self, context):
         scene = context.scene
         frames = doubtful_frames(context.object, scene.niki_confidence.threshold)
-        found = next_doubtful(frames, scene.frame_current_final, self.direction == "NEXT")
-        if found is None:
-            self.report({"INFO"}, "No more doubtful frames" if len(frames) else "No frame is doubtful")
+        frame = next_doubtful(frames, scene.frame_current_final, self.direction == "NEXT")
+        if frame is None:
+            self.report({"INFO"}, "No more doubtful frames" if len(frames) else "No doubtful frames")
             return {"CANCELLED"}
-        scene.frame_set(int(found), subframe=found % 1)
+        scene.frame_set(int(frame), subframe=frame % 1)
         return {"FINISHED"}
 
 

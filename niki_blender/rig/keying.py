@@ -1,4 +1,6 @@
-"""A motion into plain keyframes."""
+"""Writing a motion to keyframes."""
+
+from __future__ import annotations
 
 import bpy
 import numpy as np
@@ -6,7 +8,7 @@ import numpy as np
 from ...niki.body.skeleton import BONES
 from ...niki.motion.keys import KeyedMotion
 from ...niki.motion.motion import Motion
-from .animation import bone_path, current_owner, new_action, write_curves
+from .animation import bone_path, fcurve_owner, new_action, write_curves
 from .armature import rest_orientations
 from .channels import rotation_property
 from .confidence import key_confidence
@@ -23,21 +25,21 @@ def bake_motion(
     new: bool = True,
     keyed: KeyedMotion | None = None,
 ) -> bpy.types.Action:
-    """Key bones on frames of ``motion``, linear between them; in a new action confidence too.
-
-    Frame ``i`` of the motion becomes scene frame ``frame_start + i``.
+    """Key the bones of ``rig`` with a motion, using linear interpolation; return the action.
 
     Args:
-        keys: indices of the frames to key, ascending; default all.
-        bones: which.
-        new: into a new action of these channels alone, the rig's old one left as it is; else into the
-            rig's own, where keys before and after stay.
-        keyed: of :func:`keyed_motion`, where it is made already.
+        frame_start: the scene frame of the motion's first frame.
+        name: of a new action; default: the name of the rig.
+        keys: indices of the motion's frames to key, ascending; default all.
+        bones: the names of the bones to key.
+        new: create a new action with these channels and the confidence, and leave the rig's previous action
+            unchanged. Otherwise key the rig's own action, where keys before and after the motion stay.
+        keyed: the result of :func:`keyed_motion`, if it has been computed already.
     """
     axes = rest_orientations(rig)
     keys = np.arange(len(motion)) if keys is None else keys
     keyed = keyed or keyed_motion(rig, motion)
-    owner = None if new else current_owner(rig)
+    owner = None if new else fcurve_owner(rig)
     if owner is None:
         _, owner = new_action(rig, name or rig.name)
     frames = (frame_start + keys).astype(np.float32)
@@ -54,6 +56,6 @@ def bake_motion(
 
 
 def keyed_motion(rig: bpy.types.Object, motion: Motion) -> KeyedMotion:
-    """A motion as the channels of the rig's bones, each in its rotation mode."""
+    """The motion as channel values of the rig's bones, each in its own rotation mode."""
     modes = [rig.pose.bones[name].rotation_mode for name in BONES]
     return KeyedMotion(motion, modes, LIBRARY_TO_BLENDER.T @ rest_orientations(rig))

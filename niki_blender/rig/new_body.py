@@ -8,8 +8,7 @@ from bpy.props import EnumProperty, FloatProperty
 
 from ...niki.body import rotation as rot
 from ...niki.body.skeleton import JOINTS, KINDS, NUM_BONES, Body
-from ...niki.pose.posing import Posture
-from ..interface.layout import CONTEXT
+from ...niki.pose.targets import Posture
 from ..scene.framing import select_only
 from ..scene.users_scene import active_collection
 from .armature import create_armature
@@ -39,7 +38,6 @@ class NIKI_OT_add_body(bpy.types.Operator):
     height: FloatProperty(name="Height", default=1.75, min=0.2, max=10.0, subtype="DISTANCE")
     stance: EnumProperty(
         name="Stance",
-        translation_context=CONTEXT,
         items=(
             ("RELAXED", "Relaxed", "Standing, arms down"),
             ("REST", "Rest", "The T-pose, as the bones are at rest"),
@@ -65,14 +63,11 @@ def _draw_add(menu, context):
 
 
 CLASSES = (NIKI_OT_add_body,)
-_register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 
 def register():
-    _register_classes()
     bpy.types.VIEW3D_MT_armature_add.append(_draw_add)
 
 
 def unregister():
     bpy.types.VIEW3D_MT_armature_add.remove(_draw_add)
-    _unregister_classes()

@@ -1,4 +1,4 @@
-"""An armature's pose as the library has it, read and written: in the armature's own space."""
+"""Reads and writes the pose of an armature as a library posture, in armature space."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mathutils import Quaternion
 
 from ...niki.body import rotation as rot
 from ...niki.body.skeleton import BONE_CHILD, BONES, NUM_BONES, NUM_JOINTS, PARENTS, Body
-from ...niki.pose.posing import Posture
+from ...niki.pose.targets import Posture
 from .armature import TAIL_TIP, rest_orientations
 from .channels import rotation_property, values_in_mode
 from .space import rotation_of, rotations_to_blender, rotations_to_library, to_blender, to_library
@@ -17,7 +17,7 @@ _PARENTS = list(PARENTS[1:NUM_BONES])
 
 
 def body_of(rig: bpy.types.Object) -> Body:
-    """The armature's proportions at rest, in its own units."""
+    """The proportions of an armature, from its rest pose, in armature units."""
     joints = np.zeros((NUM_JOINTS, 3))
     for i, name in enumerate(BONES):
         bone = rig.data.bones[name]
@@ -28,22 +28,25 @@ def body_of(rig: bpy.types.Object) -> Body:
 
 
 def read_posture(rig: bpy.types.Object, body: Body, depsgraph: bpy.types.Depsgraph | None = None) -> Posture:
-    """The evaluated pose: constraints, drivers and layers count, scaled bones do not.
+    """Read the evaluated pose, which includes constraints, drivers and the NLA, but not bone scale.
 
     Args:
-        depsgraph: in a handler, the one that it is given; default the current context's.
+        body: the result of :func:`body_of`.
+        depsgraph: in a handler, its argument; default: that of the current context.
     """
-    posed = rig.evaluated_get(depsgraph or bpy.context.evaluated_depsgraph_get())
-    bones = np.array([posed.pose.bones[name].matrix for name in BONES], float)  # mathutils' own is single
-    turned = bones[:, :3, :3] @ rot.transpose(rest_orientations(rig))
-    world = rotations_to_library(rotation_of(turned))
+    evaluated = rig.evaluated_get(depsgraph or bpy.context.evaluated_depsgraph_get())
+    bones = np.array(
+        [evaluated.pose.bones[name].matrix for name in BONES], float
+    )  # mathutils is single precision
+    from_rest = bones[:, :3, :3] @ rot.transpose(rest_orientations(rig))
+    world = rotations_to_library(rotation_of(from_rest))
     local = world.copy()
     local[1:] = rot.transpose(world[_PARENTS]) @ world[1:]
     return Posture(local, to_library(bones[0, :3, 3]) - body.pelvis)
 
 
 def write_posture(rig: bpy.types.Object, posture: Posture) -> None:
-    """Pose the bones of a fresh armature, in whatever rotation mode each has; nothing is keyed."""
+    """Pose an armature without constraints, in the rotation mode of each bone. Sets no keyframes."""
     axes = rest_orientations(rig)
     for name, quaternion in zip(BONES, quaternions_in_bones(posture.rotations, axes), strict=True):
         bone = rig.pose.bones[name]
@@ -53,6 +56,11 @@ def write_posture(rig: bpy.types.Object, posture: Posture) -> None:
 
 
 def quaternions_in_bones(rotations: np.ndarray, axes: np.ndarray) -> list[Quaternion]:
-    """Parent-relative rotations (24, 3, 3) as turns about bones' own axes, ``axes`` (24, 3, 3) at rest."""
+    """Convert parent-relative rotations to rotations about the bones' own axes.
+
+    Args:
+        rotations: (24, 3, 3) in library space.
+        axes: (24, 3, 3) the result of :func:`.armature.rest_orientations`.
+    """
     local = rot.transpose(axes) @ rotations_to_blender(rotations) @ axes
     return [Quaternion(quaternion) for quaternion in rot.quaternion_from_matrix(local)]

@@ -1,4 +1,4 @@
-"""What an armature does, read frame by frame, as a motion: the way back from Blender."""
+"""Samples the animation of an armature as a motion: the way back from Blender to the library."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .space import rotation_of, rotations_to_library, to_blender, to_library, tr
 
 
 def sample_motion(rig: bpy.types.Object, first: int, last: int, own_space: bool = False) -> Motion:
-    """What an armature of ours does from scene frame ``first`` to ``last``, both included.
+    """Sample the motion of an SMPL armature from scene frame ``first`` to ``last``, inclusive.
 
-    Read from the evaluated pose: constraints, drivers and layers count. The scene's current frame is
-    left as it was, and so is what was changed anywhere and not keyed.
+    Samples the evaluated pose, which includes constraints, drivers and the NLA. Afterwards the scene is at
+    its current frame again, and values that were changed but not keyed are back, in the whole file.
 
     Args:
-        own_space: in the armature's own space; else in the scene, where its object stands.
+        own_space: sample in armature space; default: in world space.
     """
     sampling = sample_frames(rig, first, last, own_space)
     while True:
@@ -37,10 +37,12 @@ def sample_motion(rig: bpy.types.Object, first: int, last: int, own_space: bool 
 def sample_frames(
     rig: bpy.types.Object, first: int, last: int, own_space: bool
 ) -> Generator[int, None, Motion]:
-    """As :func:`sample_motion`, frame by frame: gives how many are done; closed early, it puts the scene's
-    frame back."""
+    """:func:`sample_motion` as a generator, which yields the number of frames done and returns the motion.
+
+    Closing it early restores the scene as well.
+    """
     scene, body = bpy.context.scene, body_of(rig)
-    poses, places, sure = [], [], []
+    poses, pelvis_positions, confidences = [], [], []
     with unkeyed.keep_unkeyed(scene):
         for frame in range(first, last + 1):
             scene.frame_set(frame)
@@ -49,16 +51,16 @@ def sample_frames(
             world = np.eye(4) if own_space else np.array(evaluated.matrix_world)
             posture.rotations[0] = rotations_to_library(rotation_of(world)) @ posture.rotations[0]
             poses.append(posture.rotations)
-            places.append(transform_points(world, to_blender(body.pelvis + posture.translation)))
-            sure.append([confidence_of(evaluated.pose.bones[name]) for name in BONES])
+            pelvis_positions.append(transform_points(world, to_blender(body.pelvis + posture.translation)))
+            confidences.append([confidence_of(evaluated.pose.bones[name]) for name in BONES])
             yield len(poses)
     if not own_space:
         body = Body(body.rest_joints * np.abs(np.array(rig.matrix_world.to_scale())).mean())
-    confidence = np.ones((len(sure), NUM_JOINTS))
-    confidence[:, :NUM_BONES] = np.clip(sure, 0, 1)
+    confidence = np.ones((len(confidences), NUM_JOINTS))
+    confidence[:, :NUM_BONES] = np.clip(confidences, 0, 1)
     return Motion(
         poses=axis_angle_from_matrix(np.array(poses)).reshape(len(poses), 72),
-        trans=to_library(np.array(places)) - body.pelvis,
+        trans=to_library(np.array(pelvis_positions)) - body.pelvis,
         mocap_framerate=rate_of(scene),
         rest_joints=body.rest_joints,
         frames=np.arange(first, last + 1),

@@ -1,9 +1,12 @@
-"""Which bones are selected, whichever the API: on the bone before Blender 5.0, on the pose bone since."""
+"""Bone selection in any version of Blender.
+
+Before 5.0 the selection state is on the bone, since 5.0 on the pose bone.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import bpy
 
@@ -14,13 +17,13 @@ def is_selected(bone: bpy.types.PoseBone) -> bool:
 
 
 def select(bone: bpy.types.PoseBone, on: bool = True) -> None:
-    """Select a bone, or not."""
+    """Select a bone, or deselect it."""
     _holder(bone).select = on
 
 
 @contextlib.contextmanager
-def select_temporarily(rig: bpy.types.Object, bones: Iterable[str]):
-    """Have these bones selected and no others, for a while."""
+def select_temporarily(rig: bpy.types.Object, bones: Iterable[str]) -> Iterator[None]:
+    """Within the context, select only ``bones``; afterwards, restore the selection."""
     before, bones = {bone.name: is_selected(bone) for bone in rig.pose.bones}, set(bones)
     try:
         for bone in rig.pose.bones:
@@ -31,5 +34,6 @@ def select_temporarily(rig: bpy.types.Object, bones: Iterable[str]):
             select(bone, before[bone.name])
 
 
-def _holder(bone: bpy.types.PoseBone):
+def _holder(bone: bpy.types.PoseBone) -> bpy.types.PoseBone | bpy.types.Bone:
+    """The struct that has the selection state."""
     return bone if hasattr(bone, "select") else bone.bone

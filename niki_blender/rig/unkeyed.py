@@ -1,5 +1,8 @@
-"""Values that were changed by hand but not keyed, kept while other frames are visited: to go to a frame is to
-forget them, all over the scene."""
+"""Preserves values that the user changed but did not key.
+
+A frame change resets them to the animation, in the whole file, so whoever visits other frames must restore
+them afterwards.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,13 @@ Values = dict[tuple[bpy.types.ID, str], object]
 
 
 @contextlib.contextmanager
-def keep_unkeyed(scene: bpy.types.Scene, but: set[tuple[bpy.types.ID, str]] = frozenset()) -> Iterator[None]:
-    """Come back to the scene's frame, and to every animated value as it stood, whatever happens meanwhile.
+def keep_unkeyed(
+    scene: bpy.types.Scene, changed: set[tuple[bpy.types.ID, str]] = frozenset()
+) -> Iterator[None]:
+    """On leaving the context, restore the current frame and the value of every animated property.
 
     Args:
-        but: what may be another afterwards, as (data-block, data path); may still grow meanwhile.
+        changed: what not to restore, as (data-block, data path); it may grow within the context.
     """
     frame, subframe, before = scene.frame_current, scene.frame_subframe, animated_values()
     try:
@@ -27,12 +32,11 @@ def keep_unkeyed(scene: bpy.types.Scene, but: set[tuple[bpy.types.ID, str]] = fr
     finally:
         scene.frame_set(frame, subframe=subframe)
         now = animated_values()
-        for place, value in before.items():
-            if place not in but and place in now and now[place] != value:
-                with contextlib.suppress(
-                    AttributeError, TypeError, ValueError
-                ):  # what a driver sets, or a library
-                    _set(*place, value)
+        for key, value in before.items():
+            if key not in changed and key in now and now[key] != value:
+                # Values that a driver sets, or of a linked data-block, cannot be written.
+                with contextlib.suppress(AttributeError, TypeError, ValueError):
+                    _set_value(*key, value)
 
 
 @contextlib.contextmanager
@@ -49,18 +53,19 @@ def keep_posed_by_hand(
 
 
 def animated_values() -> Values:
-    """The present value of everything in the file that an action or the NLA moves."""
+    """The current value of every property in the file that an action or the NLA animates."""
     values = {}
-    for block in _animated():
+    for block in _animated_blocks():
         for path in {curve.data_path for curve in fcurves_with_nla(block)}:
-            with contextlib.suppress(ValueError):  # the path leads nowhere
+            with contextlib.suppress(ValueError):  # the path does not resolve
                 value = block.path_resolve(path)
-                numbers = hasattr(value, "__len__") and not isinstance(value, str)
-                values[block, path] = tuple(value) if numbers else value
+                is_array = hasattr(value, "__len__") and not isinstance(value, str)
+                values[block, path] = tuple(value) if is_array else value
     return values
 
 
-def _animated() -> Iterator[bpy.types.ID]:
+def _animated_blocks() -> Iterator[bpy.types.ID]:
+    """All data-blocks with animation data, including embedded node trees."""
     for collection in bpy.data.bl_rna.properties:
         if collection.type == "COLLECTION":
             for block in getattr(bpy.data, collection.identifier):
@@ -69,7 +74,7 @@ def _animated() -> Iterator[bpy.types.ID]:
                         yield owner
 
 
-def _set(block: bpy.types.ID, path: str, value) -> None:
+def _set_value(block: bpy.types.ID, path: str, value) -> None:
     if path.endswith('"]'):  # a custom property
         start = path.rindex('["')
         owner = block.path_resolve(path[:start]) if start else block

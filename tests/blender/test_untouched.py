@@ -155,7 +155,7 @@ def undone(before, act):
 
 def pulled(joint="left_wrist", by=(0.1, 0.1, 0.15)):
     pull = pulling.Pull(hero())
-    pull.to({joint: pull.places()[JOINTS.index(joint)] + by})
+    pull.move_joints({joint: pull.start_positions()[JOINTS.index(joint)] + by})
     return pull
 
 
@@ -541,11 +541,11 @@ def test_a_keyed_pull_is_undone_whole(one_file):
 # --- corrections over time ------------------------------------------------------------------------------------
 
 
-def carry(before_frames=3, after_frames=3):
+def propagate(before_frames=3, after_frames=3):
     hero().niki_pose.carry_before, hero().niki_pose.carry_after = before_frames, after_frames
     taken = snapshot()
     pulled("left_wrist")
-    assert bpy.ops.niki.carry() == {"FINISHED"}
+    assert bpy.ops.niki.propagate() == {"FINISHED"}
     return taken
 
 
@@ -557,7 +557,10 @@ def hold():
 
 
 CORRECTIONS = {
-    "carry": (carry, lambda: (bpy.context.scene.frame_current - 4, bpy.context.scene.frame_current + 4)),
+    "propagate": (
+        propagate,
+        lambda: (bpy.context.scene.frame_current - 4, bpy.context.scene.frame_current + 4),
+    ),
     "hold": (hold, lambda: (12 - 4, 18 + 4)),
 }
 
@@ -618,7 +621,7 @@ def test_a_correction_is_undone_whole(one_file, correction):
 def test_corrections_that_are_refused_change_nothing(file):
     pose_mode()
     before = snapshot()
-    bpy.ops.niki.carry()  # nothing is pulled
+    bpy.ops.niki.propagate()  # nothing is pulled
     check(before)
     hero().niki_pose.pulled[JOINTS.index("left_ankle")] = True
     before = snapshot()
@@ -631,7 +634,7 @@ def test_corrections_that_are_refused_change_nothing(file):
 
 BAKES = {
     "whole": {},
-    "reduced": {"reduce": True, "bound": 20.0},
+    "reduced": {"reduce": True, "max_error": 20.0},
     "every third": {"step": 3},
     "selected": {"only_selected": True},
 }

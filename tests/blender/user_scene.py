@@ -108,7 +108,7 @@ def _own_things(rng, library: Path) -> bpy.types.Object:
         "Mannequin",
         "motion",
         "sample Camera",
-        f"{RIG} left_wrist",
+        f"{RIG} Left Wrist",
         "Aim",
         "Foot Goal",
     ):

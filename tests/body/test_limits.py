@@ -5,9 +5,10 @@ import pytest
 from conftest import random_rotations
 
 from niki.body import rotation as rot
-from niki.body.limits import RANGES, exceeds_limits, excess_angles, widen_ranges
+from niki.body.limits import RANGES, exceeds_limits, nearest_in_range, widen_ranges
 from niki.body.skeleton import JOINTS, NUM_BONES, Body
-from niki.pose.posing import Poser, Posture, Target
+from niki.pose.posing import Poser
+from niki.pose.targets import Posture, Target
 from niki.solve.solver import Solver
 
 BODY = Body.default()
@@ -18,6 +19,10 @@ def turned(joint, degrees):
     rotations = np.tile(np.eye(3), (NUM_BONES, 1, 1))
     rotations[JOINTS.index(joint)] = rot.matrix_from_axis_angle(np.radians(degrees))
     return rotations
+
+
+def excess_angles(rotations, ranges=RANGES):
+    return nearest_in_range(rotations, ranges, fade=True)[1]
 
 
 def near_half_turns(rng, count):

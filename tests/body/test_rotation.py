@@ -125,3 +125,20 @@ def test_continuous_quaternions_keep_the_rotation_and_never_jump(rng):
     q = rot.continuous_quaternions(rot.quaternion_from_matrix(m))
     assert (q[1:] * q[:-1]).sum(-1).min() > 0.9
     np.testing.assert_allclose(rot.matrix_from_quaternion(q), m, atol=1e-9)
+
+
+@pytest.mark.parametrize("order", ["XYZ", "YXZ", "ZYX"])
+def test_continuous_eulers_keep_the_rotation_and_never_jump(rng, order):
+    steps = np.cumsum(rng.normal(size=(300, 24, 3)) * 0.02, axis=0)
+    m = rot.matrix_from_euler(steps * 8, order)
+    angles = rot.continuous_eulers(m, order)
+    np.testing.assert_allclose(rot.matrix_from_euler(angles, order), m, atol=1e-12)
+    assert np.abs(np.diff(angles, axis=0)).max() < np.pi
+
+
+def test_in_gimbal_lock_the_last_euler_angle_stays():
+    angles = np.array([[0.3, 0.2, 0.5], [0.4, np.pi / 2, 0.9], [0.5, np.pi / 2, 1.3]])
+    m = rot.matrix_from_euler(angles, "XYZ")
+    found = rot.continuous_eulers(m, "XYZ")
+    np.testing.assert_allclose(rot.matrix_from_euler(found, "XYZ"), m, atol=1e-12)
+    np.testing.assert_allclose(found[:, 2], 0.5, atol=1e-12)

@@ -11,7 +11,8 @@ av = pytest.importorskip("av", reason="niki[capture] is not installed here")
 cv2 = pytest.importorskip("cv2", reason="niki[capture] is not installed here")
 
 from niki.body import rotation as rot
-from niki.capturing.estimate.estimator import Estimate, make_estimator
+from niki.capturing.estimate.estimator import Estimate
+from niki.capturing.estimators import make_estimator
 from niki.capturing.footage.camera import CAMERA_TO_LIBRARY, Camera
 from niki.capturing.footage.video import Footage, VideoWriter
 from niki.capturing.pipeline import (

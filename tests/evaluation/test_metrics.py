@@ -47,5 +47,5 @@ def test_alignment_undoes_place_turn_and_size_by_the_joints_that_are_known(truth
 
 
 def test_nothing_to_compare_is_no_score(truth):
-    with pytest.raises(NikiError, match="knows no joint"):
+    with pytest.raises(NikiError, match="has no joint"):
         mpjpe(truth, np.full_like(truth, np.nan))

@@ -119,7 +119,7 @@ def test_a_wrong_field_is_named(tmp_path, change, message):
 
 def test_a_file_that_is_none_is_refused(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"nothing of the kind")
-    with pytest.raises(NikiError, match=r"not an \.npz of motions"):
+    with pytest.raises(NikiError, match=r"not a motion file"):
         load_amass(tmp_path / "a.npz")
     with pytest.raises(NikiError, match="There is no file"):
         load_amass(tmp_path / "b.npz")

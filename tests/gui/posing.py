@@ -14,7 +14,7 @@ from mathutils import Vector
 pulling = sys.modules['{module}.niki_blender.pose.pulling']
 def handle(joint):
     area, region, _ = view()
-    place = Vector(pulling.joint_places(bpy.context.object)[joint])
+    place = Vector(pulling.joint_positions(bpy.context.object)[joint])
     at = location_3d_to_region_2d(region, area.spaces.active.region_3d, place)
     w = window()
     return [w.x + region.x + at.x, w.y + region.y + at.y]
@@ -59,7 +59,7 @@ class PosingScenario:
         self.cancel_it()
         self.along_an_axis()
         self.two_at_once()
-        self.carry_it()
+        self.propagate_it()
         self.pin_and_pull()
         self.plant_a_foot()
         self.bake_it()
@@ -69,7 +69,7 @@ class PosingScenario:
 
     def joint(self, joint: int):
         return np.array(
-            self.window.do(f"result = list(map(float, pulling.joint_places(bpy.context.object)[{joint}]))")
+            self.window.do(f"result = list(map(float, pulling.joint_positions(bpy.context.object)[{joint}]))")
         )
 
     def handle(self, joint: int) -> tuple[float, float]:
@@ -161,8 +161,8 @@ class PosingScenario:
         assert moved[0][2] > 0.02
         w.key("ctrl+z")
 
-    def carry_it(self):
-        """The path to come is drawn during the drag; Carry Over makes a second action."""
+    def propagate_it(self):
+        """The path to come is drawn during the drag; Propagate makes a second action."""
         w = self.window
         x, y = self.handle(20)
         w.click(x, y)
@@ -171,7 +171,7 @@ class PosingScenario:
             at=lambda k: k == 22 and w.screenshot(self.output / "15_path.png"),
         )
         place = self.joint(20)
-        w.do("bpy.ops.niki.carry(); bpy.ops.ed.undo_push(message='carry')")
+        w.do("bpy.ops.niki.propagate(); bpy.ops.ed.undo_push(message='propagate')")
         np.testing.assert_allclose(self.joint(20), place, atol=1e-3)
         assert w.do("result = len(bpy.data.actions)") == 2
 
@@ -203,14 +203,16 @@ class PosingScenario:
         w.key("Escape")
         w.until(f"not {modal}")
         assert w.do("result = [len(bpy.data.actions), bpy.context.scene.frame_current]") == [2, 40]
-        self.dialog("bpy.ops.niki.bake('INVOKE_DEFAULT', span='ACTION', reduce=True, bound=20)", "19_bake")
+        self.dialog(
+            "bpy.ops.niki.bake('INVOKE_DEFAULT', span='ACTION', reduce=True, max_error=20)", "19_bake"
+        )
         w.until(f"not {modal}")
         assert w.do("result = len(bpy.data.actions)") == 3
 
     def follow_targets(self):
         w = self.window
         w.do("bpy.context.object.niki_pose.pulled = [False] * 29; bpy.ops.niki.make_targets()")
-        w.do("o = bpy.data.objects[bpy.context.object.name + ' right_wrist']; o.location.z += 0.3")
+        w.do("o = bpy.data.objects[bpy.context.object.name + ' Right Wrist']; o.location.z += 0.3")
         w.screenshot(self.output / "16_targets.png")
         there = w.do("result = list(o.location)")
         np.testing.assert_allclose(self.joint(21), there, atol=2e-3)

@@ -82,7 +82,7 @@ def test_acclaim_angles_turn_about_the_bones_own_axes():
 
 
 def test_acclaim_positions_are_metres():
-    positions, _ = read_amc(AMC, read_asf(ASF)).posed()
+    positions, _ = read_amc(AMC, read_asf(ASF)).positions_and_rotations()
     np.testing.assert_allclose(
         positions[1], INCH * np.array([[0, 0, 0], [0, 0, 0], [0, 2, 0], [1, 2, 0]]), atol=1e-12
     )
@@ -93,7 +93,7 @@ def test_acclaim_positions_are_metres():
     [
         ("nothing", AMC, "no bone data"),
         (ASF.replace("upper lower\n", ""), AMC, "does not name every bone"),
-        (ASF, ":DEGREES\n", "holds no frame"),
+        (ASF, ":DEGREES\n", "has no frames"),
         (ASF, AMC + "3\nroot 0 0 0 0 0 0\n", "some frames lack a bone"),
     ],
 )
@@ -138,7 +138,7 @@ def test_a_zero_pose_that_does_not_stand_is_replaced_by_a_frame_that_does(tmp_pa
     for name in ("L_Hip", "R_Hip"):
         curled[recording.names.index(name)] = about([1, 0, 0], -110)
     recording.rotations[0] = curled
-    sitting = recording.zeroed(recording.posed()[1][0])
+    sitting = recording.with_zero_pose(recording.positions_and_rotations()[1][0])
     assert best_rest([recording]) is None
     assert best_rest([sitting]) is not None
     found = refit(sitting).rotations
@@ -152,8 +152,8 @@ def test_files_of_one_skeleton_share_the_rest_pose_that_one_of_them_shows(tmp_pa
     recording = read_bvh((tmp_path / "m.bvh").read_text(), unit=1.0)
     for name in ("L_Hip", "R_Hip"):
         recording.rotations[0, recording.names.index(name)] = about([1, 0, 0], -110)
-    sitting = recording.zeroed(recording.posed()[1][0])
-    without = sitting.every(1)
+    sitting = recording.with_zero_pose(recording.positions_and_rotations()[1][0])
+    without = sitting.thin(1)
     without.rotations = sitting.rotations[:1]
     with pytest.raises(NikiError, match="Neither the zero pose nor any frame"):
         refit(without)
@@ -188,7 +188,7 @@ def test_unknown_bone_names_are_listed(tmp_path):
     assert len(load_bvh_folder(tmp_path, warnings.append).names) == 1
     assert "m.bvh" in warnings[0]
     assert "L_Knee" in warnings[0]
-    assert "text.bvh is left out: This is not a .bvh file" in warnings[1]
+    assert "text.bvh is skipped: This is not a .bvh file" in warnings[1]
 
 
 def test_exponential_maps_are_row_vectors(rng):
@@ -275,7 +275,7 @@ def test_bvh_units_are_told_by_the_legs(tmp_path, metres, size):
 def test_a_bvh_file_of_no_persons_size_wants_its_unit(tmp_path):
     text = in_unit(bvh_text(tmp_path), 0.5)
     (tmp_path / "m.bvh").write_text(text)
-    with pytest.raises(NikiError, match="say the unit: --unit"):
+    with pytest.raises(NikiError, match="give the unit: --unit"):
         read_bvh(text)
     with pytest.raises(NikiError, match=r"no \.bvh file that can be used"):
         load_bvh_folder(tmp_path)
@@ -289,21 +289,21 @@ DAMAGE = {
     "text in OFFSET": (r"OFFSET \S+", "OFFSET wide", "OFFSET of Pelvis must hold numbers"),
     "NaN in OFFSET": (r"OFFSET \S+", "OFFSET nan", "must hold finite numbers"),
     "no OFFSET": (r"OFFSET .*\n", "", "has no OFFSET"),
-    "stray brace": (r"HIERARCHY", "HIERARCHY\n}", "'}' where there can be none"),
+    "stray brace": (r"HIERARCHY", "HIERARCHY\n}", "'}' where it does not belong"),
     "brace left open": (r"\}\nMOTION", "MOTION", "hierarchy is incomplete"),
-    "two roots": (r"\}\nMOTION", "}\nROOT Other\n{\nOFFSET 0 0 0\n}\nMOTION", "has ROOT where there can be none"),
+    "two roots": (r"\}\nMOTION", "}\nROOT Other\n{\nOFFSET 0 0 0\n}\nMOTION", "has ROOT where it does not belong"),
     "joint outside": (r"\}\nMOTION", "}\nJOINT Other\n{\nOFFSET 0 0 0\n}\nMOTION", "has JOINT where"),
     "odd channel": (r"Yrotation", "Wrotation", "CHANNELS of Pelvis"),
     "channel twice": (r"Yrotation", "Zrotation", "CHANNELS of Pelvis"),
-    "wrong count of channels": (r"CHANNELS 6", "CHANNELS 5", "where there can be none"),
+    "wrong count of channels": (r"CHANNELS 6", "CHANNELS 5", "where it does not belong"),
     "no count of channels": (r"CHANNELS 6", "CHANNELS", "CHANNELS of Pelvis"),
     "frame time 0": (r"Frame Time: \S+", "Frame Time: 0", "must be a positive number of seconds, not 0"),
     "frame time below 0": (r"Frame Time: \S+", "Frame Time: -0.1", "must be a positive number"),
     "frame time infinite": (r"Frame Time: \S+", "Frame Time: inf", "must hold finite numbers"),
     "frame time text": (r"Frame Time: \S+", "Frame Time: soon", "must hold numbers"),
     "no frame time": (r"Frame Time: \S+\n", "", "does not begin with Frames and Frame Time"),
-    "frame lost": (r"Frames: 3", "Frames: 4", "says that it has 4 frames and has 3"),
-    "frame too many": (r"Frames: 3", "Frames: 2", "says that it has 2 frames and has more"),
+    "frame lost": (r"Frames: 3", "Frames: 4", "declares 4 frames but has 3"),
+    "frame too many": (r"Frames: 3", "Frames: 2", "declares 2 frames but has more"),
     "endless frames": (r"Frames: 3", "Frames: 99999999", "can be read"),
     "text in a frame": (r"(Frame Time: \S+\n)\S+", r"\1x", "frame 1 must hold numbers"),
     "value lost": (r"(Frame Time: \S+\n)\S+", r"\1", "frames must hold 75 finite numbers"),
@@ -375,16 +375,16 @@ def test_acclaim_radians_count():
         ("     axis 0 0 90 XYZ\n", "", "bone upper has no axis"),
         ("axis 0 0 90 XYZ", "axis 0 0 90 XYW", "axis of upper must be three angles and an order"),
         ("axis 0 0 90 XYZ", "axis 0 90", "axis of upper must be three angles"),
-        ("direction 0 1 0", "direction 0 0 0", "direction of upper is none"),
+        ("direction 0 1 0", "direction 0 0 0", "direction of upper is not a direction"),
         ("direction 0 1 0", "direction 0 up 0", "direction of upper must hold numbers"),
         ("length 2", "length long", "length of upper must hold numbers"),
         ("length 0.45", "length 0", "unit of length must be positive"),
         ("angle deg", "angle grad", "unit of angles must be deg or rad"),
-        ("dof rx ry", "dof rx rw", "bone upper moves in an unknown way"),
+        ("dof rx ry", "dof rx rw", "bone upper has an unknown degree of freedom"),
         ("name lower", "name upper", "two bones named upper"),
         ("root upper", "lower upper", "does not begin at the root"),
         ("upper lower\n", "upper lower\n    root lower\n", "names lower twice"),
-        ("  begin\n     id 2", "     id 2", "where there can be none"),
+        ("  begin\n     id 2", "     id 2", "where it does not belong"),
     ],
 )
 def test_damaged_asf_files_are_named(old, new, message):
@@ -485,6 +485,6 @@ def test_damaged_poses_are_refused(rng, tmp_path, change):
 def test_the_unit_is_said_on_the_command_line(tmp_path, capsys):
     (tmp_path / "m.bvh").write_text(in_unit(bvh_text(tmp_path), 0.5))  # twice a person's size
     assert main(["mocap", str(tmp_path)]) == 1
-    assert "say the unit: --unit" in capsys.readouterr().err
+    assert "give the unit: --unit" in capsys.readouterr().err
     assert main(["mocap", str(tmp_path), "--unit", "m"]) == 0
     assert "1 clips of 1 people" in capsys.readouterr().out

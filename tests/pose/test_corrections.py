@@ -9,7 +9,8 @@ from niki.body.skeleton import JOINTS
 from niki.errors import NikiError
 from niki.motion.motion import Motion
 from niki.pose.corrections import blend_pose, fade_weights, pin_joint, posture_at
-from niki.pose.posing import Poser, Target
+from niki.pose.posing import Poser
+from niki.pose.targets import Target
 
 SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
 ANKLE = JOINTS.index("left_ankle")

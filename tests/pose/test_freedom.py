@@ -12,7 +12,8 @@ from niki.body.freedom import free_directions
 from niki.body.skeleton import JOINTS, NUM_BONES
 from niki.errors import NikiError
 from niki.motion.channels import EULER_ORDERS, channel_values
-from niki.pose.posing import MODES, Poser, Target
+from niki.pose.posing import MODES, Poser
+from niki.pose.targets import Target
 from niki.solve.solver import Solver
 
 PULLS = {"left_wrist": [0.05, 0.12, 0.08], "right_ankle": [0.02, 0.1, 0.1], "head": [0.05, -0.05, 0.08]}
@@ -149,9 +150,9 @@ def test_directions_left_by_locked_axes():
     ("free", "message"),
     [
         (np.zeros((24, 3, 3)), "must have shape"),
-        (np.full((25, 3, 3), np.nan), "that of Pelvis is none"),
-        (np.tile(np.diag([1.0, 0.5, 1]), (25, 1, 1)), "that of Pelvis is none"),
-        (np.concatenate([np.zeros((24, 3, 3)), [[[1.0, 1, 0], [0, 0, 0], [0, 0, 0]]]]), "of the whole body is none"),
+        (np.full((25, 3, 3), np.nan), "matrix of Pelvis is not one"),
+        (np.tile(np.diag([1.0, 0.5, 1]), (25, 1, 1)), "matrix of Pelvis is not one"),
+        (np.concatenate([np.zeros((24, 3, 3)), [[[1.0, 1, 0], [0, 0, 0], [0, 0, 0]]]]), "of the whole body is not one"),
     ],
 )  # fmt: skip
 def test_what_is_no_projection_is_refused(free, message):

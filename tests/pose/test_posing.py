@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from niki.body import rotation as rot
 from niki.body.kinematics import forward_kinematics
-from niki.body.limits import RANGES, exceeds_limits, excess_angles, widen_ranges
+from niki.body.limits import RANGES, exceeds_limits, nearest_in_range, widen_ranges
 from niki.body.skeleton import JOINTS, NUM_BONES, Body
 from niki.errors import NikiError
-from niki.pose.posing import ORIENTED, Poser, Posture, Target
+from niki.pose.posing import Poser
+from niki.pose.targets import ORIENTED, Posture, Target
 from niki.solve.solver import Solver
 
 BODY = Body.default()
@@ -134,7 +135,7 @@ def test_the_head_looks_where_it_is_told(poser):
     assert world[15][:, 2] @ gaze > np.cos(np.radians(1))
 
 
-def test_a_wish_yields_and_a_stronger_one_less():
+def test_a_soft_target_yields_and_a_stronger_one_less():
     far = place("left_wrist") + [0.0, 0.5, 0.3]
     missed = [
         POSERS["network"].solve(START, [Target("left_wrist", far, weight=w)]).error["left_wrist"]
@@ -203,10 +204,10 @@ def test_what_makes_no_sense_is_refused(wrong, named):
         ([dict(joint="head", orientation=np.eye(3)), dict(joint="head", orientation=-np.eye(3)[::-1])],
          "head a different orientation"),
         ([dict(joint="head", look_at=[0, 1, 0]), dict(joint="head", look_at=[0, 1, 1])],
-         "head a different place to look at"),
+         "head a different point to look at"),
         ([dict(joint="head", look_at=[0, 1, 0]), dict(joint="head", orientation=np.eye(3))],
-         "head is given an orientation and"),
-        ([dict(joint="head", look_at=[0, 1, 0], orientation=np.eye(3))], "head is given an orientation and"),
+         "head has both an orientation and"),
+        ([dict(joint="head", look_at=[0, 1, 0], orientation=np.eye(3))], "head has both an orientation and"),
     ],
 )  # fmt: skip
 def test_targets_that_contradict_each_other_are_refused(asked, message):
@@ -243,10 +244,10 @@ def test_a_joint_may_have_its_place_and_its_direction_from_two_targets():
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_of_two_wishes_the_greater_miss_is_told(order):
+def test_of_two_soft_targets_the_greater_miss_is_reported(order):
     up, down = place("left_wrist") + [0, 0.02, 0], place("left_wrist") - [0, 0.2, 0]
-    wishes = [Target("left_wrist", up, weight=0.9), Target("left_wrist", down, weight=0.1)][::order]
-    posture = POSERS["network"].solve(START, wishes)
+    soft = [Target("left_wrist", up, weight=0.9), Target("left_wrist", down, weight=0.1)][::order]
+    posture = POSERS["network"].solve(START, soft)
     found = POSERS["network"].joints(posture)[JOINTS.index("left_wrist")]
     assert posture.error["left_wrist"] == pytest.approx(np.linalg.norm(found - down))
     assert posture.error["left_wrist"] > 2 * np.linalg.norm(found - up)
@@ -272,5 +273,7 @@ def test_ranges_are_mirrored_and_known_motions_lie_in_them():
     assert not exceeds_limits(rot.matrix_from_axis_angle(bend))
     backwards = rot.matrix_from_axis_angle(-bend / 2)
     assert exceeds_limits(backwards)
-    np.testing.assert_allclose(excess_angles(backwards)[left, 1], 1.0 - np.radians(5), atol=1e-9)
-    assert not (excess_angles(backwards, widen_ranges(backwards)) != 0).any()
+    np.testing.assert_allclose(
+        nearest_in_range(backwards, RANGES)[1][left, 1], 1.0 - np.radians(5), atol=1e-9
+    )
+    assert not nearest_in_range(backwards, widen_ranges(backwards))[1].any()

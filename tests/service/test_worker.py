@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("av", reason="niki[capture] is not installed here")
 
-from niki.capturing.estimate.estimator import make_estimator
+from niki.capturing.estimators import make_estimator
 from niki.capturing.footage.sequence import encode_image
 from niki.capturing.footage.video import Footage
 from niki.capturing.pipeline import capture

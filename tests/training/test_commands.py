@@ -56,7 +56,7 @@ def test_archives_are_read_as_their_index_says(project):
 def test_mocap_says_what_there_is(project, capsys):
     assert main(["mocap", "mocap"]) == 0
     printed = capsys.readouterr().out
-    assert "made: 2 clips of 2 people, 40 poses at 30 a second" in printed
+    assert "made: 2 clips of 2 people, 40 poses at 30 per second" in printed
     assert "degrees" in printed
 
 
@@ -67,7 +67,7 @@ def test_training_exporting_and_measuring(project, capsys):
     assert main(["export-weights", "run", "-o", "w.npz"]) == 0
     assert "weights, 0." in capsys.readouterr().out
     assert main(["train", "--config", "tiny.toml", "-o", "run", "--quiet"]) == 0
-    assert "taking up run at step 8 of 8" in capsys.readouterr().out
+    assert "resuming run at step 8 of 8" in capsys.readouterr().out
     assert main(["eval", "ik", "--data", "mocap", "--weights", "w.npz", "--runs", ".", "--poses", "10"]) == 0
     printed = capsys.readouterr().out
     assert "| run |" in printed

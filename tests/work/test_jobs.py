@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("av", reason="niki[capture] is not installed here")
 
-from niki.capturing.estimate.estimator import make_estimator
+from niki.capturing.estimators import make_estimator
 from niki.capturing.pipeline import capture
 from niki.motion.motion import Motion
 from niki.review.blender_process import blender_module

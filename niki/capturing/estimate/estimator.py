@@ -1,4 +1,4 @@
-"""What every joint estimator takes and gives, and which there are."""
+"""What every joint estimator takes and returns."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Protocol
 
 import numpy as np
 
-from ...checks import number_between
-from ...errors import NikiError
 from ..footage.camera import Camera
 from ..footage.video import Frame
 from .journal import Journal
@@ -58,34 +56,3 @@ class JointEstimator(Protocol):
             NikiError: no frame shows a person.
         """
         ...
-
-
-QUALITIES = ("fast", "standard", "best")
-ESTIMATORS = ("blazepose",)
-
-
-def make_estimator(
-    name: str = "blazepose",
-    quality: str = "best",
-    subject: tuple[float, float] | None = None,
-    device: str = "cpu",
-) -> JointEstimator:
-    """The estimator called ``name``.
-
-    Args:
-        quality: of ``QUALITIES``. subject: (x, y) pixels at which the person to follow is first
-            seen; default the largest. device: a name from :func:`~niki.capturing.estimate.devices.devices`.
-
-    Raises:
-        NikiError: there is none of that name, or what it needs is not installed.
-    """
-    if name not in ESTIMATORS:
-        raise NikiError(f"There is no estimator '{name}'", f"choose from: {', '.join(ESTIMATORS)}")
-    if quality not in QUALITIES:
-        raise NikiError(f"There is no quality '{quality}'", f"choose from: {', '.join(QUALITIES)}")
-    if subject is not None:
-        x, y = subject
-        subject = tuple(number_between("The person's place", v, -1e6, 1e6, "pixels") for v in (x, y))
-    from .blazepose.estimator import BlazePoseEstimator
-
-    return BlazePoseEstimator(quality, subject, device)
