@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from .pose.posing import Poser
     from .pose.targets import Posture, Target
     from .solve.solver import Solver
+    from .task import Task
 
 __version__ = "0.1.0"
-__all__ = ["Body", "Motion", "NikiError", "Poser", "Posture", "Solver", "Target", "capture"]
+__all__ = ["Body", "Motion", "NikiError", "Poser", "Posture", "Solver", "Target", "Task", "capture"]
 
 _HOMES = {
     "Body": ".body.skeleton",
@@ -35,6 +36,7 @@ _HOMES = {
     "Posture": ".pose.targets",
     "Solver": ".solve.solver",
     "Target": ".pose.targets",
+    "Task": ".task",
     "capture": ".capturing.pipeline",
 }
 

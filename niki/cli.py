@@ -23,13 +23,14 @@ from .pose.posing import MODES, Poser
 from .pose.targets import Target
 from .review.blender_process import save_blend
 from .solve.solver import Solver
+from .task import Task
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors are one line on stderr unless ``--debug``."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(
+            stream.reconfigure(  # pyright: ignore[reportAttributeAccessIssue]
                 errors="backslashreplace"
             )  # a terminal may not know the letters of a file's name
     options = _parser().parse_args(arguments)
@@ -58,7 +59,7 @@ _OVERWRITE = "choose another name, or replace it with --overwrite"
 
 def _in_one_line(error: BaseException, command: str) -> str:
     if isinstance(error, ModuleNotFoundError):
-        module = error.name.partition(".")[0]
+        module = error.name.partition(".")[0]  # pyright: ignore[reportOptionalMemberAccess]
         first = _ALSO_TRIED_FIRST.get(command, "capture")
         extras = [extra for extra in (first, *EXTRAS) if module in EXTRAS[extra]]
         install = f'"niki[{extras[0]}]"' if extras else module
@@ -242,7 +243,6 @@ def _point(text: str) -> tuple[float, float]:
 
 
 def _capture(options) -> None:
-    from .capturing.estimators import make_estimator
     from .capturing.footage.camera import checked_focal
     from .capturing.footage.video import footage_files
     from .capturing.pipeline import capture, reprojection_error
@@ -252,6 +252,10 @@ def _capture(options) -> None:
     check_output(journal, inputs=files)
     if options.focal is not None:
         checked_focal(options.focal)
+    task = Task(
+        options.footage, options.start, options.end, options.fps, options.focal, options.subject,
+        options.estimator, options.quality, options.device, options.solver, journal, options.finish,
+    )  # fmt: skip
     told = options.quiet or options.finish
 
     def report(stage, done, total):
@@ -263,18 +267,7 @@ def _capture(options) -> None:
             show(done, total)
 
     with progress_bar("capturing", options.quiet) as show:
-        captured = capture(
-            options.footage,
-            options.start,
-            options.end,
-            options.fps,
-            options.focal,
-            lambda: make_estimator(options.estimator, options.quality, options.subject, options.device),
-            report,
-            options.solver,
-            journal,
-            options.finish,
-        )
+        captured = capture(task, report)
     _check_output(options, options.output, (".npz",), files, is_motion)  # it took long: look again
     captured.motion.save(options.output)
     if not captured.journal_holds_more:

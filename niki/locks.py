@@ -80,7 +80,7 @@ class Lock:
 
     def discard(self) -> None:
         """Let go of it and remove the file, if it is empty as ours are; nothing where it is not held."""
-        if not self.held:
+        if self._handle is None:
             return
         if os.fstat(self._handle).st_size:
             self.release()

@@ -15,7 +15,6 @@ import pytest
 from conftest import ROOT, some_motion
 
 from niki.capturing.estimate.blazepose.models import set_up
-from niki.capturing.estimators import make_estimator
 from niki.capturing.footage.video import Footage, VideoWriter
 from niki.capturing.pipeline import capture
 from niki.cli import EXTRAS, main
@@ -23,6 +22,7 @@ from niki.errors import NikiError
 from niki.motion.motion import Motion
 from niki.review.blender_process import run_job
 from niki.review.preview import save_contact_sheet, save_overlay
+from niki.task import Task
 
 SAMPLE = ROOT / "samples/sample.mp4"
 
@@ -282,8 +282,8 @@ def test_a_capture_stopped_within_a_gap_goes_on_to_the_same_motion(tmp_path):
         if done == 7:
             raise StoppedError
 
-    def captured(**more):
-        return capture(tmp_path, estimator=lambda: make_estimator(quality="fast"), **more).motion
+    def captured(journal=None, **more):
+        return capture(Task(tmp_path, quality="fast", journal=journal), **more).motion
 
     with pytest.raises(StoppedError):
         captured(progress=stop, journal=tmp_path / "readings")

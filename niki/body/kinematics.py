@@ -123,7 +123,7 @@ def analytic_ik(
             local[j] = _twist_towards(
                 swing,
                 axes[..., j, :],
-                rot.cast_like(rest_hints[j], joints),
+                rot.cast_like(rest_hints[j], joints),  # pyright: ignore[reportOptionalSubscript]
                 hints[..., j, :],
                 into_parent,
             )

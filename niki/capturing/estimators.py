@@ -44,5 +44,5 @@ def make_estimator(
         raise NikiError(f"There is no quality '{quality}'", f"choose from: {', '.join(QUALITIES)}")
     if subject is not None:
         x, y = subject
-        subject = tuple(number_between("The person's place", v, -1e6, 1e6, "pixels") for v in (x, y))
+        subject = tuple(number_between("The person's place", v, -1e6, 1e6, "pixels") for v in (x, y))  # pyright: ignore[reportAssignmentType]
     return _MAKERS[name](quality, subject, device)

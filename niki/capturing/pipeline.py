@@ -18,6 +18,7 @@ from ..motion.blocks import split_into_blocks
 from ..motion.motion import Motion
 from ..network.uncertainty import metres_from_sigma
 from ..solve.solver import WEIGHTS, Solver, weights_hash
+from ..task import Task
 from .estimate.blazepose.landmarks import REST_HINTS
 from .estimate.estimator import Estimate, JointEstimator
 from .estimate.journal import Journal
@@ -81,61 +82,53 @@ def reprojection_error(motion: Motion) -> float:
 
 
 def capture(
-    path: str | os.PathLike,
-    start: int | None = None,
-    end: int | None = None,
-    rate: float | None = None,
-    focal: float | None = None,
-    estimator: Callable[[], JointEstimator] = make_estimator,
+    task: Task | str | os.PathLike[str],
     progress: Progress = lambda stage, done, expected: None,
-    solver: str = "niki",
-    journal: str | os.PathLike | None = None,
-    finish: bool = False,
+    estimator: Callable[[], JointEstimator] | None = None,
 ) -> Captured:
     """Footage of a person -> their motion; frame N of the motion is frame N of the range.
 
     Args:
-        path: a video file, a folder of numbered images, or one image of a sequence.
-        start, end: first and last frame, from 0, both included.
-        rate: frames per second; default what the footage says.
-        focal: focal length in pixels; default assumed from the picture's size, and said so.
-        estimator: makes the estimator, once the footage is known to be readable.
-        solver: of ``SOLVERS``.
-        journal: a file to keep what is read of each frame in. Where an earlier capture of the same
-            left one, this one goes on where that was, to this ``end``. It stays: delete it when the motion
-            is safe, unless it holds more than that.
-        finish: read no more frames, make do with those in the journal.
+        task: what to capture and how; or the footage alone, with defaults for everything else.
+        progress: called as the capture goes on.
+        estimator: makes an estimator of your own, once the footage is known to be readable; default the
+            task's.
 
     Raises:
         NikiError: unreadable footage, an empty range, nobody in it; a journal of other footage, another
             ``start``, estimator or clock, or one that another capture is writing.
     """
-    footage = Footage(path, start, end, rate)
-    camera = Camera.of(footage.size, focal)
-    joint_estimator = estimator()
+    if not isinstance(task, Task):
+        task = Task(task)
+    footage = Footage(task.footage, task.start, task.end, task.fps)
+    camera = Camera.of(footage.size, task.focal)
+    if estimator is None:
+        joint_estimator = make_estimator(task.estimator, task.quality, task.subject, task.device)
+    else:
+        joint_estimator = estimator()
     settings = _settings(footage, joint_estimator)
-    with Journal(journal, settings, joint_estimator.width, footage.end, footage.source) as readings:
-        if finish and not len(readings):
+    with Journal(task.journal, settings, joint_estimator.width, footage.end, footage.source) as readings:
+        if task.finish and not len(readings):
             raise NikiError(
-                f"No frame of {path} has been read yet: there is nothing to make a motion of",
+                f"No frame of {task.footage} has been read yet: there is nothing to make a motion of",
                 "capture it without finishing first",
             )
         first = footage.start if readings.last is None else readings.last + 1
-        frames = () if finish or readings.complete else footage.read(first)
+        frames = () if task.finish or readings.complete else footage.read(first)
         watched = _watched(frames, readings, footage.expected, progress)
         try:
             estimate = joint_estimator.estimate(watched, readings, camera, footage.rate)
         except NikiError:
-            if not (finish or readings.beyond or readings.found.any()):
+            if not (task.finish or readings.beyond or readings.found.any()):
                 readings.delete()  # nothing to go on from
             raise
         beyond = readings.beyond
-        unfinished = finish and not readings.complete
+        unfinished = task.finish and not readings.complete
         if footage.expected is not None:
             unfinished = unfinished and len(readings) < footage.expected
-        motion = motion_from_estimate(estimate, camera, footage.rate, solver, progress)
+        motion = motion_from_estimate(estimate, camera, footage.rate, task.solver, progress)
     motion.footage = os.fspath(footage.file.resolve())
-    motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {solver_name(solver)}"
+    motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {solver_name(task.solver)}"
     warnings = list(footage.warnings)
     if camera.assumed:
         warnings.append(
@@ -151,7 +144,7 @@ def capture(
             " look there, and choose the person if it is another"
         )
     if beyond:
-        warnings.append(f"{journal} is kept: it holds {beyond} frames after frame {end}")
+        warnings.append(f"{task.journal} is kept: it holds {beyond} frames after frame {task.end}")
     return Captured(motion, estimate, camera, warnings, bool(beyond) or unfinished, unfinished)
 
 
@@ -220,7 +213,7 @@ def motion_from_estimate(
     joints += [0, lift, 0]
     return Motion(
         poses=poses,
-        trans=trans + [0, lift, 0],
+        trans=trans + np.array([0, lift, 0]),
         mocap_framerate=rate,
         rest_joints=body.rest_joints,
         frames=estimate.frames,
@@ -314,7 +307,7 @@ class Gaps:
             ends = [
                 self._turns[np.searchsorted(self._edges, end[part])] for end in (self._before, self._after)
             ]
-            turned = rot.matrix_from_quaternion(rot.slerp(*ends, self._t[part, None, None]))
+            turned = rot.matrix_from_quaternion(rot.slerp(*ends, t=self._t[part, None, None]))
             poses[self._frames[part]] = rot.axis_angle_from_matrix(turned).reshape(-1, 3 * NUM_BONES)
         t = self._t[:, None]
         trans[self._frames] = (1 - t) * trans[self._before] + t * trans[self._after]

@@ -109,7 +109,7 @@ def _forward_error(truth: Truth, network: Network) -> float:
     observation = observe(
         *(part.astype(np.float32) for part in (
             truth.joints, np.zeros((count, 29, 2)), zeros[:, :3], truth.twist, np.ones((count, 23)))),
-        truth.bodies,
+        body=truth.bodies,
     )  # fmt: skip
     if network.spec.reference:
         frame, wanted = np.broadcast_to(np.eye(3), (count, 3, 3)), truth.joints

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..body.rotation import kabsch
 from ..errors import NikiError
@@ -49,7 +50,7 @@ def procrustes_aligned(estimated: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def across_and_along(
-    estimated: np.ndarray, truth: np.ndarray, view: Sequence[float] = (0.0, 0.0, 1.0)
+    estimated: np.ndarray, truth: np.ndarray, view: ArrayLike = (0.0, 0.0, 1.0)
 ) -> tuple[float, float]:
     """Mean error across and along the unit direction ``view``, over the joints that the truth has.
 

@@ -163,7 +163,7 @@ def _measure(method: Method, problems: list[Problem]) -> dict[str, float]:
         started = time.perf_counter()
         solved.append(method(problem))
         times.append(1000 * (time.perf_counter() - started))
-    return _scores(problems, solved) | {"p50": np.percentile(times, 50), "p99": np.percentile(times, 99)}
+    return _scores(problems, solved) | {f"p{k}": float(np.percentile(times, k)) for k in (50, 99)}
 
 
 def _scores(problems: list[Problem], solved: list[Posture]) -> dict[str, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from ..motion.motion import Motion
 _RATES = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate")
 _REST = "niki_rest_joints"  # our own field: the proportions, in files that we wrote
 _READ = ("poses", "root_orient", "pose_body", "trans", "betas", "gender", _REST, *_RATES)
-_KIND = {"kind": "a motion file (.npz)", "hint": "expected poses of SMPL, SMPL-H or SMPL-X"}
+_KIND: dict[str, Any] = {"kind": "a motion file (.npz)", "hint": "expected poses of SMPL, SMPL-H or SMPL-X"}
 _LAYOUTS = {72: "SMPL", 156: "SMPL-H", 165: "SMPL-X"}
 _BODY = 22  # joints before the hands, the same in all layouts
 _FROM_Z_UP = np.array([[1.0, 0, 0], [0, 0, 1.0], [0, -1.0, 0]])
@@ -60,10 +61,10 @@ def load_amass(path: str | os.PathLike, warn: Callable[[str], None] = lambda tex
         motion = Motion(
             poses=rot.axis_angle_from_matrix(rotations).reshape(len(poses), 72),
             trans=(trans + _SMPL_PELVIS) @ _FROM_Z_UP.T - body.pelvis,
-            mocap_framerate=rate.reshape(()),
+            mocap_framerate=rate.reshape(()),  # pyright: ignore[reportArgumentType]
             rest_joints=body.rest_joints,
             betas=betas,
-            gender=values.get("gender", "neutral"),
+            gender=values.get("gender", "neutral"),  # pyright: ignore[reportArgumentType]
             source=f"{_LAYOUTS.get(_width(values), 'SMPL')} poses from {os.path.basename(os.fspath(path))}",
         )
     except NikiError as error:

@@ -62,7 +62,7 @@ def _anny():
         import anny
     except ImportError:
         raise NikiError("The realistic body needs anny", 'run: pip install "niki[human]"') from None
-    model = anny.Anny()
+    model = anny.Anny()  # pyright: ignore[reportAttributeAccessIssue]
     rest = model(phenotype_kwargs=_PHENOTYPE)
 
     def library(points):

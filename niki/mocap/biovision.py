@@ -54,7 +54,7 @@ def read_bvh(text: str, unit: float | None = None) -> Recording:
 def _read_hierarchy(text: str) -> tuple[list[str], list[int], np.ndarray, list[list[str]]]:
     names: list[str] = []
     parents: list[int] = []
-    offsets: list[list[float] | None] = []
+    offsets: list[np.ndarray | None] = []
     channels: list[list[str]] = []
     open_nodes: list[int] = []
     words = iter(text.partition("HIERARCHY")[2].split())

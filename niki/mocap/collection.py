@@ -72,7 +72,7 @@ class Poses:
         keep = np.asarray(wanted)[self.clip]
         clip = (np.cumsum(wanted) - 1)[self.clip[keep]]
         parts = (self.names, self.subjects, self.sources, self.lengths, self.residual)
-        return Poses(self.rotations[keep], clip, *(part[wanted] for part in parts))
+        return Poses(self.rotations[keep], clip, *(part[np.asarray(wanted)] for part in parts))
 
     def split(self) -> tuple[Poses, Poses]:
         """(training, held out): no person is in both."""
@@ -257,8 +257,8 @@ def _texts(archive: Path, wanted: dict) -> Iterator[tuple[str, str]]:
                 if member.isfile() and (path or name.endswith(".asf")):
                     if member.size > _LONGEST_CLIP:
                         raise NikiError(f"{archive}: {name} is too large")
-                    text = tar.extractfile(member).read().decode("latin-1")
-                    yield (name if name.endswith(".asf") else path), text
+                    text = tar.extractfile(member).read().decode("latin-1")  # pyright: ignore[reportOptionalMemberAccess]
+                    yield (name if name.endswith(".asf") else path), text  # pyright: ignore[reportReturnType]
     except (tarfile.TarError, lzma.LZMAError, EOFError, OSError) as error:
         raise NikiError(f"{archive} cannot be read: {error}") from None
 

@@ -45,7 +45,7 @@ class KeyedMotion:
         quaternions = rot.quaternion_from_axis_angle(motion.poses.reshape(-1, NUM_BONES, 3))
         quaternions[..., 1:] = rot.apply(rot.transpose(self._axes), quaternions[..., 1:])
         self._groups = []  # bones of one mode at once
-        self.values: list[np.ndarray] = [None] * NUM_BONES
+        self.values = [np.empty(0)] * NUM_BONES
         for mode in sorted(set(modes)):
             bones = [b for b in range(NUM_BONES) if modes[b] == mode]
             values = channel_values(quaternions[:, bones], mode)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import InitVar, dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,7 @@ MOST_FRAMES = MOST_BYTES // 2016
 _TEXT = {"gender", "footage", "source"}
 _MAY_HOLD_NAN = {"joints", "keypoints"}
 _WHOLE = {"frames", "image_size"}
+_FILLED_IN: Any = None  # by __post_init__
 _MOST = 1e12  # largest absolute value; squares of larger ones would be lost to rounding
 _FASTEST = 100_000  # frames per second
 
@@ -74,11 +76,11 @@ class Motion:
     trans: np.ndarray
     mocap_framerate: float
     rest_joints: np.ndarray
-    frames: np.ndarray = None
-    times: np.ndarray = None
-    confidence: np.ndarray = None
-    joints: np.ndarray = None
-    keypoints: np.ndarray = None
+    frames: np.ndarray = _FILLED_IN
+    times: np.ndarray = _FILLED_IN
+    confidence: np.ndarray = _FILLED_IN
+    joints: np.ndarray = _FILLED_IN
+    keypoints: np.ndarray = _FILLED_IN
     camera: np.ndarray = field(default_factory=lambda: np.eye(3))
     camera_pose: np.ndarray = field(default_factory=lambda: np.diag([1.0, -1.0, -1.0, 1.0]))
     image_size: np.ndarray = field(default_factory=lambda: np.zeros(2, int))
@@ -205,7 +207,9 @@ class Motion:
         Raises:
             NikiError: the file cannot be read, is not a motion file or has a wrong field, which the message names.
         """
-        values = read_npz(path, _SHAPES, "a motion file", "expected the .npz that niki capture writes")
+        values: dict[str, Any] = read_npz(
+            path, _SHAPES, "a motion file", "expected the .npz that niki capture writes"
+        )
         required = {f.name for f in fields(cls)} - {"betas", "gender", "footage", "source"}
         missing = sorted(required - values.keys())
         if missing:
@@ -216,7 +220,7 @@ class Motion:
             raise NikiError(f"{path}: {error.message}") from None
 
 
-def _checked(name: str, value, shape: tuple, count: int, copy: bool):
+def _checked(name: str, value, shape: tuple, count: int, copy: bool) -> Any:
     """``value`` as the field's type, or NikiError naming the field."""
     if name in _TEXT:
         return _text(name, value)

@@ -156,7 +156,7 @@ class Solution:
         latents: (..., n) what the observation says beyond the pose: its error; None for a regressor.
     """
 
-    pose: np.ndarray
+    pose: Array
     swing: np.ndarray | None = None
     latents: np.ndarray | None = None
 
@@ -222,7 +222,7 @@ class Network:
     def __init__(self, spec: NetworkSpec, weights: dict, remarks: dict[str, str] | None = None):
         self.spec, self.weights, self.remarks = spec, weights, remarks or {}
         flows = _flow_specs(spec)
-        self._first = Flow(flows[0], weights, "first") if flows else None
+        self._first: Flow = Flow(flows[0], weights, "first") if flows else None  # pyright: ignore[reportAttributeAccessIssue]
         self._second = Flow(flows[1], weights, "second") if len(flows) > 1 else None
 
     @classmethod
@@ -275,7 +275,7 @@ class Network:
             xp.concatenate([first, y[..., POSE:]], -1),
         )
 
-    def forward(self, pose: Array, observation: Observation, latents: Array | None = None) -> Array:
+    def forward(self, pose: Array, observation: Observation, latents: Array = None) -> Array:
         """Pose and latents -> joints and twist, the inverse of :meth:`inverse`.
 
         Args:
@@ -392,7 +392,7 @@ class Network:
 
     def _with_twist(self, swing, twist):
         xp = rot.namespace(swing)
-        missing = self._second.spec.width - POSE - TWIST
+        missing = self._second.spec.width - POSE - TWIST  # pyright: ignore[reportOptionalMemberAccess]
         return xp.concatenate([swing, twist, _zeros(swing, missing)], -1)
 
 

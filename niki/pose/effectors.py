@@ -111,14 +111,14 @@ class Effectors:
         rotations = turn_bones(rotations, parents, rot.matrix_from_axis_angle(turns))
         translation = translation + step[-3:]
         if self._freedom is not None:
-            rotations, translation = self._freedom.restore_locked(rotations, translation, self._start)
+            rotations, translation = self._freedom.restore_locked(rotations, translation, self._start)  # pyright: ignore[reportArgumentType]
         return (rotations, translation, moved + step), left
 
     def _spread(self, rows, rotations, parents):
         """Rows times the covariance of the step."""
         if self._freedom is None:
             return rows * self._variance
-        return self._freedom.spread(rows, self._variance, rotations, parents, self._start)
+        return self._freedom.spread(rows, self._variance, rotations, parents, self._start)  # pyright: ignore[reportArgumentType]
 
     def _yield(self, state):
         """Turn exact targets that are not pinned into soft ones at the positions that their joints have reached."""

@@ -269,7 +269,7 @@ def _within_reach(targets: list[Target], positions, body: Body, stiffness) -> li
         if t.position is None or t.pinned:
             result.append(t)
             continue
-        position = t.position
+        position = np.asarray(t.position)
         distance = np.linalg.norm(position - positions[0])
         if distance > _FARTHEST:
             position = positions[0] + (position - positions[0]) * (_FARTHEST / distance)

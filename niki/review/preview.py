@@ -96,7 +96,7 @@ def save_overlay(
         first = next(frames, None)
         if first is None:
             raise NikiError(f"{footage_path} has none of the motion's frames")
-        with VideoWriter(temporary, motion.mocap_framerate, first.shape[1::-1]) as writer:
+        with VideoWriter(temporary, motion.mocap_framerate, (first.shape[1], first.shape[0])) as writer:
             writer.write(first)
             for done, rgb in enumerate(frames, start=2):
                 writer.write(rgb)
@@ -130,7 +130,7 @@ def save_contact_sheet(
     shown = [rgb for rgb, _ in overlay_frames(first, footage_path, chosen)]
     if len(shown) < len(chosen):
         raise NikiError(f"{footage_path} is shorter than the motion")
-    size = shown[0].shape[1::-1]
+    size = (shown[0].shape[1], shown[0].shape[0])
     windows = _windows(pixels_in(first, size)[chosen], size)
     rows = [("footage", shown)]
     for name, motion in motions.items():

@@ -33,7 +33,7 @@ def notification(method: str, **params) -> bytes:
     return _line({"method": method, "params": params})
 
 
-def result(identity: int, value: Any) -> bytes:
+def result(identity: int | str, value: Any) -> bytes:
     """Answer."""
     return _line({"id": identity, "result": value})
 

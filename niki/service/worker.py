@@ -19,16 +19,17 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from .. import __version__
+from ..checks import is_text, is_whole_number
 from ..errors import NikiError, in_words
+from ..task import Task
 from . import wire
 from .wire import WireError
 
 _REPORT_EVERY = 0.1  # seconds
 _FPS_OVER = 5.0  # seconds
-_LARGEST = 1e9  # no frame, pixel or rate is beyond
 _REQUIRED = object()
 
 
@@ -104,14 +105,14 @@ class Worker:
         given = _Params(params)
         footage, frame, folder = given.text("footage"), given.integer("frame", 0), given.text("folder")
         given.end()
-        self._send(wire.result(identity, {"people": _people(footage, frame, Path(folder))}))
+        self._send(wire.result(identity, {"people": _people(footage, frame, Path(folder))}))  # pyright: ignore[reportArgumentType]
 
     def _start_capture(self, identity, params) -> None:
         if self._capture is not None:
             raise WireError(wire.BUSY, "a capture is under way", "wait for it, or cancel it")
-        task = _task(_Params(params))
+        task, output = _task_of(params)
         self._capture = _Capture(identity, threading.Event())
-        self._thread = threading.Thread(target=self._run, args=(self._capture, task), daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(self._capture, task, output), daemon=True)
         self._thread.start()
 
     def join(self) -> None:
@@ -119,9 +120,9 @@ class Worker:
         if self._thread is not None:
             self._thread.join()
 
-    def _run(self, capture: _Capture, task: dict) -> None:
+    def _run(self, capture: _Capture, task: Task, output: Path) -> None:
         try:
-            answer = wire.result(capture.identity, _captured(task, self._reporter(capture)))
+            answer = wire.result(capture.identity, _captured(task, output, self._reporter(capture)))
         except BaseException as problem:
             answer = wire.error(capture.identity, _as_wire_error(problem))
         self._capture = None
@@ -174,27 +175,17 @@ class _Params:
         self._left = dict(params)
 
     def text(self, name: str, default=_REQUIRED) -> str:
-        return self._take(name, default, _is_text, "a text")
+        return self._take(name, default, is_text, "a text")
 
     def integer(self, name: str, default=_REQUIRED) -> int | None:
-        return self._take(name, default, _is_integer, "a whole number")
-
-    def number(self, name: str, default=_REQUIRED) -> float | None:
-        return self._take(name, default, _is_number, "a number")
-
-    def flag(self, name: str) -> bool:
-        return self._take(name, False, lambda value: isinstance(value, bool), "true or false")
-
-    def point(self, name: str) -> tuple[float, float] | None:
-        value = self._take(name, None, _is_point, "two numbers")
-        return None if value is None else tuple(value)
+        return self._take(name, default, is_whole_number, "a whole number")
 
     def end(self) -> None:
         """There must be no others."""
         if self._left:
             raise WireError(wire.INVALID_PARAMS, f"there is no parameter '{next(iter(self._left))}'")
 
-    def _take(self, name, default, fits, what):
+    def _take(self, name, default, fits, what) -> Any:
         value = self._left.pop(name, None)
         if value is None and default is not _REQUIRED:
             return default
@@ -203,34 +194,17 @@ class _Params:
         return value
 
 
-def _is_text(value) -> bool:
-    return isinstance(value, str) and bool(value) and "\0" not in value
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST
-
-
-def _is_integer(value) -> bool:
-    return isinstance(value, int) and _is_number(value)
-
-
-def _is_point(value) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
-
-
-def _task(given: _Params) -> dict:
-    """A capture's parameters, all of them checked for their type."""
-    task = {
-        "footage": given.text("footage"), "output": given.text("output"), "journal": given.text("journal"),
-        "start": given.integer("start", None), "end": given.integer("end", None),
-        "fps": given.number("fps", None), "focal": given.number("focal", None),
-        "subject": given.point("subject"), "estimator": given.text("estimator", "blazepose"),
-        "quality": given.text("quality", "best"), "solver": given.text("solver", "niki"),
-        "device": given.text("device", "cpu"), "finish": given.flag("finish"),
-    }  # fmt: skip
-    given.end()
-    return task
+def _task_of(params: dict) -> tuple[Task, Path]:
+    """A capture's task and where its motion is to go, with the type of every value checked."""
+    values = dict(params)
+    output = values.pop("output", None)
+    for name, value in (("output", output), ("journal", values.get("journal"))):
+        if not is_text(value):
+            raise WireError(wire.INVALID_PARAMS, f"'{name}' must be a text")
+    try:
+        return Task.from_dict(values), Path(str(output))
+    except NikiError as problem:
+        raise WireError(wire.INVALID_PARAMS, problem.message) from None
 
 
 def _people(footage: str, frame: int, folder: Path) -> list[dict]:
@@ -254,14 +228,14 @@ def _people(footage: str, frame: int, folder: Path) -> list[dict]:
     return told
 
 
-def _captured(task: dict, report) -> dict:
+def _captured(task: Task, output: Path, report) -> dict:
     """Do a capture; the answer to its request."""
-    from ..capturing.estimators import make_estimator
     from ..capturing.footage.video import footage_files
     from ..capturing.pipeline import capture, reprojection_error
     from ..files import check_output, check_replaceable, is_motion, same_file
 
-    output, journal, files = Path(task["output"]), Path(task["journal"]), footage_files(task["footage"])
+    assert task.journal is not None
+    journal, files = Path(task.journal), footage_files(task.footage)
 
     def check() -> None:
         check_output(output, (".npz",), files)
@@ -272,11 +246,7 @@ def _captured(task: dict, report) -> dict:
     if os.path.realpath(journal) == os.path.realpath(output) or same_file(journal, output):
         raise NikiError(f"{journal} is to be the motion: it cannot keep the readings as well")
     report("loading", 0, None)
-    captured = capture(
-        task["footage"], task["start"], task["end"], task["fps"], task["focal"],
-        lambda: make_estimator(task["estimator"], task["quality"], task["subject"], task["device"]),
-        report, task["solver"], task["journal"], task["finish"],
-    )  # fmt: skip
+    captured = capture(task, report)
     check()  # it took long: look again
     captured.motion.save(output)
     return {

@@ -53,7 +53,12 @@ def refine(
     for start in range(0, len(offsets), _CHUNK):
         part = slice(start, start + _CHUNK)
         parts.append(
-            _refine_chunk(*(values[part] for values in flat), Bodies(offsets[part]), stiffness, steps)
+            _refine_chunk(
+                *(values[part] for values in flat),
+                bodies=Bodies(offsets[part]),
+                stiffness=stiffness,
+                steps=steps,
+            )
         )
     rotations = np.concatenate([r for r, _ in parts]).reshape(*batch, NUM_BONES, 3, 3)
     return rotations, np.concatenate([t for _, t in parts]).reshape(*batch, 3) - body.pelvis

@@ -52,7 +52,7 @@ class Pose:
     rotations: np.ndarray
     translation: np.ndarray
     body: Body | Bodies
-    latents: np.ndarray
+    latents: np.ndarray | None
     error: np.ndarray
 
     @property
@@ -135,7 +135,7 @@ class Solver:
         middle = np.median(joints, axis=-2)  # far from the origin, single precision would be too coarse
         joints = np.clip(joints - middle[..., None, :], -FARTHEST, FARTHEST)
         observation = observe(
-            *(part.astype(np.float32) for part in (joints, sigma, view, twist, known)), body
+            *(np.asarray(part, np.float32) for part in (joints, sigma, view, twist, known)), body=body
         )
         solution = self.network.inverse(observation)
         rotations = _rotations_of(solution, observation)
@@ -162,7 +162,7 @@ class Solver:
         middle = np.median(joints, axis=0)
         joints = np.clip(joints - middle, -FARTHEST, FARTHEST)
         parts = (joints, sigma, np.zeros(3), _NO_TWIST, np.zeros(NUM_BONES - 1))
-        observation = observe(*(part.astype(np.float32) for part in parts), body)
+        observation = observe(*(part.astype(np.float32) for part in parts), body=body)
         rotations = _rotations_of(self.network.inverse(observation), observation)
         return rotations, _fit_translation(rotations, joints, sigma, body) + middle
 
@@ -211,7 +211,7 @@ def weights_hash() -> str:
     return hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()[:12]
 
 
-def _checked(joints, sigma, view):
+def _checked(joints, sigma, view) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     joints, sigma = np.asarray(joints, float), np.asarray(sigma, float)
     if joints.shape[-2:] != (NUM_JOINTS, 3):
         raise NikiError(f"joints must have shape (..., {NUM_JOINTS}, 3), not {joints.shape}")
@@ -243,7 +243,7 @@ def _checked(joints, sigma, view):
     return joints, sigma, view
 
 
-def _checked_twist(twist, batch):
+def _checked_twist(twist, batch) -> tuple[np.ndarray, np.ndarray]:
     """Unit twists (..., 23, 2), and 1 where they are known (..., 23)."""
     shape = (*batch, NUM_BONES - 1, 2)
     if twist is None:

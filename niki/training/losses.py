@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -59,7 +60,7 @@ def losses(
         clean = _inverse(solved, few.clean_pose, few.clean_swing, joints, few.bodies, weights)
         parts |= {f"clean_{name}": weights.clean * value for name, value in clean.items()}
         if weights.zero_error:
-            parts["zero_error"] = weights.zero_error * (solved.latents**2).mean()
+            parts["zero_error"] = weights.zero_error * (solved.latents**2).mean()  # pyright: ignore[reportOptionalOperand]
     if weights.forward:
         parts["forward"] = weights.forward * _forward(network, few)
     return parts
@@ -88,7 +89,7 @@ def _forward(network: Network, batch: Batch):
 
 
 def _independence(solved: Solution, pose):
-    latents = solved.latents[:_SAMPLE]
+    latents = solved.latents[:_SAMPLE]  # pyright: ignore[reportOptionalSubscript]
     noise = torch.randn_like(latents)
     sample = torch.cat([solved.pose[:_SAMPLE].detach(), latents], -1)
     reference = torch.cat([pose[:_SAMPLE], noise], -1)
@@ -102,6 +103,6 @@ def discrepancy(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     both = torch.cat([x, y]).float()
     squared = torch.cdist(both, both) ** 2
     median = squared.detach()[: len(x), len(x) :].median().clamp_min(1e-6)
-    kernel = sum(factor * median / (factor * median + squared) for factor in (0.5, 1.0, 2.0))
+    kernel: Any = sum(factor * median / (factor * median + squared) for factor in (0.5, 1.0, 2.0))
     n = len(x)
     return kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()

@@ -255,7 +255,7 @@ class Training:
             group["lr"] = config.learning_rate * warm * fall
         parts = losses(self.network, batch, config.losses)
         self._optimizer.zero_grad(set_to_none=True)
-        sum(parts.values()).backward()
+        sum(parts.values()).backward()  # pyright: ignore[reportAttributeAccessIssue]
         size = torch.nn.utils.clip_grad_norm_(self._parameters, config.clip)
         if torch.isfinite(size):
             self._optimizer.step()

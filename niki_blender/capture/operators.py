@@ -4,6 +4,7 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ...niki.errors import NikiError
+from ...niki.task import Task
 from ..interface.layout import CONTEXT
 from ..placement.placing import Placement
 from ..scene.identity import identity_of
@@ -14,22 +15,21 @@ from . import results
 from .sources import OnFootage, chosen_source, offered_source, readable_source
 
 
-def request_of(scene: bpy.types.Scene) -> tuple[dict, str]:
-    """The request for the worker from the scene's settings, and a title for the capture.
+def task_of(scene: bpy.types.Scene) -> tuple[Task, str]:
+    """The task from the scene's settings, and a title for the capture.
 
     Raises:
         NikiError: a setting is missing, or the footage does not exist.
     """
     refuse_linked(scene)
     settings, source = scene.niki_capture, readable_source(scene)
-    request = {
-        "footage": source.path, "start": source.first, "end": source.last, "fps": source.fps,
-        "focal": settings.focal if settings.use_focal else None,
-        "subject": list(settings.subject) if settings.use_subject else None,
-        "estimator": settings.estimator, "quality": settings.quality, "solver": settings.solver,
-        "device": chosen_device(),
-    }  # fmt: skip
-    return {name: value for name, value in request.items() if value is not None}, source.title
+    task = Task(
+        source.path, source.first, source.last, source.fps,
+        focal=settings.focal if settings.use_focal else None,
+        subject=tuple(settings.subject) if settings.use_subject else None,
+        estimator=settings.estimator, quality=settings.quality, device=chosen_device(), solver=settings.solver,
+    )  # fmt: skip
+    return task, source.title
 
 
 def placement_of(scene: bpy.types.Scene) -> Placement:
@@ -65,8 +65,8 @@ class NIKI_OT_capture(OnFootage, bpy.types.Operator):
             self.report({"ERROR"}, problem)
             return {"CANCELLED"}
         try:
-            request, title = request_of(context.scene)
-            results.start(request, title, placement_of(context.scene))
+            task, title = task_of(context.scene)
+            results.start(task.as_dict(), title, placement_of(context.scene))
         except (NikiError, OSError) as problem:
             self.report({"ERROR"}, words.describe_error(problem))
             return {"CANCELLED"}

@@ -12,7 +12,7 @@ from ...niki.motion.motion import Motion
 from ..interface.layout import CONTEXT
 from ..placement.choices import MATCH_DESCRIPTION, MATCH_NAME, MATCHES, PLACES
 from ..placement.placing import NEVER, Placement, place_motion
-from ..rig.armature import OnArmature, is_our_armature
+from ..rig.armature import OnArmature, active_object, is_our_armature
 from ..rig.sampling import sample_motion
 from ..scene.users_scene import place_of
 
@@ -112,7 +112,7 @@ class NIKI_OT_export_motion(OnArmature, bpy.types.Operator, ExportHelper):
     def execute(self, context):
         scene = context.scene
         try:
-            motion = sample_motion(context.object, scene.frame_start, scene.frame_end)
+            motion = sample_motion(active_object(context), scene.frame_start, scene.frame_end)
             (motion.save if self.layout == "NIKI" else lambda path: save_amass(motion, path))(self.filepath)
         except NikiError as problem:
             self.report({"ERROR"}, str(problem))

@@ -57,7 +57,7 @@ def add_human(rig: bpy.types.Object, _body: Body, skin_file: str) -> bpy.types.O
     regions, names = data["regions"], [str(n) for n in data["region_names"]]
     for name in names:
         mesh.data.materials.append(make_material(f"NIKI {name.title()}", _REGION_COLORS[name], 0.7))
-    mesh.data.polygons.foreach_set("material_index", regions.astype(np.int32))
+    mesh.data.polygons.foreach_set("material_index", regions.astype(np.int32))  # pyright: ignore[reportArgumentType]
     return mesh
 
 

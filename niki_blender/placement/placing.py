@@ -3,8 +3,9 @@ to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from typing import TypeGuard
 
 import bpy
 import numpy as np
@@ -83,7 +84,7 @@ class Placement:
         return cls(**valid)
 
 
-def _is_point(value) -> bool:
+def _is_point(value) -> TypeGuard[Sequence[float]]:
     if not isinstance(value, (list, tuple)) or len(value) != 3:
         return False
     all_numbers = all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in value)

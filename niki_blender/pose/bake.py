@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
 
 import bpy
 import numpy as np
@@ -14,7 +15,7 @@ from ...niki.motion.motion import Motion
 from ..interface.layout import CONTEXT
 from ..rig import unkeyed
 from ..rig.animation import action_range, bone_path, copy_action, fcurve_owner, fcurves_of
-from ..rig.armature import OnArmature
+from ..rig.armature import OnArmature, active_object
 from ..rig.channels import rotation_property
 from ..rig.keying import bake_motion, keyed_motion
 from ..rig.sampling import sample_frames
@@ -60,7 +61,7 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         description="Bake into a copy of the action. Otherwise overwrite keyframes in the action itself",
     )
 
-    _sampling = None
+    _sampling: Generator[int, None, Motion] | None = None
 
     def invoke(self, context, event):
         return context.window_manager.invoke_props_dialog(self)
@@ -81,7 +82,7 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         layout.prop(self, "new_action")
 
     def execute(self, context):
-        self._rig = context.object
+        self._rig = active_object(context)
         problem = self._find_range(context.scene)
         if problem:
             self.report({"ERROR"}, problem)
@@ -89,7 +90,9 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         first, last = self._range
         self._sampling, self._count = sample_frames(self._rig, first, last, own_space=True), last - first + 1
         if context.window is None or bpy.app.background:
-            return self._finish(self._sample(np.inf))
+            motion = self._sample(np.inf)
+            assert motion is not None  # there was no time limit
+            return self._finish(motion)
         self._timer = context.window_manager.event_timer_add(0.01, window=context.window)
         context.window_manager.progress_begin(0, self._count)
         context.window_manager.modal_handler_add(self)
@@ -145,6 +148,7 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
 
     def _sample(self, seconds: float) -> Motion | None:
         """Sample frames for some time; return the motion when all are done."""
+        assert self._sampling is not None
         until = time.perf_counter() + seconds
         try:
             while time.perf_counter() < until:

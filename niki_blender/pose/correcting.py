@@ -28,7 +28,7 @@ from ..rig.animation import (
     values_at,
     write_curves,
 )
-from ..rig.armature import OnArmature, joint_label, rest_orientations
+from ..rig.armature import OnArmature, active_object, joint_label, rest_orientations
 from ..rig.channels import (
     MIN_MOVE,
     MIN_TURN,
@@ -61,7 +61,7 @@ class Correction:
 
     def turn(self, bone: str, further: list[Quaternion]) -> None:
         """Rotate a bone by T quaternions, each taken the short way around."""
-        further = [-quaternion if quaternion.w < 0 else quaternion for quaternion in further]
+        further = [-quaternion if quaternion.w < 0 else quaternion for quaternion in further]  # pyright: ignore[reportOperatorIssue]
         if any(quaternion.angle > MIN_TURN for quaternion in further):
             self._turns[bone] = further
 
@@ -113,7 +113,7 @@ class Correction:
             before = self._values(owner, bone, "location")
             changed = (np.abs(further) > MIN_MOVE).any(1)
             self._write(owner, bone, "location", before + further, before, changed, bone.lock_location)
-        return rig.animation_data.action
+        return rig.animation_data.action  # pyright: ignore[reportReturnType]
 
     def _values(self, owner, bone: bpy.types.PoseBone, channel: str) -> np.ndarray:
         """(T, n) the values of a channel from its f-curves, or its current value where it has none."""
@@ -139,7 +139,7 @@ class _OnAnimatedArmature(OnArmature):
     def poll(cls, context):
         if not super().poll(context):
             return False
-        if not any(len(curve.keyframe_points) for curve in fcurves_of(context.object)):
+        if not any(len(curve.keyframe_points) for curve in fcurves_of(active_object(context))):
             cls.poll_message_set("The armature has no action with keyframes to correct")
             return False
         return True
@@ -152,7 +152,7 @@ class NIKI_OT_propagate(_OnAnimatedArmature, bpy.types.Operator):
     bl_label = "Propagate"
 
     def execute(self, context):
-        rig, scene = context.object, context.scene
+        rig, scene = active_object(context), context.scene
         first, last = action_range(rig)
         now = scene.frame_current
         if not first <= now <= last:
@@ -188,7 +188,7 @@ class NIKI_OT_propagate(_OnAnimatedArmature, bpy.types.Operator):
         correction = Correction(frames)
         for name in posed.changed_since(animated):
             further = animated.quaternion(name).inverted() @ posed.quaternion(name)
-            further = -further if further.w < 0 else further
+            further = -further if further.w < 0 else further  # pyright: ignore[reportOperatorIssue]
             correction.turn(name, [Quaternion().slerp(further, weight) for weight in weights])
             moved = np.array(posed.locations[name]) - animated.locations[name]
             correction.move(name, weights[:, None] * moved)
@@ -218,11 +218,11 @@ class NIKI_OT_hold(_OnAnimatedArmature, bpy.types.Operator):
 
     def invoke(self, context, event):
         self.first = context.scene.frame_current
-        self.last = min(self.first + 20, action_range(context.object)[1])
+        self.last = min(self.first + 20, action_range(active_object(context))[1])
         return context.window_manager.invoke_props_dialog(self)
 
     def execute(self, context):
-        rig = context.object
+        rig = active_object(context)
         start, end = action_range(rig)
         if self.last < self.first:
             self.report({"ERROR"}, "The frame range is empty. Set End Frame to Start Frame or later")

@@ -78,7 +78,7 @@ def _draw() -> None:
 def _draw_path(context, shader, path: np.ndarray) -> None:
     """Draw a path as a line with a dot for each frame."""
     points = [location_3d_to_region_2d(context.region, context.region_data, Vector(p)) for p in path]
-    points = [tuple(point) for point in points if point is not None]
+    points = [point.to_tuple() for point in points if point is not None]
     shader.uniform_float("color", _SELECTED)
     batch_for_shader(shader, "LINE_STRIP", {"pos": points}).draw(shader)
     gpu.state.point_size_set(5.0)

@@ -2,7 +2,7 @@
 
 import bpy
 
-from ...niki.pose.posing import ORIENTED
+from ...niki.pose.targets import ORIENTED
 from ..interface.layout import SidebarPanel, draw_text
 from ..rig.armature import is_our_armature
 

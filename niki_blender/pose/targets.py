@@ -15,7 +15,7 @@ from ...niki.body.skeleton import BONES, JOINTS, NUM_BONES
 from ...niki.errors import NikiError
 from ...niki.pose.targets import ORIENTED, Posture
 from ..rig.animation import bone_path, fcurves_of
-from ..rig.armature import OnArmature, is_our_armature, joint_label
+from ..rig.armature import OnArmature, active_object, is_our_armature, joint_label
 from ..rig.channels import Channels
 from ..work import words
 from .pulling import Pull, Start, pose_in_scene
@@ -27,7 +27,9 @@ _solving = False  # while set, handlers do nothing
 
 def targets_of(rig: bpy.types.Object) -> list[bpy.types.Object]:
     """The empties that joints of ``rig`` follow."""
-    return [o for o in bpy.data.objects if o.niki_pose.target_of == rig and o.niki_pose.target_joint in JOINTS]
+    return [
+        o for o in bpy.data.objects if o.niki_pose.target_of == rig and o.niki_pose.target_joint in JOINTS
+    ]
 
 
 def make_targets(rig: bpy.types.Object, joints: Iterable[str]) -> list[bpy.types.Object]:
@@ -142,7 +144,9 @@ def _stored_start(rig: bpy.types.Object) -> Start:
 
 def _rigs_following(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """The armatures in ``scene`` that follow targets."""
-    return [o for o in scene.objects if o.type == "ARMATURE" and o.niki_pose.follow_targets and is_our_armature(o)]
+    return [
+        o for o in scene.objects if o.type == "ARMATURE" and o.niki_pose.follow_targets and is_our_armature(o)
+    ]
 
 
 @bpy.app.handlers.persistent
@@ -205,7 +209,7 @@ class NIKI_OT_make_targets(OnArmature, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context):
-        rig = context.object
+        rig = active_object(context)
         joints = [JOINTS[j] for j, pulled in enumerate(rig.niki_pose.pulled) if pulled] or _DEFAULT_JOINTS
         new = make_targets(rig, joints)
         rig.niki_pose.follow_targets = True

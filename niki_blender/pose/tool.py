@@ -9,7 +9,7 @@ from mathutils import Vector
 
 from ...niki.body.skeleton import JOINTS, NUM_JOINTS
 from ...niki.errors import NikiError
-from ..rig.armature import OnArmature, is_our_armature
+from ..rig.armature import OnArmature, active_object, is_our_armature
 from .handles import TOOL, joint_under_mouse, paths, posed_armature
 from .path_preview import PathPreview, can_preview
 from .pulling import Pull
@@ -39,7 +39,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO", "GRAB_CURSOR", "BLOCKING"}
 
     def invoke(self, context, event):
-        self._rig = posed_armature(context)
+        self._rig = active_object(context)
         mouse = (event.mouse_region_x, event.mouse_region_y)
         joint = joint_under_mouse(context, self._rig, *mouse)
         if joint is None:
@@ -135,7 +135,7 @@ class NIKI_OT_pin(_InPoseMode, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def invoke(self, context, event):
-        rig = posed_armature(context)
+        rig = active_object(context)
         joint = joint_under_mouse(context, rig, event.mouse_region_x, event.mouse_region_y)
         if joint is None:
             return {"PASS_THROUGH"}

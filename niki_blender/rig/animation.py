@@ -81,7 +81,7 @@ def _keep_unused(action: bpy.types.Action | None) -> None:
         action.use_fake_user = True
 
 
-def fcurve_owner(rig: bpy.types.Object) -> FCurveOwner | None:
+def fcurve_owner(rig: bpy.types.ID) -> FCurveOwner | None:
     """The owner of the f-curves that animate ``rig``; None if it has no action."""
     data = rig.animation_data
     if data is None or data.action is None:
@@ -93,7 +93,7 @@ def fcurve_owner(rig: bpy.types.Object) -> FCurveOwner | None:
     return next(iter(_bags(data.action, data.action_slot)), None)
 
 
-def fcurves_of(rig: bpy.types.Object) -> Sequence[bpy.types.FCurve]:
+def fcurves_of(rig: bpy.types.ID) -> Sequence[bpy.types.FCurve]:
     """The f-curves that animate ``rig``, in any version of Blender."""
     owner = fcurve_owner(rig)
     return [] if owner is None else owner.fcurves

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TypeGuard
 
 import bpy
 import numpy as np
@@ -82,7 +83,7 @@ def select_bones(rig: bpy.types.Object) -> None:
             select(bone)
 
 
-def is_our_armature(rig: bpy.types.Object | None) -> bool:
+def is_our_armature(rig: bpy.types.Object | None) -> TypeGuard[bpy.types.Object]:
     """Whether an object is an armature that has all 24 SMPL bones, by name."""
     return rig is not None and rig.type == "ARMATURE" and all(name in rig.data.bones for name in BONES)
 
@@ -90,6 +91,12 @@ def is_our_armature(rig: bpy.types.Object | None) -> bool:
 def joint_label(joint: str) -> str:
     """The name of a joint as users read it: "left_wrist" becomes "Left Wrist"."""
     return joint.replace("_", " ").title()
+
+
+def active_object(context: bpy.types.Context) -> bpy.types.Object:
+    """The active object, for operators whose poll() has made sure that there is one."""
+    assert context.object is not None
+    return context.object
 
 
 class OnArmature:

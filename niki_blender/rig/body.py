@@ -28,7 +28,7 @@ def add_skin(rig: bpy.types.Object, skin: Skin) -> bpy.types.Object:
     name = f"{rig.name} Body"
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata(to_blender(skin.vertices).tolist(), [], skin.faces.tolist())
-    mesh.polygons.foreach_set("use_smooth", np.ones(len(mesh.polygons), bool))
+    mesh.polygons.foreach_set("use_smooth", np.ones(len(mesh.polygons), bool))  # pyright: ignore[reportArgumentType]
     mesh.update()
     skinned = bpy.data.objects.new(name, mesh)
     for collection in rig.users_collection:

@@ -55,7 +55,7 @@ class Channels:
             bone = rig.pose.bones[name]
             values = tuple(getattr(bone, rotation_property(bone)))
             channels.rotations[name] = bone.rotation_mode, values
-            channels.locations[name] = tuple(bone.location)
+            channels.locations[name] = bone.location.to_tuple()
         return channels
 
     def restore(self, rig: bpy.types.Object, bones: Iterable[str] | None = None) -> None:
@@ -108,13 +108,13 @@ def as_quaternion(mode: str, values: Sequence[float]) -> Quaternion:
 def values_in_mode(quaternion: Quaternion, mode: str, near: Sequence[float]) -> tuple[float, ...]:
     """A quaternion as values of a rotation mode; of the equivalent values, those nearest to ``near``."""
     if mode == "QUATERNION":
-        return tuple(-quaternion if quaternion.dot(Quaternion(near)) < 0 else quaternion)
+        return (-quaternion if quaternion.dot(Quaternion(near)) < 0 else quaternion)[:]  # pyright: ignore
     if mode == "AXIS_ANGLE":
         axis, angle = quaternion.to_axis_angle()
-        if np.dot(axis, near[1:]) < 0:
+        if np.dot(axis.to_tuple(), near[1:]) < 0:
             axis, angle = -axis, -angle
         return (angle + 2 * np.pi * round((near[0] - angle) / (2 * np.pi)), *axis)
-    return tuple(quaternion.to_euler(mode, Euler(near, mode)))
+    return quaternion.to_euler(mode, Euler(near, mode))[:]
 
 
 def _apply_locks(values, before, locks) -> tuple[float, ...]:

@@ -53,7 +53,7 @@ def doubtful_frames(rig: bpy.types.Object, threshold: float) -> np.ndarray:
     doubtful = []
     for curve in _curves(rig).values():
         keys = np.empty(2 * len(curve.keyframe_points), np.float32)
-        curve.keyframe_points.foreach_get("co", keys)
+        curve.keyframe_points.foreach_get("co", keys)  # pyright: ignore[reportArgumentType]
         frames, values = keys.reshape(-1, 2).T
         doubtful.append(frames[values < threshold])
     return np.unique(np.concatenate(doubtful)) if doubtful else np.zeros(0)

@@ -47,7 +47,7 @@ class CurveKeys:
         for name, dtype in _properties():
             width = _FLOATS.get(name, 1)
             flat = np.empty(width * len(points), dtype)
-            points.foreach_get(name, flat)
+            points.foreach_get(name, flat)  # pyright: ignore[reportArgumentType]
             values[name] = flat.reshape(-1, width) if width > 1 else flat
         return cls(values)
 
@@ -63,7 +63,7 @@ class CurveKeys:
         points.clear()
         points.add(len(self))
         for name, array in self.values.items():
-            points.foreach_set(name, np.ascontiguousarray(array).ravel())
+            points.foreach_set(name, np.ascontiguousarray(array).ravel())  # pyright: ignore[reportArgumentType]
         curve.update()
 
     def __len__(self) -> int:

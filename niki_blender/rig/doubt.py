@@ -4,6 +4,7 @@ import bpy
 from bpy.props import EnumProperty
 
 from ..interface.layout import CONTEXT
+from .armature import active_object
 from .confidence import doubtful_frames, has_confidence, next_doubtful
 
 
@@ -37,7 +38,7 @@ class NIKI_OT_doubtful_frame(bpy.types.Operator):
 
     def execute(self, context):
         scene = context.scene
-        frames = doubtful_frames(context.object, scene.niki_confidence.threshold)
+        frames = doubtful_frames(active_object(context), scene.niki_confidence.threshold)
         frame = next_doubtful(frames, scene.frame_current_final, self.direction == "NEXT")
         if frame is None:
             self.report({"INFO"}, "No more doubtful frames" if len(frames) else "No doubtful frames")

@@ -52,7 +52,7 @@ def bake_motion(
             write_curves(owner, path, bone, frames, keyed.values[i][keys])
     if new:
         key_confidence(rig, owner, frames, motion.confidence[keys])
-    return rig.animation_data.action
+    return rig.animation_data.action  # pyright: ignore[reportReturnType]
 
 
 def keyed_motion(rig: bpy.types.Object, motion: Motion) -> KeyedMotion:

@@ -30,7 +30,7 @@ def unlocked_directions(rig: bpy.types.Object) -> np.ndarray | None:
             free[i] = _free_rotations(bone, rest[i])
     pelvis = rig.pose.bones[BONES[0]]
     if any(pelvis.lock_location):
-        free[NUM_BONES] = free_directions(rest[0], pelvis.lock_location)
+        free[NUM_BONES] = free_directions(rest[0], pelvis.lock_location)  # pyright: ignore[reportArgumentType]
     return None if (free == _ALL).all() else free
 
 
@@ -43,11 +43,11 @@ def _free_rotations(bone: bpy.types.PoseBone, rest: np.ndarray) -> np.ndarray:
     locks, values = rotation_locks(bone), getattr(bone, rotation_property(bone))
     if len(locks) == 3:
         axes = euler_axes(np.array(values), bone.rotation_mode)
-        return free_directions(rest @ axes, locks)
+        return free_directions(rest @ axes, locks)  # pyright: ignore[reportArgumentType]
     w, x, y, z = as_quaternion(bone.rotation_mode, values)
     if all(locks) or bone.rotation_mode == "AXIS_ANGLE" or locks[0]:
         return np.zeros((3, 3))
     # How a quaternion's x, y and z change with small rotations about the rest axes.
     change = rest @ np.array([[w, -z, y], [z, w, -x], [-y, x, w]])
-    locked_directions = free_directions(change, [not locked for locked in locks[1:]])
+    locked_directions = free_directions(change, [not locked for locked in locks[1:]])  # pyright: ignore[reportArgumentType]
     return _ALL - locked_directions

@@ -63,11 +63,14 @@ def _draw_add(menu, context):
 
 
 CLASSES = (NIKI_OT_add_body,)
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 
 def register():
+    _register_classes()
     bpy.types.VIEW3D_MT_armature_add.append(_draw_add)
 
 
 def unregister():
     bpy.types.VIEW3D_MT_armature_add.remove(_draw_add)
+    _unregister_classes()

@@ -7,7 +7,7 @@ them afterwards.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 import bpy
 
@@ -19,7 +19,7 @@ Values = dict[tuple[bpy.types.ID, str], object]
 
 @contextlib.contextmanager
 def keep_unkeyed(
-    scene: bpy.types.Scene, changed: set[tuple[bpy.types.ID, str]] = frozenset()
+    scene: bpy.types.Scene, changed: Set[tuple[bpy.types.ID, str]] = frozenset()
 ) -> Iterator[None]:
     """On leaving the context, restore the current frame and the value of every animated property.
 
@@ -70,7 +70,7 @@ def _animated_blocks() -> Iterator[bpy.types.ID]:
         if collection.type == "COLLECTION":
             for block in getattr(bpy.data, collection.identifier):
                 for owner in (block, getattr(block, "node_tree", None)):
-                    if getattr(owner, "animation_data", None) is not None:
+                    if owner is not None and getattr(owner, "animation_data", None) is not None:
                         yield owner
 
 

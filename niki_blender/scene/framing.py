@@ -27,7 +27,7 @@ def frame_selected(scene: bpy.types.Scene) -> None:
                         bpy.ops.view3d.view_selected(use_all_regions=True)
 
 
-def _is_free(space: bpy.types.SpaceView3D) -> bool:
+def _is_free(space: bpy.types.Space | None) -> bool:
     return (
         space.region_3d is not None and space.region_3d.view_perspective != "CAMERA" and not space.local_view
     )

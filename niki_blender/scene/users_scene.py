@@ -115,7 +115,7 @@ def _is_default(item: bpy.types.Object) -> bool:
         return True
     corners = np.array([vertex.co for vertex in item.data.vertices])
     unchanged = len(corners) == 8 and np.allclose(np.abs(corners), 1)
-    return unchanged and np.allclose(item.matrix_basis, np.eye(4), atol=1e-6)
+    return unchanged and np.allclose(np.array(item.matrix_basis), np.eye(4), atol=1e-6)
 
 
 def strips_of(scene: bpy.types.Scene) -> bpy.types.bpy_prop_collection | tuple:
@@ -128,7 +128,7 @@ def strips_of(scene: bpy.types.Scene) -> bpy.types.bpy_prop_collection | tuple:
 
 def place_of(scene: bpy.types.Scene, place_at: str) -> tuple[float, float, float] | None:
     """The point (x, y, z) in meters for "ORIGIN" or "CURSOR"; None for "FILMED"."""
-    points = {"ORIGIN": (0.0, 0.0, 0.0), "CURSOR": tuple(scene.cursor.location)}
+    points = {"ORIGIN": (0.0, 0.0, 0.0), "CURSOR": scene.cursor.location.to_tuple()}
     return points.get(place_at)
 
 

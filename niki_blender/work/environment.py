@@ -95,7 +95,7 @@ class Setup:
             self.answer = self._question.poll()
             if self.answer is not None and (self.answer.get("problem") or self.answer.get("missing")):
                 self._stop(describe_runtime(self.answer))
-        elif (code := self._process.poll()) is not None:
+        elif self._process is not None and (code := self._process.poll()) is not None:
             if code:
                 self._stop(f"{self._steps[self._at].title} failed: {self._last_line()}")
             else:

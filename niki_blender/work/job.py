@@ -10,12 +10,14 @@ import shutil
 import stat
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ...niki.errors import NikiError
 from ...niki.files import writing
 from ...niki.locks import Lock
+from ...niki.task import Task
 
 JOB, PROGRESS, READINGS, MOTION, LOCK = "job.json", "progress.json", "readings", "motion.npz", "lock"
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "WAITING", "RUNNING", "DONE", "FAILED", "CANCELLED"
@@ -223,17 +225,24 @@ def _list_of(fit: Callable[[Any], Any]) -> Callable[[Any], list]:
     return check
 
 
+def _request(value) -> dict:
+    """What a :class:`Task` knows of a dictionary."""
+    known = {field.name for field in fields(Task)}
+    request = {name: part for name, part in _of(dict)(value).items() if name in known and part is not None}
+    try:
+        Task.from_dict(request)
+    except NikiError:
+        raise _UnfitError from None
+    return request
+
+
 def _count(value):
     if _of(int)(value) < 0:
         raise _UnfitError
     return value
 
 
-_TEXT, _NUMBER, _WHOLE = _of(str), _of(int, float), _of(int)
-_REQUEST = {
-    "footage": _TEXT, "start": _WHOLE, "end": _WHOLE, "fps": _NUMBER, "focal": _NUMBER, "subject": _list_of(_NUMBER),
-    "estimator": _TEXT, "quality": _TEXT, "solver": _TEXT, "device": _TEXT, "finish": _of(bool),
-}  # fmt: skip
+_TEXT, _NUMBER = _of(str), _of(int, float)
 _RESULT = {"frames": _count, "seen": _NUMBER, "warnings": _list_of(_TEXT)}
-_JOB = {"request": _dictionary(_REQUEST), "title": _TEXT, "scene": _of(dict), "file": _TEXT}
+_JOB = {"request": _request, "title": _TEXT, "scene": _of(dict), "file": _TEXT}
 _PROGRESS = {"frames": _count, "total": _count, "result": _dictionary(_RESULT)}

@@ -48,6 +48,9 @@ class WorkerProcess:
                 cwd=str(log.parent),
                 **_detached(),
             )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._reader = threading.Thread(target=self._listen, name="NIKI worker", daemon=True)
         self._reader.start()
 
@@ -59,8 +62,8 @@ class WorkerProcess:
     def send(self, line: bytes) -> None:
         """Send a line of :mod:`niki.service.wire`. Does nothing if the worker has died."""
         with contextlib.suppress(OSError, ValueError):
-            self._process.stdin.write(line)
-            self._process.stdin.flush()
+            self._stdin.write(line)
+            self._stdin.flush()
 
     def receive(self, budget: float) -> Iterator[tuple[str, dict]]:
         """New messages as pairs of kind and message, see :func:`wire.parse`; stops after ``budget`` seconds."""
@@ -106,7 +109,7 @@ class WorkerProcess:
 
     def _end(self):
         with contextlib.suppress(OSError, ValueError):
-            self._process.stdin.close()
+            self._stdin.close()
         for act in (lambda: None, lambda: self._signal(kill=False), lambda: self._signal(kill=True)):
             act()
             try:
@@ -120,7 +123,7 @@ class WorkerProcess:
             (self._process.kill if kill else self._process.terminate)()
 
     def _listen(self):
-        with self._process.stdout as stream:
+        with self._stdout as stream:
             while line := stream.readline(wire.LONGEST + 2):
                 try:
                     self._inbox.put(wire.parse(line))

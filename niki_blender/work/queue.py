@@ -306,6 +306,7 @@ class Captures:
         """Use the worker that is being started, once it is ready."""
         if self._starting is None or not self._starting.done():
             return
+        assert self._running is not None  # what it is started for
         starting, self._starting = self._starting, None
         try:
             self._worker = starting.result()
@@ -318,10 +319,13 @@ class Captures:
             self._send_request()
 
     def _cannot_start(self, problem: Exception):
+        assert self._running is not None
         self._end(self._running, FAILED, f"The capture cannot be started: {words.describe_error(problem)}")
 
     def _send_request(self):
         job = self._running
+        assert job is not None
+        assert self._worker is not None
         files = {"output": str(job.folder / MOTION), "journal": str(job.folder / READINGS)}
         self._worker.send(wire.request(self._identity, "capture", **job.request, **files))
 
@@ -358,6 +362,7 @@ class Captures:
                 job.save_progress()
 
     def _worker_died(self):
+        assert self._worker is not None
         reason, self._worker = self._worker.describe_end("capture"), None
         if self._running is None:
             return

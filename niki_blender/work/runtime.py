@@ -111,7 +111,7 @@ class Question:
 
     def poll(self) -> dict | None:
         """The worker's answer, or ``{"problem": reason}`` if it failed; None while it is working."""
-        if self._answer is None:
+        if self._answer is None and self._worker is not None:
             for kind, message in self._worker.receive(0.002):
                 if kind == "result" and isinstance(message["result"], dict):
                     self._answer = message["result"]

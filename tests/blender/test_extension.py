@@ -287,8 +287,8 @@ def test_people_in_the_footage_can_be_chosen_from():
         time.sleep(0.02)
     (person,) = people.search.people
     assert bpy.ops.niki.follow_person(place=person.place) == {"FINISHED"}
-    request, _ = blender_module("capture.operators").request_of(bpy.context.scene)
-    np.testing.assert_allclose(request["subject"], person.place, rtol=1e-5)
+    task, _ = blender_module("capture.operators").task_of(bpy.context.scene)
+    np.testing.assert_allclose(task.subject, person.place, rtol=1e-5)
     assert people.search.people == []
 
 

@@ -576,7 +576,7 @@ def test_a_clips_start_and_offset_count():
     assert (source.path, source.title, source.first, source.frame_start) == (str(SAMPLE), "sample", 10, 50)
     scene.niki_capture.use_range, scene.niki_capture.first, scene.niki_capture.last = True, 30, 40
     assert operators.placement_of(scene).frame_start == 70
-    assert operators.request_of(scene)[0]["start"] == 30
+    assert operators.task_of(scene)[0].start == 30
 
 
 def test_a_clip_of_images_counts_from_the_image_it_names(tmp_path):
@@ -845,7 +845,7 @@ def test_a_capture_of_a_linked_scene_is_refused_at_once(tmp_path):
     with bpy.data.libraries.load(str(tmp_path / "lib.blend"), link=True) as (_, to):
         to.scenes = ["Linked"]
     with pytest.raises(placing.NikiError, match="'Linked' is linked from a library"):
-        operators.request_of(to.scenes[0])
+        operators.task_of(to.scenes[0])
 
 
 def test_capture_now_says_why_it_does_not(monkeypatch):

@@ -12,7 +12,6 @@ cv2 = pytest.importorskip("cv2", reason="niki[capture] is not installed here")
 
 from niki.body import rotation as rot
 from niki.capturing.estimate.estimator import Estimate
-from niki.capturing.estimators import make_estimator
 from niki.capturing.footage.camera import CAMERA_TO_LIBRARY, Camera
 from niki.capturing.footage.video import Footage, VideoWriter
 from niki.capturing.pipeline import (
@@ -26,6 +25,7 @@ from niki.capturing.pipeline import (
 from niki.errors import NikiError
 from niki.evaluation.metrics import about_root, mpjpe, procrustes_aligned
 from niki.motion.motion import Motion
+from niki.task import Task
 
 SAMPLE, TRUTH = ROOT / "samples/sample.mp4", ROOT / "samples/sample_truth.npz"
 
@@ -108,7 +108,7 @@ def test_body_is_symmetric_and_ignores_gaps():
 @pytest.fixture(scope="module")
 def sample():
     truth = Motion.load(TRUTH)
-    return truth, capture(SAMPLE, focal=truth.camera[0, 0])
+    return truth, capture(Task(SAMPLE, focal=truth.camera[0, 0]))
 
 
 def test_sample_is_solved_in_every_frame_and_near_its_truth(sample):
@@ -158,21 +158,19 @@ def test_feet_point_forward_and_knees_bend_forward(sample):
         assert np.mean((kneecap * forward).sum(-1) > -0.04) > 0.95  # straight, or bent the way knees bend
 
 
-def fast():
-    return make_estimator("blazepose", "fast")
-
-
 def test_reading_goes_on_to_another_end_and_loses_nothing(tmp_path):
     journal = tmp_path / "readings"
-    whole = capture(SAMPLE, end=23, estimator=fast)
-    capture(SAMPLE, end=11, estimator=fast, journal=journal)
-    longer = capture(SAMPLE, end=23, estimator=fast, journal=journal)
+    whole = capture(Task(SAMPLE, end=23, quality="fast"))
+    capture(Task(SAMPLE, end=11, quality="fast", journal=journal))
+    longer = capture(Task(SAMPLE, end=23, quality="fast", journal=journal))
     assert len(longer.motion) == 24
     np.testing.assert_array_equal(longer.motion.poses, whole.motion.poses)
     kept = journal.read_bytes()
-    shorter = capture(SAMPLE, end=5, estimator=fast, journal=journal)
+    shorter = capture(Task(SAMPLE, end=5, quality="fast", journal=journal))
     assert shorter.motion.frames.tolist() == [0, 1, 2, 3, 4, 5]
-    np.testing.assert_array_equal(shorter.motion.poses, capture(SAMPLE, end=5, estimator=fast).motion.poses)
+    np.testing.assert_array_equal(
+        shorter.motion.poses, capture(Task(SAMPLE, end=5, quality="fast")).motion.poses
+    )
     assert journal.read_bytes() == kept
     assert shorter.journal_holds_more
     assert not longer.journal_holds_more
@@ -187,21 +185,21 @@ def stopped_after(count, footage, **options):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        capture(footage, estimator=fast, progress=stop, **options)
+        capture(Task(footage, quality="fast", **options), progress=stop)
 
 
 def test_finishing_tells_whether_there_is_more_to_read(tmp_path):
     journal = tmp_path / "readings"
     stopped_after(8, SAMPLE, end=11, journal=journal)
-    finished = capture(SAMPLE, end=11, estimator=fast, journal=journal, finish=True)
+    finished = capture(Task(SAMPLE, end=11, quality="fast", journal=journal, finish=True))
     assert len(finished.motion) == 8
     assert finished.unfinished
     assert finished.journal_holds_more
-    whole = capture(SAMPLE, end=11, estimator=fast, journal=journal)
+    whole = capture(Task(SAMPLE, end=11, quality="fast", journal=journal))
     assert len(whole.motion) == 12
     assert not whole.unfinished
     assert not whole.journal_holds_more
-    again = capture(SAMPLE, end=11, estimator=fast, journal=journal, finish=True)
+    again = capture(Task(SAMPLE, end=11, quality="fast", journal=journal, finish=True))
     assert not again.unfinished
     assert not again.journal_holds_more
 
@@ -209,14 +207,14 @@ def test_finishing_tells_whether_there_is_more_to_read(tmp_path):
 def test_readings_of_other_footage_or_another_start_are_refused(tmp_path):
     film, journal = tmp_path / "film.mp4", tmp_path / "readings"
     film.write_bytes(SAMPLE.read_bytes())
-    capture(film, end=3, estimator=fast, journal=journal)
+    capture(Task(film, end=3, quality="fast", journal=journal))
     kept = journal.read_bytes()
     for finish in (False, True):
         with pytest.raises(NikiError, match="first frame was 0, not 2"):
-            capture(film, start=2, end=3, estimator=fast, journal=journal, finish=finish)
+            capture(Task(film, start=2, end=3, quality="fast", journal=journal, finish=finish))
     film.write_bytes(SAMPLE.read_bytes() + b"changed")
     with pytest.raises(NikiError, match=r"4 frames read with other settings .*size of the footage"):
-        capture(film, end=3, estimator=fast, journal=journal, finish=True)
+        capture(Task(film, end=3, quality="fast", journal=journal, finish=True))
     assert journal.read_bytes() == kept
 
 
@@ -244,19 +242,19 @@ def test_readings_at_another_rate_are_refused_where_times_come_from_it(tmp_path,
         write_images(footage, 6)
     else:
         write_raw_film(footage)
-    stopped_after(4, footage, end=5, rate=24, journal=journal)
+    stopped_after(4, footage, end=5, fps=24, journal=journal)
     kept = journal.read_bytes()
     with pytest.raises(NikiError, match=r"4 frames read with other settings .*frame rate was 24.*, not 60"):
-        capture(footage, end=5, rate=60, estimator=fast, journal=journal)
+        capture(Task(footage, end=5, fps=60, quality="fast", journal=journal))
     assert journal.read_bytes() == kept
-    resumed = capture(footage, end=5, rate=24, estimator=fast, journal=journal)
+    resumed = capture(Task(footage, end=5, fps=24, quality="fast", journal=journal))
     np.testing.assert_allclose(resumed.motion.times, np.arange(6) / 24)
 
 
 def test_a_film_with_time_stamps_goes_on_at_another_rate(tmp_path):
     journal = tmp_path / "readings"
     stopped_after(4, SAMPLE, end=5, journal=journal)
-    resumed = capture(SAMPLE, end=5, rate=60, estimator=fast, journal=journal)
+    resumed = capture(Task(SAMPLE, end=5, fps=60, quality="fast", journal=journal))
     np.testing.assert_allclose(resumed.motion.times, np.arange(6) / 24, atol=1e-6)
 
 
@@ -269,18 +267,18 @@ def test_images_that_were_replaced_after_they_were_read_are_noticed(tmp_path):
     content, stat = read.read_bytes(), read.stat()
     cv2.imwrite(str(read), np.full((640, 640, 3), 90, np.uint8))
     with pytest.raises(NikiError, match="4 frames: frame 2 has changed since"):
-        capture(images, estimator=fast, journal=journal)
+        capture(Task(images, quality="fast", journal=journal))
     assert journal.read_bytes() == kept
     read.write_bytes(content)
     os.utime(read, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     (images / "f05.png").touch()  # was not read yet
     (images / "f06.png").write_bytes(content)  # it is still being rendered
-    assert len(capture(images, estimator=fast, journal=journal).motion) == 7
+    assert len(capture(Task(images, quality="fast", journal=journal)).motion) == 7
 
 
 def test_nothing_read_cannot_be_finished_and_leaves_no_file(tmp_path):
     with pytest.raises(NikiError, match="nothing to make a motion of"):
-        capture(SAMPLE, estimator=fast, journal=tmp_path / "readings", finish=True)
+        capture(Task(SAMPLE, quality="fast", journal=tmp_path / "readings", finish=True))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -295,13 +293,13 @@ def test_finishing_where_nobody_was_seen_keeps_what_was_read(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        capture(film, estimator=fast, journal=journal, progress=stop)
+        capture(Task(film, quality="fast", journal=journal), progress=stop)
     kept = journal.read_bytes()
     with pytest.raises(NikiError, match="No person was found"):
-        capture(film, estimator=fast, journal=journal, finish=True)
+        capture(Task(film, quality="fast", journal=journal, finish=True))
     assert journal.read_bytes() == kept
     with pytest.raises(NikiError, match="No person was found"):
-        capture(film, estimator=fast, journal=journal)
+        capture(Task(film, quality="fast", journal=journal))
     assert not journal.exists()  # all of it was read, and there is nobody
 
 
@@ -311,7 +309,7 @@ def test_a_step_no_body_makes_is_said_and_lowers_confidence_there(tmp_path):
         for frame in Footage(SAMPLE, end=29):
             moved = np.roll(frame.rgb, beside, axis=1) if frame.number >= 14 else frame.rgb
             writer.write(moved)
-    captured = capture(tmp_path / "two.mp4", estimator=fast)
+    captured = capture(Task(tmp_path / "two.mp4", quality="fast"))
     assert captured.share_seen == 1
     assert captured.estimate.jumps.tolist() == [14]
     assert any("may have changed at frame 14:" in warning for warning in captured.warnings)
@@ -348,7 +346,7 @@ def test_empty_pictures_around_a_person_become_gaps(tmp_path, sample):
     with VideoWriter(tmp_path / "gap.mp4", 24, (640, 640)) as writer:
         for frame in Footage(SAMPLE, end=19):
             writer.write(blank if frame.number in (8, 9, 10) else frame.rgb)
-    captured = capture(tmp_path / "gap.mp4", estimator=lambda: make_estimator("blazepose", "fast"))
+    captured = capture(Task(tmp_path / "gap.mp4", quality="fast"))
     np.testing.assert_array_equal(np.flatnonzero(~captured.seen), [8, 9, 10])
     assert len(captured.motion) == 20
     assert np.isfinite(captured.motion.poses).all()

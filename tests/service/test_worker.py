@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 pytest.importorskip("av", reason="niki[capture] is not installed here")
 
-from niki.capturing.estimators import make_estimator
 from niki.capturing.footage.sequence import encode_image
 from niki.capturing.footage.video import Footage
 from niki.capturing.pipeline import capture
 from niki.motion.motion import Motion
 from niki.service import wire
 from niki.service.worker import Worker
+from niki.task import Task
 
 SAMPLE = ROOT / "samples/sample.mp4"
 
@@ -81,7 +81,7 @@ def task(folder, **changes):
 
 
 def directly(**changes):
-    return capture(SAMPLE, end=23, estimator=lambda: make_estimator(quality="fast"), **changes).motion
+    return capture(Task(SAMPLE, end=23, quality="fast", **changes)).motion
 
 
 def same_motion(a, b):

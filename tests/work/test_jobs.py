@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 
 pytest.importorskip("av", reason="niki[capture] is not installed here")
 
-from niki.capturing.estimators import make_estimator
 from niki.capturing.pipeline import capture
 from niki.motion.motion import Motion
 from niki.review.blender_process import blender_module
 from niki.service import wire
 from niki.service.wire import WireError
+from niki.task import Task
 
 job_files, jobs, runtime, worker = (
     blender_module(n) for n in ("work.job", "work.queue", "work.runtime", "work.process")
@@ -101,7 +101,7 @@ def test_a_killed_worker_is_explained_and_the_capture_goes_on_to_the_same_motion
     again = captures.resume(job)
     run(captures)
     assert (again.state, again.scene) == (jobs.DONE, {"start": 7})
-    expected = capture(SAMPLE, end=15, estimator=lambda: make_estimator(quality="fast")).motion
+    expected = capture(Task(SAMPLE, end=15, quality="fast")).motion
     np.testing.assert_array_equal(Motion.load(again.folder / jobs.MOTION).poses, expected.poses)
 
 

@@ -12,7 +12,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -72,7 +72,7 @@ class Journal:
         self._width, self._end, self._source = width, end, source
         self._numbers, self._times, self._found = array("q"), array("d"), array("b")
         self._path = None if path is None else Path(path)
-        self._stream: BinaryIO | None = None
+        self._stream: Any = None  # io.FileIO while it is open
         self._lock: Lock | None = None
         self._header = _header(settings, width)
         self._flushed = _now()
@@ -100,7 +100,7 @@ class Journal:
     @property
     def complete(self) -> bool:
         """Whether everything up to ``end`` has been read."""
-        return self._end is not None and (self.beyond > 0 or (len(self) > 0 and self.last >= self._end))
+        return self._end is not None and (self.beyond > 0 or (len(self) > 0 and self.last >= self._end))  # pyright: ignore[reportOptionalOperand]
 
     @property
     def numbers(self) -> np.ndarray:
@@ -140,7 +140,7 @@ class Journal:
         if reading is not None:
             record[2], record[_HEAD:] = 1, reading
         record[4] = self._source(number)
-        record[3] = zlib.crc32(record)
+        record[3] = zlib.crc32(record)  # pyright: ignore[reportArgumentType]
         self._write(self._place(len(self)), record.tobytes())
         self._keep(record)
         if self._path is not None and _now() - self._flushed >= _FLUSH_EVERY:
@@ -156,7 +156,7 @@ class Journal:
                     if self._path is not None:
                         self._do(lambda: os.fsync(stream.fileno()))
                 if self._ours and not self._numbers and not self.beyond:
-                    self._path.unlink(missing_ok=True)
+                    self._path.unlink(missing_ok=True)  # pyright: ignore[reportOptionalMemberAccess]
         finally:
             if lock is not None:
                 lock.discard()
@@ -166,7 +166,7 @@ class Journal:
         if self._ours and self._stream is not None:
             self._stream.close()
             self._stream = None
-            self._path.unlink(missing_ok=True)
+            self._path.unlink(missing_ok=True)  # pyright: ignore[reportOptionalMemberAccess]
         self.close()
 
     def _open(self, settings):
@@ -283,7 +283,7 @@ class Journal:
                 got += count
             return bytes(memoryview(content)[:got]) if got < size else content
 
-        return self._do(read, "read")
+        return self._do(read, "read")  # pyright: ignore[reportReturnType]
 
     def _write(self, place: int, content: bytes) -> None:
         def write():
@@ -330,4 +330,4 @@ def _is_sound(record: np.ndarray, last: int) -> bool:
         return False
     unsealed = record.copy()
     unsealed[3] = 0
-    return zlib.crc32(unsealed) == record[3] and record[0] == int(record[0]) and record[0] > last
+    return zlib.crc32(unsealed) == record[3] and record[0] == int(record[0]) and record[0] > last  # pyright: ignore[reportArgumentType]

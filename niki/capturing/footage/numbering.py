@@ -54,7 +54,7 @@ class Numbering:
         later = sorted(stamp for stamp in self._waiting if stamp > self._last)
         if not later:
             return [None] * self._failures
-        return later[: self._steps(later[-1] - self._last, self._failures)]
+        return later[: self._steps(later[-1] - self._last, self._failures)]  # pyright: ignore[reportReturnType]
 
     def _steps(self, passed: int, failures: int) -> int:
         """How many frames' time has passed; where no two frames were near enough to tell, as many as failed."""

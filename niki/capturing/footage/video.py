@@ -87,8 +87,8 @@ class Footage:
                 f"its last frame is {total - 1}",
             )
         stop = total if self.end is None or total is None else min(total, self.end + 1)
-        self.expected = None if total is None else stop - self.start
-        if self._images is not None:
+        self.expected = None if stop is None else stop - self.start
+        if self._images is not None and stop is not None:
             self._warn_of_missing_images(stop)
 
     def __iter__(self) -> Iterator[Frame]:
@@ -127,9 +127,14 @@ class Footage:
             stat = None if path is None else path.stat()
         except OSError:
             stat = None  # it is gone
-        return 0 if stat is None else zlib.crc32(f"{path.name} {stat.st_size} {stat.st_mtime_ns}".encode())
+        return (
+            0
+            if path is None or stat is None
+            else zlib.crc32(f"{path.name} {stat.st_size} {stat.st_mtime_ns}".encode())
+        )
 
     def _warn_of_missing_images(self, stop: int) -> None:
+        assert self._images is not None
         self.warnings += self._images.warnings
         missing = self._images.missing(self.start, stop - 1)
         if missing:
@@ -140,6 +145,7 @@ class Footage:
             )
 
     def _read_images(self, first: int) -> Iterator[Frame]:
+        assert self._images is not None
         for number in range(first, len(self._images)):
             path, rgb = self._images.images.get(number), None
             if path is not None:
@@ -298,8 +304,8 @@ class VideoWriter:
             self._container = av.open(str(path), "w", format="mp4")
         try:
             with _encoding():
-                rate = Fraction(rate).limit_denominator(10_000)
-                self._stream = self._container.add_stream("libx264", rate=rate, options={"crf": "20"})
+                exact = Fraction(rate).limit_denominator(10_000)
+                self._stream = self._container.add_stream("libx264", rate=exact, options={"crf": "20"})
                 self._stream.width, self._stream.height = size[0] + self._pad[1], size[1] + self._pad[0]
                 self._stream.pix_fmt = "yuv420p"
         except BaseException:

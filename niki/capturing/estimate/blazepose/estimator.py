@@ -161,7 +161,7 @@ def _estimate(reading: _Reading, found, camera: Camera, rate, numbers, times) ->
         jumps=frames[jumps],
     )
     for part in parts:
-        at, joints = frames[part], landmarks.joints_of(placed[part], head[part], torso)
+        at, joints = frames[part], landmarks.joints_of(placed[part], head[part], torso)  # pyright: ignore[reportArgumentType]
         estimate.joints[at] = joints
         estimate.sigma[at] = _sigma(
             reading.visibility[part], reading.agreement[part], camera.project(joints), camera

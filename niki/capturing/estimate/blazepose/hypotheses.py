@@ -39,12 +39,12 @@ def steadiest_path(blocks: Iterable[np.ndarray]) -> np.ndarray:
         for t in range(len(body)):
             if before is not None:
                 step = np.minimum(_distance(before[:, None], body[t][None]), _STEP_LIMIT) / _STEP_SCALE
-                total = cost[:, None] + step
+                total = cost[:, None] + step  # pyright: ignore[reportIndexIssue]
                 choices[t], cost = total.argmin(0), total.min(0)
             cost = cost + spread[t]
             before = body[t]
         back.append(choices)
-    path = [int(cost.argmin())]
+    path = [int(cost.argmin())]  # pyright: ignore[reportAttributeAccessIssue]
     for choices in reversed(np.concatenate(back)[1:]):
         path.append(int(choices[path[-1]]))
     return np.array(path[::-1])

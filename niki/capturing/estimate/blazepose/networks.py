@@ -42,7 +42,8 @@ class Roi:
         dx, dy = scale_point - hip_centre
         angle = math.pi / 2 - math.atan2(-dy, dx)
         angle -= 2 * math.pi * math.floor((angle + math.pi) / (2 * math.pi))
-        return cls(*map(float, hip_centre), 2 * math.hypot(dx, dy) * _ROI_MARGIN, angle)
+        x, y = map(float, hip_centre)
+        return cls(x, y, 2 * math.hypot(dx, dy) * _ROI_MARGIN, angle)
 
     @property
     def turn(self) -> np.ndarray:

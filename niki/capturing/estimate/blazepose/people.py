@@ -178,13 +178,14 @@ class Follower:
             return self._subject_at(self._subject, people)
         if self._last is None or self._lost > _FORGET_AFTER:
             return people[0] if people else None
-        same = [roi for roi in people if self._same_person(roi, self._last)]
-        return min(same, key=lambda roi: _distance(roi, self._last), default=None)
+        last = self._last
+        same = [roi for roi in people if self._same_person(roi, last)]
+        return min(same, key=lambda roi: _distance(roi, last), default=None)
 
     def _subject_at(self, point, people: list[Roi]) -> Roi | None:
         away = {roi: math.hypot(roi.x - point[0], roi.y - point[1]) for roi in people}
         near = [roi for roi in people if away[roi] < roi.side / 2]
-        return min(near, key=away.get, default=None)
+        return min(near, key=lambda roi: away[roi], default=None)
 
     def _same_person(self, roi: Roi, before: Roi) -> bool:
         ratio = roi.side / before.side
