@@ -9,6 +9,7 @@ from bpy.props import EnumProperty, FloatProperty
 from ...niki.body import rotation as rot
 from ...niki.body.skeleton import JOINTS, KINDS, NUM_BONES, Body
 from ...niki.pose.targets import Posture
+from ..interface.layout import CONTEXT
 from ..scene.framing import select_only
 from ..scene.users_scene import active_collection
 from .armature import create_armature
@@ -38,6 +39,7 @@ class NIKI_OT_add_body(bpy.types.Operator):
     height: FloatProperty(name="Height", default=1.75, min=0.2, max=10.0, subtype="DISTANCE")
     stance: EnumProperty(
         name="Stance",
+        translation_context=CONTEXT,
         items=(
             ("RELAXED", "Relaxed", "Standing, arms down"),
             ("REST", "Rest", "The T-pose, as the bones are at rest"),
