@@ -39,7 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (NikiError, KeyboardInterrupt, ImportError, OSError, MemoryError) as error:
         if options.debug or (isinstance(error, ImportError) and (error.name or "niki").startswith("niki")):
             raise
-        print(f"niki: {_in_one_line(error, options.command)}", file=sys.stderr)
+        message = _in_one_line(error, options.command)
+        if isinstance(error, KeyboardInterrupt) and options.command == "capture":
+            message += _how_to_go_on(_journal_of(options.output))
+        print(f"niki: {message}", file=sys.stderr)
         return 1
     return 0
 
@@ -73,6 +76,18 @@ def _in_one_line(error: BaseException, command: str) -> str:
     return str(error) or "stopped"
 
 
+def _journal_of(output: str) -> Path:
+    return Path(f"{output}.readings")
+
+
+def _how_to_go_on(journal: Path) -> str:
+    if not journal.is_file():
+        return ""
+    return (
+        f"; {journal} keeps what was read: run the same command to resume, or add --finish to use only that"
+    )
+
+
 def _check_output(options, path, suffixes, inputs=(), is_ours=lambda path: False) -> None:
     """Before the work: the output is of its kind, no input, and ours to replace."""
     check_output(path, suffixes, inputs)
@@ -83,13 +98,13 @@ def _check_output(options, path, suffixes, inputs=(), is_ours=lambda path: False
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="niki", description="Footage of a person -> an animated armature.")
     parser.add_argument("--version", action="version", version=f"niki {__version__}")
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def unit(c):
         c.add_argument(
             "--unit", choices=("m", "cm", "mm", "in", "ft", "cmu"),
-            help="of .bvh files; cmu: inches over 0.45 (default: the one in which legs are as long as people's)",
+            help="unit of .bvh files; cmu: inches / 0.45 (default: the one that gives legs of human length)",
         )  # fmt: skip
 
     def command(name, run, text):
@@ -100,16 +115,16 @@ def _parser() -> argparse.ArgumentParser:
 
     def output(command, metavar, text=None, required=True):
         command.add_argument("-o", "--output", required=required, metavar=metavar, help=text)
-        overwrite = "replace a file that is there, whatever it is"
+        overwrite = "replace an existing file of any kind"
         command.add_argument("--overwrite", action="store_true", help=overwrite)
 
-    c = command("capture", _capture, "solve a person's motion from footage")
+    c = command("capture", _capture, "capture a person's motion from footage")
     c.add_argument("footage", help="a video, a folder of numbered images, or one of them")
     output(c, "MOTION.npz")
     c.add_argument("--start", type=int, metavar="N", help="first frame, counted from 0")
     c.add_argument("--end", type=int, metavar="N", help="last frame, included")
     c.add_argument(
-        "--fps", type=float, metavar="F", help="frame rate, where the footage does not tell or lies"
+        "--fps", type=float, metavar="F", help="frames per second, where the footage does not say or is wrong"
     )
     c.add_argument(
         "--focal", type=float, metavar="PX", help="focal length in pixels (default: the longer side)"
@@ -131,15 +146,15 @@ def _parser() -> argparse.ArgumentParser:
         "--subject",
         type=_point,
         metavar="X,Y",
-        help="where the person to follow is first seen, in pixels (default: the largest)",
+        help="pixel at which the person to follow first appears (default: the largest person)",
     )
     c.add_argument("--device", default="cpu", metavar="NAME", help="cpu, cuda or directml (default: cpu)")
     c.add_argument(
         "--finish",
         action="store_true",
-        help="read no more frames: make a motion of those that a capture which was stopped has read",
+        help="make the motion from the frames that an interrupted capture has read",
     )
-    c.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
+    c.add_argument("--quiet", action="store_true", help="no progress bar or notes")
 
     c = command("preview", _preview, "draw a motion's skeleton on its footage")
     c.add_argument("motion", metavar="MOTION.npz")
@@ -157,28 +172,26 @@ def _parser() -> argparse.ArgumentParser:
         help="for .blend; human needs niki[human]",
     )
 
-    c = command("pose", _pose, "pull joints of one frame; the body follows")
+    c = command("pose", _pose, "pull joints in one frame; the body follows")
     c.add_argument("motion", metavar="MOTION.npz")
     c.add_argument("--frame", type=int, required=True, metavar="N", help="counted from 0")
     c.add_argument(
         "--target", type=_target, action="append", default=[], metavar="JOINT=X,Y,Z",
-        help="where a joint is to be, metres, Y up; may be given several times",
+        help="where a joint should go, in meters, Y up; repeat for more joints",
     )  # fmt: skip
     c.add_argument("--pin", nargs="+", default=[], metavar="JOINT", help="joints that stay where they are")
     c.add_argument("--mode", default="full", choices=MODES, help="what may move (default: full)")
-    c.add_argument("--free-feet", action="store_true", help="feet that are not pulled may move as well")
+    c.add_argument("--free-feet", action="store_true", help="let feet that are not pulled move too")
     c.add_argument(
-        "--carry", type=int, nargs=2, default=(0, 0), metavar=("BEFORE", "AFTER"),
-        help="frames over which the change fades away (default: this frame alone)",
+        "--propagate", type=int, nargs=2, default=(0, 0), metavar=("BEFORE", "AFTER"),
+        help="frames over which the change fades in and out (default: this frame only)",
     )  # fmt: skip
     output(c, "MOTION.npz")
 
-    c = command("info", _info, "say what a motion file holds")
+    c = command("info", _info, "describe a motion file")
     c.add_argument("motion", metavar="MOTION.npz")
 
-    c = command(
-        "mocap", _mocap, "say what a folder of motion capture holds and how well it fits the skeleton"
-    )
+    c = command("mocap", _mocap, "describe a folder of motion capture and how well it fits the skeleton")
     c.add_argument("folder", help="with clips.csv and archives, or with .bvh files")
     unit(c)
 
@@ -188,30 +201,32 @@ def _parser() -> argparse.ArgumentParser:
         "--data",
         default="../shared/data/mocap",
         metavar="DIR",
-        help="motion capture with clips.csv, of which the people never trained on are taken, or any folder"
+        help="motion capture with clips.csv, from which the people never trained on are used, or any folder"
         " of .bvh files (default: %(default)s)",
     )
     unit(c)
     c.add_argument(
-        "--trained", action="store_true", help="on the people trained on: how much better is it with them?"
+        "--trained", action="store_true", help="measure on the people that the network was trained on"
     )
-    c.add_argument("--weights", metavar="FILE.npz", help="instead of those that come with the program")
+    c.add_argument("--weights", metavar="FILE.npz", help="instead of the weights that come with the program")
     c.add_argument("--runs", metavar="DIR", help="also measure every finished run in this folder")
     c.add_argument("--poses", type=int, default=2000, metavar="N", help="how many (default: %(default)s)")
-    output(c, "REPORT.md", "write the tables here too", required=False)
-    c.add_argument("--plot", metavar="FILE.png", help="draw error against noise, and the reliability")
+    output(c, "REPORT.md", "also write the tables to this file", required=False)
+    c.add_argument("--plot", metavar="FILE.png", help="plot error against noise, and reliability")
 
     c = command("bench", _bench, "measure posing beside classical inverse kinematics")
     c.add_argument("what", choices=("posing",), help="posing: pulled joints, on people never trained on")
-    c.add_argument("--data", default="../shared/data/mocap", metavar="DIR", help="as niki eval takes it")
+    c.add_argument("--data", default="../shared/data/mocap", metavar="DIR", help="as for niki eval")
     unit(c)
-    c.add_argument("--trained", action="store_true", help="on the people trained on")
+    c.add_argument(
+        "--trained", action="store_true", help="measure on the people that the network was trained on"
+    )
     c.add_argument(
         "--run", dest="runs", action="append", default=[], metavar="FOLDER",
-        help="also measure this finished run's network, such as the residual MLP; may be given several times",
+        help="also measure this finished run's network, such as the residual MLP; repeat for more runs",
     )  # fmt: skip
     c.add_argument("--poses", type=int, default=300, metavar="N", help="for each case (default: %(default)s)")
-    output(c, "REPORT.md", "write the tables here too", required=False)
+    output(c, "REPORT.md", "also write the tables to this file", required=False)
 
     c = command("train", _train, "train a network on motion capture (needs niki[train])")
     c.add_argument("--config", required=True, metavar="FILE.toml")
@@ -247,7 +262,7 @@ def _capture(options) -> None:
     from .capturing.footage.video import footage_files
     from .capturing.pipeline import capture, reprojection_error
 
-    files, journal = footage_files(options.footage), Path(f"{options.output}.readings")
+    files, journal = footage_files(options.footage), _journal_of(options.output)
     _check_output(options, options.output, (".npz",), files, is_motion)
     check_output(journal, inputs=files)
     if options.focal is not None:
@@ -261,7 +276,7 @@ def _capture(options) -> None:
     def report(stage, done, total):
         nonlocal told
         if done and not told:
-            print(f"niki: going on where {journal} ends; delete it to begin anew", file=sys.stderr)
+            print(f"niki: resuming from {journal}; delete it to start over", file=sys.stderr)
         told = True
         if stage == "reading":
             show(done, total)
@@ -276,7 +291,7 @@ def _capture(options) -> None:
         for warning in captured.warnings:
             print(f"niki: {warning}", file=sys.stderr)
         if captured.unfinished:
-            kept = f"{journal} is kept: without --finish the capture goes on from there"
+            kept = f"{journal} is kept; run again without --finish to capture the rest"
             print(f"niki: {kept}", file=sys.stderr)
         print(
             f"{options.output}: {len(captured.motion)} frames, a person in {captured.share_seen:.0%},"
@@ -324,7 +339,7 @@ def _pose(options) -> None:
     places = dict(zip(JOINTS, poser.joints(start), strict=True))
     pins = [Target(joint, places.get(joint), pinned=True) for joint in options.pin]
     posture = poser.solve(start, [*pins, *options.target], options.mode, not options.free_feet)
-    blend_pose(motion, options.frame, posture, *options.carry).save(options.output)
+    blend_pose(motion, options.frame, posture, *options.propagate).save(options.output)
     for target in options.target:
         print(f"{target.joint}: {1000 * posture.error[target.joint]:.1f} mm from its target")
 

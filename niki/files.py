@@ -94,7 +94,7 @@ def check_writable(path: str | os.PathLike) -> None:
     if path.exists() and not path.is_file():
         raise NikiError(f"{path} is not a file but a device or a pipe", "give a file name")
     if path.exists() and not path.stat().st_mode & 0o222:  # also where the system would let us
-        raise NikiError(f"{path} may only be read", "choose another name, or allow writing to it")
+        raise NikiError(f"{path} is read-only", "choose another name, or allow writing to it")
     folder = Path(os.path.realpath(path)).parent
     if not folder.is_dir():
         raise NikiError(f"{path} cannot be written: there is no folder {folder}")
@@ -218,8 +218,8 @@ def read_npz(
         for name, info in members.items():
             if info.flag_bits & 1 or info.compress_type not in _METHODS:
                 raise NikiError(
-                    f"{path} is encrypted or packed in a way that is not read here",
-                    "only what numpy's savez and savez_compressed write is",
+                    f"{path} is encrypted, or compressed in a way that cannot be read here",
+                    "save it with numpy's savez or savez_compressed",
                 )
             with archive.open(info) as member:
                 dtype, shape, fortran = _header(member, f"{path}: {name}")
@@ -279,7 +279,7 @@ def _opened(path) -> Iterator[io.BufferedReader]:
     except OSError as error:
         raise NikiError(f"{path} cannot be read: {error.strerror or error}") from None
     except ValueError:
-        raise NikiError(f"{str(path)!r} is no file name") from None
+        raise NikiError(f"{str(path)!r} is not a file name") from None
     with stream:
         yield stream
 
@@ -313,7 +313,7 @@ def _header(member, name: str) -> tuple[np.dtype, tuple[int, ...], bool]:
     start = member.read(8)
     size = int.from_bytes(member.read(2 if start[6:7] == b"\1" else 4), "little")
     if start[:6] != b"\x93NUMPY" or start[6] not in (1, 2, 3) or size > 10_000:
-        raise NikiError(f"{name} is damaged: it does not begin as numpy's arrays do")
+        raise NikiError(f"{name} is damaged: it does not start like a numpy array")
     header = member.read(size).decode("latin-1")
     descr, order, shape = (pattern.search(header) for pattern in (_DESCR, _ORDER, _SHAPE))
     if re.search(r"""['"]descr['"]\s*:\s*['"]\|O""", header):
@@ -323,7 +323,7 @@ def _header(member, name: str) -> tuple[np.dtype, tuple[int, ...], bool]:
     lengths = tuple(int(n.strip(" L")) for n in shape[1].split(",") if n.strip(" L"))
     dtype = np.dtype(descr[1])
     if len(lengths) > 8 or max((*lengths, 0)) > 2**40 or dtype.itemsize > _LONGEST:
-        raise NikiError(f"{name} is damaged: its shape or type makes no sense")
+        raise NikiError(f"{name} is damaged: its shape or type is invalid")
     return dtype, lengths, order[1] == "True"
 
 
@@ -346,5 +346,5 @@ def _values(member, dtype: np.dtype, count: int, name: str) -> np.ndarray:
         surrogate = (letters >= 0xD800) & (letters < 0xE000)
         undecoded = (letters >= 0xDC80) & (letters < 0xDD00)  # bytes of file names that are not UTF-8
         if ((letters > 0x10FFFF) | (surrogate & ~undecoded)).any():
-            raise NikiError(f"{name} is damaged: it holds letters that there are not")
+            raise NikiError(f"{name} is damaged: it holds invalid characters")
     return values

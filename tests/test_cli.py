@@ -91,14 +91,14 @@ def test_a_capture_that_was_stopped_goes_on_or_is_made_do_with(tmp_path):
     result = run(*capture, "-o", motion, "--finish")
     assert result.returncode == 0, result.stderr
     assert 0 < len(Motion.load(motion)) < 16
-    assert "going on" not in result.stderr
-    assert "without --finish the capture goes on from there" in result.stderr
+    assert "resuming" not in result.stderr
+    assert "run again without --finish to capture the rest" in result.stderr
     assert kept.startswith(readings.read_bytes())  # but for a record cut short
     result = run(*capture, "-o", motion)
-    assert "going on where" in result.stderr
+    assert "resuming from" in result.stderr
     np.testing.assert_array_equal(Motion.load(motion).poses, Motion.load(whole).poses)
     assert not readings.exists()
-    refused(run(*capture, "-o", motion, "--finish"), "nothing to make a motion of")
+    refused(run(*capture, "-o", motion, "--finish"), "no motion to make")
 
 
 def test_footage_without_a_person(tmp_path):
@@ -418,7 +418,7 @@ def test_nothing_is_imported_from_where_the_user_is(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no signals")
 def test_a_blender_that_is_killed_is_told_in_words(monkeypatch):
-    for number, words in ((9, "stopped by the system: out of memory"), (11, "Blender crashed")):
+    for number, words in ((9, "stopped by the system .out of memory"), (11, "Blender crashed")):
         monkeypatch.setattr(
             "niki.review.blender_process._BOOTSTRAP", f"import os; os.kill(os.getpid(), {number})"
         )

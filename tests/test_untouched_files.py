@@ -123,13 +123,13 @@ def check(folder: Path, before: dict, new=(), optional=()):
 WORK = {
     "capture a film": (["capture", "clip.mp4", "--start", 3, "--end", 6, *FAST], "made.npz"),
     "capture through a link": (["capture", "linked.mp4", "--end", 2, *FAST], "made.npz"),
-    "capture what may only be read": (["capture", "locked.mp4", "--end", 2, *FAST], "made.npz"),
+    "capture what is read-only": (["capture", "locked.mp4", "--end", 2, *FAST], "made.npz"),
     "capture pictures": (["capture", "frames", "--fps", 24, *FAST], "made.npz"),
     "into another folder": (["capture", "clip.mp4", "--end", 2, *FAST], "empty/made.npz"),
     "preview": (["preview", "motion.npz", "clip.mp4", "--quiet"], "made.mp4"),
     "export a bvh": (["export", "motion.npz"], "made.bvh"),
     "export a motion": (["export", "motion.npz"], "made.npz"),
-    "pose": (["pose", "motion.npz", "--frame", 2, "--target", "left_wrist=0.4,1.2,0.3", "--carry", 1, 1], "made.npz"),
+    "pose": (["pose", "motion.npz", "--frame", 2, "--target", "left_wrist=0.4,1.2,0.3", "--propagate", 1, 1], "made.npz"),
     "export a scene": (["export", "motion.npz"], "made.blend"),
 }  # fmt: skip
 
@@ -238,7 +238,7 @@ def test_a_capture_that_is_killed_midway_leaves_its_journal_alone(folder, how):
         os.link(folder / "frames/shot_000.jpg", folder / f"frames/shot_{n:03d}.jpg")
     before = everything(folder)
     command = ["capture", "frames", "-o", "made.npz", *FAST]
-    process = subprocess.Popen([*_COMMAND, *command], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([*_COMMAND, *command], stderr=subprocess.PIPE, text=True)
     journal, started = folder / "made.npz.readings", time.monotonic()
     while not (journal.is_file() and journal.stat().st_size > 3000):
         assert process.poll() is None, "it ended before it was killed"
@@ -246,7 +246,12 @@ def test_a_capture_that_is_killed_midway_leaves_its_journal_alone(folder, how):
         time.sleep(0.005)
     during = differences(before, everything(folder))
     process.send_signal(how)
-    process.wait(60)
+    message = process.communicate(timeout=60)[1]
+    if how == signal.SIGINT:  # says how to go on
+        assert message == (
+            "niki: stopped; made.npz.readings keeps what was read: run the same command to resume,"
+            " or add --finish to use only that\n"
+        )
     for told in (during, differences(before, everything(folder))):
         ours = [line for line in told if line.startswith("made.npz.readings") and line.endswith(": is new")]
         assert told == ours, "\n".join(told)

@@ -24,6 +24,7 @@ from .estimate.estimator import Estimate, JointEstimator
 from .estimate.journal import Journal
 from .estimators import make_estimator
 from .footage.camera import CAMERA_TO_LIBRARY, Camera
+from .footage.sequence import format_ranges
 from .footage.video import Footage, Frame
 
 Progress = Callable[[str, int, int | None], None]
@@ -110,7 +111,7 @@ def capture(
     with Journal(task.journal, settings, joint_estimator.width, footage.end, footage.source) as readings:
         if task.finish and not len(readings):
             raise NikiError(
-                f"No frame of {task.footage} has been read yet: there is nothing to make a motion of",
+                f"No frame of {task.footage} has been read yet: there is no motion to make",
                 "capture it without finishing first",
             )
         first = footage.start if readings.last is None else readings.last + 1
@@ -132,27 +133,21 @@ def capture(
     warnings = list(footage.warnings)
     if camera.assumed:
         warnings.append(
-            f"The focal length is assumed to be {camera.focal:.0f} px; give it if you know it:"
-            " distances to the camera scale with it"
+            f"The focal length is assumed to be {camera.focal:.0f} px; set it if you know it:"
+            " the distance to the camera depends on it"
         )
     missing = int((~estimate.seen).sum())
     if missing:
         warnings.append(f"{missing} of {len(estimate.seen)} frames show nobody and are bridged")
     if len(estimate.jumps):
         warnings.append(
-            f"The person followed may have changed at {_named(estimate.frames[estimate.jumps])}:"
-            " look there, and choose the person if it is another"
+            f"The person followed may have changed at frame{'s' * (len(estimate.jumps) > 1)}"
+            f" {format_ranges(list(estimate.frames[estimate.jumps]))}:"
+            " check there, and choose the person if it is someone else"
         )
     if beyond:
         warnings.append(f"{task.journal} is kept: it holds {beyond} frames after frame {task.end}")
     return Captured(motion, estimate, camera, warnings, bool(beyond) or unfinished, unfinished)
-
-
-def _named(frames: np.ndarray, most: int = 10) -> str:
-    """Such as "frames 3, 17 and 12 more"."""
-    text = ", ".join(str(frame) for frame in frames[:most])
-    more = f" and {len(frames) - most} more" if len(frames) > most else ""
-    return f"frame{'s' if len(frames) > 1 else ''} {text}{more}"
 
 
 def _watched(frames: Iterable[Frame], readings: Journal, expected: int | None, progress: Progress):

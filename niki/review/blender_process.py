@@ -80,7 +80,7 @@ def _why_it_ended(result: subprocess.CompletedProcess) -> NikiError:
     """For the user: a Blender that gave no answer."""
     if result.returncode == -getattr(signal, "SIGKILL", 9):
         return NikiError(
-            "Blender was stopped by the system: out of memory?", "close other programs, try again"
+            "Blender was stopped by the system (out of memory?)", "close other programs, try again"
         )
     if result.returncode < 0 or result.returncode >= 0xC0000000:  # a signal; Windows' exceptions
         return NikiError("Blender crashed", "try again; if it happens again, please report it")

@@ -244,7 +244,7 @@ def _captured(task: Task, output: Path, report) -> dict:
     check()
     check_output(journal, inputs=files)
     if os.path.realpath(journal) == os.path.realpath(output) or same_file(journal, output):
-        raise NikiError(f"{journal} is to be the motion: it cannot keep the readings as well")
+        raise NikiError(f"{journal} cannot be both the motion and its readings")
     report("loading", 0, None)
     captured = capture(task, report)
     check()  # it took long: look again

@@ -277,7 +277,7 @@ def test_images_that_were_replaced_after_they_were_read_are_noticed(tmp_path):
 
 
 def test_nothing_read_cannot_be_finished_and_leaves_no_file(tmp_path):
-    with pytest.raises(NikiError, match="nothing to make a motion of"):
+    with pytest.raises(NikiError, match="no motion to make"):
         capture(Task(SAMPLE, quality="fast", journal=tmp_path / "readings", finish=True))
     assert list(tmp_path.iterdir()) == []
 

@@ -317,7 +317,7 @@ def test_an_image_of_absurd_size_is_refused(tmp_path, size):
 
 @pytest.mark.parametrize(
     ("size", "message"),
-    [((16_000, 12_000), "16000 x 12000: more than 134,217,728 pixels"), ((60_000, 60_000), "No frame"),
+    [((16_000, 12_000), "16000 x 12000: at most 134,217,728 pixels"), ((60_000, 60_000), "No frame"),
      ((2**31 - 1, 2**31 - 1), "No frame"), ((0, 0), "No frame")],
 )  # fmt: skip
 def test_a_film_that_promises_an_absurd_size_is_refused(tmp_path, size, message):
@@ -445,7 +445,7 @@ def test_several_sequences_in_a_folder_are_not_mixed(tmp_path):
     sequence(tmp_path, (1, 2, 3))
     sequence(tmp_path, (1, 2), "g{}.png")
     sequence(tmp_path, (5,), "f{}.jpg")
-    with pytest.raises(NikiError, match="several sequences"):
+    with pytest.raises(NikiError, match="several image sequences"):
         Footage(tmp_path)
     assert len(list(Footage(tmp_path / "g2.png"))) == 2
     assert len(list(Footage(tmp_path / "f5.jpg"))) == 1
@@ -460,7 +460,7 @@ def test_what_is_no_image_of_the_sequence_is_left_out(tmp_path):
     os.mkfifo(tmp_path / "f7_left.png")
     footage = Footage(tmp_path)
     assert [f.number for f in footage] == [0, 1, 2]
-    assert footage.warnings == ["cover.png: left out, as without a number"]
+    assert footage.warnings == ["cover.png: left out: no number in the name"]
 
 
 def test_an_image_that_is_damaged_or_vanishes_is_a_gap(tmp_path):

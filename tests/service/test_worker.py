@@ -172,7 +172,7 @@ def test_what_was_read_can_be_used_as_it_is(worker, tmp_path):
         ({"output": "here/folder.npz"}, wire.FAILED, "is a folder"),
         ({"journal": str(SAMPLE)}, wire.FAILED, "is the input itself"),
         ({"journal": "here/link.npz"}, wire.FAILED, "is the input itself"),
-        ({"journal": "here/motion.npz"}, wire.FAILED, "is to be the motion"),
+        ({"journal": "here/motion.npz"}, wire.FAILED, "cannot be both"),
         ({"journal": "here/pipe.npz"}, wire.FAILED, "a device or a pipe"),
         ({"footage": "/dev/zero"}, wire.FAILED, "a device or a pipe"),
         ({"footage": "here/pipe.npz"}, wire.FAILED, "a device or a pipe"),

@@ -26,7 +26,7 @@ _LONGEST_HEADER = 1 << 16
 _HEAD = 5  # numbers in a record before the reading
 _BLOCK = 1 << 20  # bytes read at a time
 _FLUSH_EVERY = 1.0  # seconds
-_ANEW = "to begin anew move it away or delete it"
+_ANEW = "to start over, move it away or delete it"
 _MAKE_ROOM = "make room, then capture again: it goes on where it was"
 
 
@@ -175,7 +175,7 @@ class Journal:
             self._write(0, self._header)
             return
         if self._path.exists() and not self._path.is_file():
-            raise NikiError(f"{self._path} is not a file", "readings are kept there: move it away")
+            raise NikiError(f"{self._path} is not a file", "the readings go there: move it away")
         path = Path(os.path.realpath(self._path))
         lock = Lock(path.with_name(path.name + ".lock"))
         if not self._do(lock.acquire):
@@ -205,7 +205,7 @@ class Journal:
         if not ended and len(start) < _LONGEST_HEADER and _is_cut_header(line):
             return False  # the power went while it was begun
         if not start.startswith(_SIGNATURE):
-            raise NikiError(f"{self._path} is not a file of NIKI's", "readings are kept there: move it away")
+            raise NikiError(f"{self._path} is not a file of NIKI's", "the readings go there: move it away")
         if line + ended == self._header:
             return True
         if ended and not rest:
@@ -214,7 +214,7 @@ class Journal:
             header = json.loads(bytes(line))
             theirs, width = dict(header["settings"]), max(0, int(header["width"]))
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            raise NikiError(f"{self._path} is damaged where it says what was read", _ANEW) from None
+            raise NikiError(f"{self._path} is damaged: its header cannot be read", _ANEW) from None
         if header.get("format") != _FORMAT:
             raise NikiError(f"{self._path} holds readings of another version of NIKI", _ANEW)
         count = (os.fstat(self._stream.fileno()).st_size - len(line) - 1) // (8 * (_HEAD + width))

@@ -82,13 +82,13 @@ class Sequence:
             names = sorted(groups[key][0].name for key in numbered)
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             raise NikiError(
-                f"The images in {folder} are of several sequences: {', '.join(names[:3])}{more}",
-                "choose one image of the one that you want",
+                f"{folder} holds several image sequences: {', '.join(names[:3])}{more}",
+                "choose an image of the one you want",
             )
         others = [file.name for key, files in groups.items() if key != numbered[0] for file in files]
         if others:
             self.warnings.append(
-                f"{', '.join(others[:3])}{' ...' if len(others) > 3 else ''}: left out, as without a number"
+                f"{', '.join(others[:3])}{' ...' if len(others) > 3 else ''}: left out: no number in the name"
             )
         return numbered[0]
 

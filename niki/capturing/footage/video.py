@@ -166,7 +166,7 @@ class Footage:
             raise NikiError(f"{self.path} cannot be read as footage: {reason}") from None
         if container.format.name.split(",")[0] in _POINTING_ELSEWHERE:
             container.close()
-            raise NikiError(f"{self.path} is no film but a list or a text", "choose the film itself")
+            raise NikiError(f"{self.path} is a list or a text file, not a video", "choose the video itself")
         if not container.streams.video or container.streams.video[0].codec_context is None:
             container.close()
             raise NikiError(f"{self.path} holds no video")
@@ -174,8 +174,8 @@ class Footage:
         if stream.width * stream.height > MOST_PIXELS:
             container.close()
             raise NikiError(
-                f"{self.path} says that its picture is {stream.width} x {stream.height}:"
-                f" more than {MOST_PIXELS:,} pixels are not read"
+                f"{self.path} claims a picture of {stream.width} x {stream.height}:"
+                f" at most {MOST_PIXELS:,} pixels can be read"
             )
         stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}  # whatever comes later in the file
         return container
@@ -193,8 +193,8 @@ class Footage:
             total = stream.frames if stream.frames > 0 else None
         if rate is None and own and not SLOWEST <= own <= FASTEST:
             self.warnings.append(
-                f"{self.path.name} says {own:g} frames per second, which no film has:"
-                f" taken for {_DEFAULT_RATE:g}; give the rate if you know it"
+                f"{self.path.name} says {own:g} frames per second, which no video has:"
+                f" using {_DEFAULT_RATE:g}; set the frame rate if you know it"
             )
             own = 0
         size = (height, width) if turned else (width, height)
@@ -340,4 +340,4 @@ def _encoding():
         if isinstance(error, OSError):
             raise
         reason = getattr(error, "strerror", None) or error
-        raise NikiError(f"The film cannot be encoded: {reason}") from None
+        raise NikiError(f"The video cannot be encoded: {reason}") from None
