@@ -18,7 +18,7 @@ from .sources import OnFootage, chosen_source, readable_source
 
 
 @dataclass
-class Person:
+class FoundPerson:
     """A person in the footage: position (x, y) in pixels, and the icon with their picture."""
 
     place: tuple[float, float]
@@ -30,7 +30,7 @@ class Search:
 
     def __init__(self):
         self.question: Question | None = None
-        self.people: list[Person] = []
+        self.people: list[FoundPerson] = []
         self.problem = ""
         self._path = ""
         self._icons = None
@@ -65,7 +65,7 @@ class Search:
         self._icons = bpy.utils.previews.new()
         for person in answer.get("people", []):
             picture = self._icons.load(person["picture"], person["picture"], "IMAGE")
-            self.people.append(Person((person["x"], person["y"]), picture.icon_id))
+            self.people.append(FoundPerson((person["x"], person["y"]), picture.icon_id))
         if not self.problem and not self.people:
             self.problem = "No person was found in the first frame"
 

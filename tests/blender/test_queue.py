@@ -376,14 +376,14 @@ def test_one_of_another_project_that_is_continued_here_belongs_here(tmp_path, wo
 
 
 def test_what_was_found_in_the_footage_of_one_file_is_not_offered_in_another():
-    people.search.problem, people.search.people = "old", [people.Person((1.0, 2.0), 0)]
+    people.search.problem, people.search.people = "old", [people.FoundPerson((1.0, 2.0), 0)]
     bpy.ops.wm.read_homefile(use_empty=True)
     assert (people.search.problem, people.search.people) == ("", [])
 
 
 def test_with_other_footage_the_choice_of_a_person_is_forgotten():
     settings = bpy.context.scene.niki_capture
-    settings.use_subject, people.search.people = True, [people.Person((1.0, 2.0), 0)]
+    settings.use_subject, people.search.people = True, [people.FoundPerson((1.0, 2.0), 0)]
     people.forget_choice(bpy.context.scene)
     assert not settings.use_subject
     assert people.search.people == []

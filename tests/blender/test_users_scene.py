@@ -627,7 +627,7 @@ def test_a_choice_of_person_ends_with_the_footage_it_was_made_in():
     clip = bpy.data.movieclips.load(str(SAMPLE))
     for name, value in (("path", str(SAMPLE)), ("clip", clip), ("source", "CLIP")):
         settings.use_subject = True
-        people.search.people = [people.Person((1, 2), 0)]
+        people.search.people = [people.FoundPerson((1, 2), 0)]
         setattr(settings, name, value)
         assert not settings.use_subject
         assert people.search.people == []
@@ -885,7 +885,7 @@ def test_a_strip_stays_chosen_when_others_are_removed():
 def test_people_found_in_the_footage_of_one_scene_are_not_offered_in_another():
     scene = bpy.context.scene
     scene.niki_capture.path = str(SAMPLE)
-    people.search._path, people.search.people = str(SAMPLE), [people.Person((1.0, 2.0), 0)]
+    people.search._path, people.search.people = str(SAMPLE), [people.FoundPerson((1.0, 2.0), 0)]
     assert people.search.is_of(scene)
     bpy.context.window.scene = bpy.data.scenes.new("other")
     assert not people.search.is_of(bpy.context.scene)
