@@ -27,7 +27,7 @@ def draw_jobs(layout: bpy.types.UILayout) -> None:
     if outcome is not None and outcome.scene == bpy.context.scene.name:
         box = layout.box()
         row = box.row()
-        draw_text(row.column(), outcome.title, "CHECKMARK")
+        draw_text(row.column(), outcome.title, "CHECKMARK", beside=30)
         row.operator("niki.dismiss_outcome", text="", icon="X", emboss=False)
         details = box.column()
         details.active = False

@@ -33,10 +33,10 @@ def draw_value(layout: bpy.types.UILayout, title: str, value: str) -> None:
     split.label(text=value)
 
 
-def draw_text(layout: bpy.types.UILayout, text: str, icon: Any = "NONE") -> None:
-    """Draw a text of any length, wrapped to the width of the region."""
+def draw_text(layout: bpy.types.UILayout, text: str, icon: Any = "NONE", beside: int = 0) -> None:
+    """Draw a text of any length, wrapped to the width of the region less the pixels of what stands ``beside`` it."""
     region, scale = bpy.context.region, bpy.context.preferences.system.ui_scale
-    characters = max(20, int((region.width / scale - 70) / 6.5)) if region else 40
+    characters = max(20, int((region.width / scale - 70 - beside) / 6.5)) if region else 40
     column = layout.column(align=True)
     column.scale_y = 0.8
     for k, line in enumerate(textwrap.wrap(text, characters)):

@@ -113,7 +113,9 @@ def drawn():
     """The texts of the list of captures, whole."""
     said = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(modules.job_list, "draw_text", lambda layout, text, icon="": said.append(text))
+        patch.setattr(
+            modules.job_list, "draw_text", lambda layout, text, icon="", beside=0: said.append(text)
+        )
         modules.job_list.draw_jobs(Layout(said))
     return said
 
