@@ -104,7 +104,7 @@ def test_an_array_that_makes_no_sense_is_one_line(tmp_path, data):
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_other_packing_is_refused(tmp_path, method):
     write_zip(tmp_path / "a.npz", {"a": header() + bytes(24)}, method)
-    with pytest.raises(NikiError, match="packed in a way that is not read"):
+    with pytest.raises(NikiError, match="compressed in a way that cannot be read"):
         read_npz(tmp_path / "a.npz")
 
 
