@@ -226,8 +226,8 @@ def _list_of(fit: Callable[[Any], Any]) -> Callable[[Any], list]:
 
 
 def _request(value) -> dict:
-    """What a :class:`Task` knows of a dictionary."""
-    known = {field.name for field in fields(Task)}
+    """What a :class:`Task` knows of a dictionary, without the journal: that is in the job's folder."""
+    known = {field.name for field in fields(Task)} - {"journal"}
     request = {name: part for name, part in _of(dict)(value).items() if name in known and part is not None}
     try:
         Task.from_dict(request)

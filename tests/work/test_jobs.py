@@ -256,6 +256,15 @@ def test_a_record_that_is_damaged_is_shown_as_such_and_can_be_cleared(tmp_path, 
     assert not folder.exists()
 
 
+@pytest.mark.parametrize("journal", ["elsewhere.readings", 3])
+def test_a_job_keeps_its_readings_in_its_own_folder_whatever_its_record_says(tmp_path, journal):
+    folder = tmp_path / "x"
+    folder.mkdir()
+    record = GOOD | {"request": GOOD["request"] | {"journal": journal}}
+    (folder / job_files.JOB).write_text(json.dumps(record))
+    assert job_files.read_job(folder).request == GOOD["request"]
+
+
 def test_fields_of_other_versions_are_passed_over(tmp_path):
     folder = tmp_path / "x"
     folder.mkdir()

@@ -43,7 +43,7 @@ def model_path(name: str) -> Path:
     """
     path = _file(name)
     if not path.is_file():
-        raise NikiError("The BlazePose networks are not set up", "run: niki setup")
+        raise NikiError("The BlazePose networks are not set up", "reinstall the add-on, or run: niki setup")
     return path
 
 
