@@ -96,7 +96,9 @@ def _check_output(options, path, suffixes, inputs=(), is_ours=lambda path: False
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="niki", description="Footage of a person -> an animated armature.")
+    parser = argparse.ArgumentParser(
+        prog="niki", description="Turn footage of a person into an animated armature."
+    )
     parser.add_argument("--version", action="version", version=f"niki {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -104,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     def unit(c):
         c.add_argument(
             "--unit", choices=("m", "cm", "mm", "in", "ft", "cmu"),
-            help="unit of .bvh files; cmu: inches / 0.45 (default: the one that gives legs of human length)",
+            help="length unit of the .bvh files; cmu is 1/0.45 inch (default: guessed from leg length)",
         )  # fmt: skip
 
     def command(name, run, text):
@@ -127,20 +129,23 @@ def _parser() -> argparse.ArgumentParser:
         "--fps", type=float, metavar="F", help="frames per second, where the footage does not say or is wrong"
     )
     c.add_argument(
-        "--focal", type=float, metavar="PX", help="focal length in pixels (default: the longer side)"
+        "--focal",
+        type=float,
+        metavar="PX",
+        help="focal length in pixels (default: the longer side of the picture)",
     )
     c.add_argument("--estimator", default="blazepose", metavar="NAME", help="joint estimator (blazepose)")
     c.add_argument(
         "--quality",
         default="best",
         choices=("fast", "standard", "best"),
-        help="crops read per frame: 1, 4 or 10 (default: best)",
+        help="crops analyzed per frame: 1, 4 or 10 (default: best)",
     )
     c.add_argument(
         "--solver",
         default="niki",
         choices=("niki", "hybrik"),
-        help="the network, or analytic twist and swing (default: niki)",
+        help="niki: the network; hybrik: analytic, follows the detected joints exactly (default: niki)",
     )
     c.add_argument(
         "--subject",
@@ -174,13 +179,18 @@ def _parser() -> argparse.ArgumentParser:
 
     c = command("pose", _pose, "pull joints in one frame; the body follows")
     c.add_argument("motion", metavar="MOTION.npz")
-    c.add_argument("--frame", type=int, required=True, metavar="N", help="counted from 0")
+    c.add_argument("--frame", type=int, required=True, metavar="N", help="frame to change, counted from 0")
     c.add_argument(
         "--target", type=_target, action="append", default=[], metavar="JOINT=X,Y,Z",
         help="where a joint should go, in meters, Y up; repeat for more joints",
     )  # fmt: skip
     c.add_argument("--pin", nargs="+", default=[], metavar="JOINT", help="joints that stay where they are")
-    c.add_argument("--mode", default="full", choices=MODES, help="what may move (default: full)")
+    c.add_argument(
+        "--mode",
+        default="full",
+        choices=MODES,
+        help="what may move: the whole body, the pulled limb, or all but the hips (default: full)",
+    )
     c.add_argument("--free-feet", action="store_true", help="let feet that are not pulled move too")
     c.add_argument(
         "--propagate", type=int, nargs=2, default=(0, 0), metavar=("BEFORE", "AFTER"),
@@ -188,10 +198,10 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     output(c, "MOTION.npz")
 
-    c = command("info", _info, "describe a motion file")
+    c = command("info", _info, "show what a motion file contains")
     c.add_argument("motion", metavar="MOTION.npz")
 
-    c = command("mocap", _mocap, "describe a folder of motion capture and how well it fits the skeleton")
+    c = command("mocap", _mocap, "summarize a folder of motion capture and how well it fits the skeleton")
     c.add_argument("folder", help="with clips.csv and archives, or with .bvh files")
     unit(c)
 
@@ -201,22 +211,22 @@ def _parser() -> argparse.ArgumentParser:
         "--data",
         default="../shared/data/mocap",
         metavar="DIR",
-        help="motion capture with clips.csv, from which the people never trained on are used, or any folder"
+        help="folder with clips.csv, of which only people not in the training set are used, or any folder"
         " of .bvh files (default: %(default)s)",
     )
     unit(c)
     c.add_argument(
         "--trained", action="store_true", help="measure on the people that the network was trained on"
     )
-    c.add_argument("--weights", metavar="FILE.npz", help="instead of the weights that come with the program")
+    c.add_argument("--weights", metavar="FILE.npz", help="weights to measure (default: the built-in ones)")
     c.add_argument("--runs", metavar="DIR", help="also measure every finished run in this folder")
     c.add_argument("--poses", type=int, default=2000, metavar="N", help="how many (default: %(default)s)")
     output(c, "REPORT.md", "also write the tables to this file", required=False)
-    c.add_argument("--plot", metavar="FILE.png", help="plot error against noise, and reliability")
+    c.add_argument("--plot", metavar="FILE.png", help="plot error against noise, and a reliability diagram")
 
-    c = command("bench", _bench, "measure posing beside classical inverse kinematics")
+    c = command("bench", _bench, "compare posing with classical inverse kinematics")
     c.add_argument("what", choices=("posing",), help="posing: pulled joints, on people never trained on")
-    c.add_argument("--data", default="../shared/data/mocap", metavar="DIR", help="as for niki eval")
+    c.add_argument("--data", default="../shared/data/mocap", metavar="DIR", help="same as for niki eval")
     unit(c)
     c.add_argument(
         "--trained", action="store_true", help="measure on the people that the network was trained on"
@@ -233,7 +243,7 @@ def _parser() -> argparse.ArgumentParser:
     c.add_argument("-o", "--output", metavar="FOLDER", help="of the run (default: build/runs/NAME)")
     c.add_argument("--quiet", action="store_true", help="no progress bar")
 
-    c = command("export-weights", _export_weights, "write a run's network for use")
+    c = command("export-weights", _export_weights, "export a training run's network as a weights file")
     c.add_argument("folder", help="of the run")
     output(c, "WEIGHTS.npz")
 

@@ -53,7 +53,7 @@ class NIKI_OT_continue_capture(_OnJob, bpy.types.Operator):
 
     bl_idname = "niki.continue_capture"
     bl_label = "Continue Capture"
-    bl_description = "Continue this capture where it stopped, for the open file"
+    bl_description = "Resume this capture where it stopped, as a capture of the open file"
     finish: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     @classmethod

@@ -97,7 +97,7 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
     quality: EnumProperty(
         name="Quality",
         default="best",
-        description="How thoroughly each frame is read",
+        description="Trade-off between speed and steadiness",
         translation_context=CONTEXT,
         items=(
             ("fast", "Fast", "Fastest, some jitter"),

@@ -9,7 +9,11 @@ PLACES = (
         "The person starts at the world origin, with the camera placed to match",
     ),
     ("CURSOR", "3D Cursor", "The person starts at the 3D cursor, with the camera placed to match"),
-    ("FILMED", "As Filmed", "The camera is above the world origin, with the person where they were filmed"),
+    (
+        "FILMED",
+        "As Filmed",
+        "The camera is above the world origin, the person where they stood in front of it",
+    ),
 )
 MATCHES = (
     (IF_EMPTY, "If Empty", "Only if the scene has nothing but Blender's default objects and settings"),

@@ -53,12 +53,12 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         name="Max Error (mm)",
         default=5.0,
         min=0.01,
-        description="Greatest allowed distance of any joint from the original motion, in millimeters",
+        description="How far any joint may move from the original motion, in millimeters",
     )
     new_action: BoolProperty(
         name="New Action",
         default=True,
-        description="Bake into a copy of the action. Otherwise overwrite keyframes in the action itself",
+        description="Bake into a copy of the action instead of overwriting its keyframes",
     )
 
     _sampling: Generator[int, None, Motion] | None = None

@@ -48,14 +48,14 @@ class NIKI_PG_pose(bpy.types.PropertyGroup):
         default=8,
         min=0,
         soft_max=100,
-        description="Frames before the current one over which a propagated change fades in",
+        description="Number of frames before the current one over which the change fades in",
     )
     carry_after: IntProperty(
         name="Fade Out",
         default=8,
         min=0,
         soft_max=100,
-        description="Frames after the current one over which a propagated change fades out",
+        description="Number of frames after the current one over which the change fades out",
     )
     follow_targets: BoolProperty(
         name="Follow Targets",
@@ -81,7 +81,7 @@ class NIKI_PG_pose(bpy.types.PropertyGroup):
         min=0.01,
         max=1.0,
         subtype="FACTOR",
-        description="1 holds the joint exactly, as far as the body can reach. Lower values pull it more gently",
+        description="At 1, the joint reaches the target exactly if the body can. Lower values pull more gently",
     )
 
 

@@ -9,7 +9,7 @@ from .confidence import doubtful_frames, has_confidence, next_doubtful
 
 
 class NIKI_OT_doubtful_frame(bpy.types.Operator):
-    """Go to where the capture becomes uncertain of a joint"""
+    """Jump to the next or previous frame where a joint becomes uncertain"""
 
     bl_idname = "niki.doubtful_frame"
     bl_label = "Doubtful Frame"

@@ -42,7 +42,7 @@ class NIKI_OT_add_body(bpy.types.Operator):
         translation_context=CONTEXT,
         items=(
             ("RELAXED", "Relaxed", "Standing, arms down"),
-            ("REST", "Rest", "The T-pose, as the bones are at rest"),
+            ("REST", "Rest", "T-pose, the armature's rest pose"),
         ),
     )
 

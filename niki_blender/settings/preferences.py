@@ -55,7 +55,7 @@ class NIKI_AP_preferences(bpy.types.AddonPreferences):
             ("directml", "DirectML", "Any graphics card on Windows"),
             ("cpu", "CPU", "No graphics card"),
         ),
-        description="Hardware that the new environment is for",
+        description="Hardware to create the environment for",
     )
     wheels: StringProperty(
         name="Packages Folder",

@@ -103,13 +103,13 @@ def test_a_journal_that_was_only_begun_is_begun_anew(tmp_path, content):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"garbage" * 50, "not a file of NIKI's"),
-        (b"\n", "not a file of NIKI's"),
-        (b"a letter to my mother\n", "not a file of NIKI's"),
+        (b"garbage" * 50, "not a NIKI file"),
+        (b"\n", "not a NIKI file"),
+        (b"a letter to my mother\n", "not a NIKI file"),
         (b'{"format": "niki readings 3"}\n' + bytes(200), "damaged"),
         (b'{"format": "niki readings 3", "width": -4, "settings": {}}\n' + bytes(200), "other settings"),
         (b'{"format": "niki readings 3", "settings": \xff}\n' + bytes(200), "damaged"),
-        (b'{"format": "niki readings 3", "settings": {}' + bytes(200), "not a file of NIKI's|damaged"),
+        (b'{"format": "niki readings 3", "settings": {}' + bytes(200), "not a NIKI file|damaged"),
         (b'{"format": "niki readings 9", "width": 5, "settings": {}}\n' + bytes(200), "another version"),
     ],
 )

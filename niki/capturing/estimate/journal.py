@@ -205,7 +205,7 @@ class Journal:
         if not ended and len(start) < _LONGEST_HEADER and _is_cut_header(line):
             return False  # the power went while it was begun
         if not start.startswith(_SIGNATURE):
-            raise NikiError(f"{self._path} is not a file of NIKI's", "the readings go there: move it away")
+            raise NikiError(f"{self._path} is not a NIKI file", "the readings go there: move it away")
         if line + ended == self._header:
             return True
         if ended and not rest:
