@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> int:
-    """Import and run the command line; being stopped while that is imported is no fault to trace."""
+    """Import and run the command line. Ctrl-C during the import ends it without a traceback."""
     try:
         from . import cli
 

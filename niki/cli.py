@@ -278,8 +278,9 @@ def _capture(options) -> None:
     if options.focal is not None:
         checked_focal(options.focal)
     task = Task(
-        options.footage, options.start, options.end, options.fps, options.focal, options.subject,
-        options.estimator, options.quality, options.device, options.solver, journal, options.finish,
+        options.footage, options.start, options.end, fps=options.fps, focal=options.focal,
+        subject=options.subject, estimator=options.estimator, quality=options.quality, device=options.device,
+        solver=options.solver, journal=journal, finish=options.finish,
     )  # fmt: skip
     told = options.quiet or options.finish
 

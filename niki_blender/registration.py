@@ -23,7 +23,7 @@ def register() -> None:
             module.register()
             registered.append(module)
     except Exception:
-        for module in reversed(registered):  # all or nothing: the user may try again
+        for module in reversed(registered):  # so that the user may try again
             module.unregister()
         raise
 

@@ -40,7 +40,7 @@ def draw_jobs(layout: bpy.types.UILayout) -> None:
         row = layout.row()
         row.alignment = "LEFT"
         row.operator(
-            "niki.show_other_captures", text=_count_others(len(others)), emboss=False,
+            "niki.show_other_captures", text=results.describe_others(len(others)), emboss=False,
             icon="DISCLOSURE_TRI_DOWN" if shown else "DISCLOSURE_TRI_RIGHT",
         )  # fmt: skip
         if shown:
@@ -72,10 +72,6 @@ def _draw_job(box: bpy.types.UILayout, job: Job) -> None:
     _draw_actions(box, job)
     if job.state == FAILED:
         box.operator("niki.open_log", icon="TEXT").log = "CAPTURES"
-
-
-def _count_others(count: int) -> str:
-    return "1 capture from another project" if count == 1 else f"{count} captures from other projects"
 
 
 def _draw_unfinished(box: bpy.types.UILayout, job: Job) -> None:

@@ -146,8 +146,7 @@ class NIKI_OT_clear_other_captures(bpy.types.Operator):
     bl_options = {"REGISTER", "INTERNAL"}
 
     def invoke(self, context, event):
-        count = len(results.list_jobs()[2])
-        captures = "1 capture from another project" if count == 1 else f"{count} captures from other projects"
+        captures = results.describe_others(len(results.list_jobs()[2]))
         return context.window_manager.invoke_confirm(
             self, event, message=f"{captures} will be deleted permanently"
         )

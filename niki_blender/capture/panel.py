@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..interface.layout import SidebarPanel, draw_text, draw_value
+from ..interface.layout import SidebarPanel, draw_text, titled_row
 from ..settings.preferences import draw_device, draw_not_ready
 from .job_list import draw_jobs
 from .people import search
@@ -56,7 +56,7 @@ class NIKI_PT_result(SidebarPanel, bpy.types.Panel):
         if frame_start is None:
             layout.prop(settings, "frame_start")
         else:
-            draw_value(layout, "Start Frame", f"{frame_start}, from the {settings.source.lower()}")
+            titled_row(layout, "Start Frame").label(text=f"{frame_start}, from the {settings.source.lower()}")
         layout.prop(settings, "place_at")
         layout.prop(settings, "match_scene")
         row = layout.row(align=True, heading="Camera")

@@ -249,6 +249,11 @@ def project_name(job: Job) -> str:
     return bpy.path.basename(job.file) or "an unsaved file"
 
 
+def describe_others(count: int) -> str:
+    """How many captures there are from other projects."""
+    return "1 capture from another project" if count == 1 else f"{count} captures from other projects"
+
+
 def describe_owner(job: Job) -> str:
     """Why a finished capture does not fit here: it belongs to another project, or its scene was deleted."""
     return "its scene was deleted" if is_ours(job) else f"captured for {project_name(job)}"

@@ -13,7 +13,7 @@ from bpy.props import (
 
 from ..interface.layout import CONTEXT
 from ..placement.choices import MATCH_DESCRIPTION, MATCH_NAME, MATCHES, PLACES
-from ..rig.armature import is_our_armature
+from ..rig.armature import is_our_armature, may_have_deleted, release_deleted
 from .people import forget_choice
 from .sources import footage_strips, look_at_footage
 
@@ -149,18 +149,15 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
 @bpy.app.handlers.persistent
 def _follow_changes(_scene, depsgraph) -> None:
     """Handler: objects may have been deleted."""
-    if depsgraph.id_type_updated("COLLECTION") or depsgraph.id_type_updated("SCENE"):
+    if may_have_deleted(depsgraph):
         forget_deleted_armatures()
 
 
 @bpy.app.handlers.persistent
 def forget_deleted_armatures(*_) -> None:
-    """Handler: clear references to armatures that are no longer in any scene: the setting would keep them in the
-    file."""
+    """Handler: release armatures that were deleted from the setting."""
     for scene in bpy.data.scenes:
-        rig = scene.niki_capture.armature
-        if rig is not None and not rig.users_collection and scene.library is None:
-            scene.niki_capture.armature = None
+        release_deleted(scene.niki_capture, "armature")
 
 
 CLASSES = (NIKI_PG_capture,)

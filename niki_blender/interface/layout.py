@@ -24,13 +24,13 @@ class SidebarPanel:
         return self.layout
 
 
-def draw_value(layout: bpy.types.UILayout, title: str, value: str) -> None:
-    """Draw a name and a value in one line, like a property."""
+def titled_row(layout: bpy.types.UILayout, title: str) -> bpy.types.UILayout:
+    """A row for a value, with its name to the left, like a property."""
     split = layout.split(factor=0.4)
     name = split.row()
     name.alignment = "RIGHT"
     name.label(text=title)
-    split.label(text=value)
+    return split.row(align=True)
 
 
 def draw_text(layout: bpy.types.UILayout, text: str, icon: Any = "NONE", beside: int = 0) -> None:

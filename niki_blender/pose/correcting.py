@@ -182,7 +182,7 @@ class NIKI_OT_propagate(_OnAnimatedArmature, bpy.types.Operator):
 
     def _correction(self, rig, posed: Channels, animated: Channels, now: int, limits: tuple[int, int]):
         """The change of the pose against the animation, faded over the neighboring frames; and the frames."""
-        before, after = rig.niki_pose.carry_before, rig.niki_pose.carry_after
+        before, after = rig.niki_pose.fade_in, rig.niki_pose.fade_out
         frames = np.arange(max(limits[0], now - before), min(limits[1], now + after) + 1)
         weights = fade_weights(len(frames), now - frames[0], before, after)
         correction = Correction(frames)

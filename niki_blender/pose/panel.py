@@ -4,7 +4,7 @@ import bpy
 
 from ...niki.pose.targets import ORIENTED
 from ..interface.layout import SidebarPanel, draw_text
-from ..rig.armature import is_our_armature
+from ..rig.armature import is_our_armature, joint_label
 
 
 class NIKI_PT_pose(SidebarPanel, bpy.types.Panel):
@@ -36,8 +36,8 @@ class NIKI_PT_correct(SidebarPanel, bpy.types.Panel):
     def draw(self, context):
         layout, settings = self.columns(), context.object.niki_pose
         column = layout.column(align=True)
-        column.prop(settings, "carry_before")
-        column.prop(settings, "carry_after")
+        column.prop(settings, "fade_in")
+        column.prop(settings, "fade_out")
         layout.operator("niki.propagate", icon="ANIM")
         layout.operator("niki.hold", icon="LOCKED")
 
@@ -76,7 +76,7 @@ class NIKI_PT_target(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context):
         layout, settings = self.columns(), context.object.niki_pose
-        layout.label(text=f"{settings.target_joint} of {settings.target_of.name}")
+        layout.label(text=f"{joint_label(settings.target_joint)} of {settings.target_of.name}")
         layout.prop(settings, "target_weight")
         part = layout.column()
         part.active = settings.target_joint in ORIENTED

@@ -25,7 +25,7 @@ class PathPreview:
     """
 
     def __init__(self, rig: bpy.types.Object, frame: int):
-        before, after = rig.niki_pose.carry_before, rig.niki_pose.carry_after
+        before, after = rig.niki_pose.fade_in, rig.niki_pose.fade_out
         self._body, self._world = body_of(rig), np.array(rig.matrix_world)
         self._weight = fade_weights(before + after + 3, before + 1, before, after)
         frames = np.arange(frame - before - 1, frame + after + 2)

@@ -43,14 +43,14 @@ class NIKI_PG_pose(bpy.types.PropertyGroup):
     plant_feet: BoolProperty(
         name="Plant Feet", default=True, description="Keep feet in place unless they are pulled"
     )
-    carry_before: IntProperty(
+    fade_in: IntProperty(
         name="Fade In",
         default=8,
         min=0,
         soft_max=100,
         description="Number of frames before the current one over which the change fades in",
     )
-    carry_after: IntProperty(
+    fade_out: IntProperty(
         name="Fade Out",
         default=8,
         min=0,

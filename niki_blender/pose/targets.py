@@ -15,7 +15,14 @@ from ...niki.body.skeleton import BONES, JOINTS, NUM_BONES
 from ...niki.errors import NikiError
 from ...niki.pose.targets import ORIENTED, Posture
 from ..rig.animation import bone_path, fcurves_of
-from ..rig.armature import OnArmature, active_object, is_our_armature, joint_label
+from ..rig.armature import (
+    OnArmature,
+    active_object,
+    is_our_armature,
+    joint_label,
+    may_have_deleted,
+    release_deleted,
+)
 from ..rig.channels import Channels
 from ..work import words
 from .pulling import Pull, Start, pose_in_scene
@@ -177,17 +184,15 @@ def follow_changes(_scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> N
                 rigs.add(rig)
     for rig in rigs:
         solve_targets(rig, depsgraph)
-    if depsgraph.id_type_updated("COLLECTION") or depsgraph.id_type_updated("SCENE"):
+    if may_have_deleted(depsgraph):
         forget_deleted_rigs()
 
 
 @bpy.app.handlers.persistent
 def forget_deleted_rigs(*_) -> None:
-    """Handler: clear references to rigs that are no longer in any scene: a target would keep them in the file."""
+    """Handler: release rigs that were deleted from targets."""
     for empty in bpy.data.objects:
-        rig = empty.niki_pose.target_of
-        if rig is not None and not rig.users_collection and empty.library is None:
-            empty.niki_pose.target_of = None
+        release_deleted(empty.niki_pose, "target_of")
 
 
 def _animated_bones(rig: bpy.types.Object) -> set[str]:

@@ -88,6 +88,18 @@ def is_our_armature(rig: bpy.types.Object | None) -> TypeGuard[bpy.types.Object]
     return rig is not None and rig.type == "ARMATURE" and all(name in rig.data.bones for name in BONES)
 
 
+def may_have_deleted(depsgraph: bpy.types.Depsgraph) -> bool:
+    """Whether this update may come from the deletion of objects."""
+    return depsgraph.id_type_updated("COLLECTION") or depsgraph.id_type_updated("SCENE")
+
+
+def release_deleted(settings: bpy.types.PropertyGroup, pointer: str) -> None:
+    """Clear a pointer to an object that is no longer in any scene: it would keep the object in the file."""
+    thing = getattr(settings, pointer)
+    if thing is not None and not thing.users_collection and settings.id_data.library is None:
+        setattr(settings, pointer, None)
+
+
 def joint_label(joint: str) -> str:
     """The name of a joint as users read it: "left_wrist" becomes "Left Wrist"."""
     return joint.replace("_", " ").title()

@@ -3,7 +3,7 @@
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from ..interface.layout import CONTEXT, draw_text
+from ..interface.layout import CONTEXT, draw_text, titled_row
 from . import environment_operators
 from .chosen import EXTENSION, look_whether_ready, preferences, why_not_ready
 
@@ -108,11 +108,7 @@ def draw_runtime(layout: bpy.types.UILayout, chosen: NIKI_AP_preferences) -> Non
 def draw_device(layout: bpy.types.UILayout) -> None:
     """Draw the device for captures, and a button to the preferences."""
     chosen = preferences()
-    split = layout.split(factor=0.4)
-    title = split.row()
-    title.alignment = "RIGHT"
-    title.label(text="Device")
-    row = split.row(align=True)
+    row = titled_row(layout, "Device")
     if chosen and chosen.runtime == "ENVIRONMENT":
         row.prop(chosen, "device", text="")
     else:

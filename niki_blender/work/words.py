@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from ...niki.errors import NikiError
+from ...niki.errors import NikiError, in_words
 
 
 def describe_error(problem: BaseException) -> str:
@@ -13,7 +13,7 @@ def describe_error(problem: BaseException) -> str:
     if isinstance(problem, NikiError):
         return str(problem)
     if isinstance(problem, OSError) and problem.strerror:
-        return f"{problem.filename}: {problem.strerror}" if problem.filename else problem.strerror
+        return in_words(problem)
     return f"Internal error: {type(problem).__name__}: {problem}"
 
 

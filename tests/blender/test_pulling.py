@@ -114,7 +114,7 @@ def test_keys_are_set_on_what_changed(rig):
 def test_a_correction_is_carried_and_what_was_captured_is_kept(rig):
     captured = rig.animation_data.action
     before = sampling.sample_motion(rig, 1, 60).solved_joints()
-    rig.niki_pose.carry_before, rig.niki_pose.carry_after = 5, 10
+    rig.niki_pose.fade_in, rig.niki_pose.fade_out = 5, 10
     wanted = joint(rig, "left_wrist") + [0, 0, 0.1]
     pull(rig, "left_wrist", [0, 0, 0.1])
     assert bpy.ops.niki.propagate() == {"FINISHED"}
@@ -273,7 +273,7 @@ def test_a_fresh_body_stands_relaxed_and_is_posed():
 def test_the_preview_shows_where_a_carried_pull_goes(rig):
     preview_module = blender_module("pose.path_preview")
     assert preview_module.can_preview(rig)
-    rig.niki_pose.carry_before, rig.niki_pose.carry_after = 4, 6
+    rig.niki_pose.fade_in, rig.niki_pose.fade_out = 4, 6
     preview = preview_module.PathPreview(rig, 30)
     pulled = pull(rig, "left_wrist", [0, 0, 0.1])
     (path,) = preview.paths(pulled.start, pulled._last, [WRIST])

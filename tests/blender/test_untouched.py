@@ -542,7 +542,7 @@ def test_a_keyed_pull_is_undone_whole(one_file):
 
 
 def propagate(before_frames=3, after_frames=3):
-    hero().niki_pose.carry_before, hero().niki_pose.carry_after = before_frames, after_frames
+    hero().niki_pose.fade_in, hero().niki_pose.fade_out = before_frames, after_frames
     taken = snapshot()
     pulled("left_wrist")
     assert bpy.ops.niki.propagate() == {"FINISHED"}

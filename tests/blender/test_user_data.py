@@ -85,7 +85,7 @@ def hold(rig):
 
 
 def propagate(rig):
-    rig.niki_pose.carry_before, rig.niki_pose.carry_after = 5, 5
+    rig.niki_pose.fade_in, rig.niki_pose.fade_out = 5, 5
     pull(rig)
     assert bpy.ops.niki.propagate() == {"FINISHED"}
 
@@ -525,7 +525,7 @@ def test_a_curves_modifiers_do_not_count_twice(rig):
     generator = curve.modifiers.new("GENERATOR")
     generator.use_additive, generator.coefficients = True, (0.2, 0.0)
     bpy.context.scene.frame_set(30)
-    rig.niki_pose.carry_before, rig.niki_pose.carry_after = 3, 3
+    rig.niki_pose.fade_in, rig.niki_pose.fade_out = 3, 3
     pull(rig, by=(0, 0, 0.002))
     assert bpy.ops.niki.propagate() == {"FINISHED"}
     curve = next(c for c in animation.fcurves_of(rig) if c.data_path == path and c.array_index == 1)
