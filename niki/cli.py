@@ -134,6 +134,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PX",
         help="focal length in pixels (default: the longer side of the picture)",
     )
+    c.add_argument(
+        "--tilt",
+        type=float,
+        metavar="DEG",
+        help="how far the camera looks down; negative if up (default: read off the person)",
+    )
+    c.add_argument(
+        "--roll",
+        type=float,
+        metavar="DEG",
+        help="how far the camera is turned counter-clockwise, seen from behind (default: read off the person)",
+    )
     c.add_argument("--estimator", default="blazepose", metavar="NAME", help="joint estimator (blazepose)")
     c.add_argument(
         "--quality",
@@ -268,18 +280,23 @@ def _point(text: str) -> tuple[float, float]:
 
 
 def _capture(options) -> None:
-    from .capturing.footage.camera import checked_focal
+    from .capturing.footage.camera import checked_focal, checked_roll, checked_tilt
     from .capturing.footage.video import footage_files
     from .capturing.pipeline import capture, reprojection_error
 
     files, journal = footage_files(options.footage), _journal_of(options.output)
     _check_output(options, options.output, (".npz",), files, is_motion)
     check_output(journal, inputs=files)
-    if options.focal is not None:
-        checked_focal(options.focal)
+    for check, value in (
+        (checked_focal, options.focal),
+        (checked_tilt, options.tilt),
+        (checked_roll, options.roll),
+    ):
+        if value is not None:
+            check(value)
     task = Task(
         options.footage, options.start, options.end, fps=options.fps, focal=options.focal,
-        subject=options.subject, estimator=options.estimator, quality=options.quality, device=options.device,
+        tilt=options.tilt, roll=options.roll, subject=options.subject, estimator=options.estimator, quality=options.quality, device=options.device,
         solver=options.solver, journal=journal, finish=options.finish,
     )  # fmt: skip
     told = options.quiet or options.finish

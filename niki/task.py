@@ -20,6 +20,8 @@ class Task:
         start, end: first and last frame, from 0, both included; default the whole footage.
         fps: frames per second; default what the footage says.
         focal: focal length in pixels; by default it is assumed from the picture's size.
+        tilt, roll: degrees by which the camera looks down and is turned counter-clockwise, seen from behind;
+            what is not given is read off the person. See :class:`~niki.capturing.footage.camera.Camera`.
         subject: (x, y) pixels at which the person to follow is first seen; default the largest person.
         estimator, quality, device: as :func:`niki.capturing.estimators.make_estimator` takes them.
         solver: of :data:`niki.capturing.pipeline.SOLVERS`.
@@ -34,6 +36,8 @@ class Task:
     end: int | None = None
     fps: float | None = None
     focal: float | None = None
+    tilt: float | None = None
+    roll: float | None = None
     subject: tuple[float, float] | None = None
     estimator: str = "blazepose"
     quality: str = "best"
@@ -78,6 +82,7 @@ def _is_flag(value) -> bool:
 _TEXT, _WHOLE, _NUMBER = (is_text, "a text"), (is_whole_number, "a whole number"), (is_number, "a number")
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "footage": _TEXT, "start": _WHOLE, "end": _WHOLE, "fps": _NUMBER, "focal": _NUMBER,
+    "tilt": _NUMBER, "roll": _NUMBER,
     "subject": (is_point, "two numbers"), "estimator": _TEXT, "quality": _TEXT, "device": _TEXT, "solver": _TEXT,
     "journal": _TEXT, "finish": (_is_flag, "true or false"),
 }  # fmt: skip

@@ -23,7 +23,7 @@ from .estimate.blazepose.landmarks import REST_HINTS
 from .estimate.estimator import Estimate, JointEstimator
 from .estimate.journal import Journal
 from .estimators import make_estimator
-from .footage.camera import CAMERA_TO_LIBRARY, Camera
+from .footage.camera import Camera, camera_to_library
 from .footage.sequence import format_ranges
 from .footage.video import Footage, Frame
 
@@ -102,7 +102,7 @@ def capture(
     if not isinstance(task, Task):
         task = Task(task)
     footage = Footage(task.footage, task.start, task.end, task.fps)
-    camera = Camera.of(footage.size, task.focal)
+    camera = Camera.of(footage.size, task.focal, task.tilt, task.roll)
     if estimator is None:
         joint_estimator = make_estimator(task.estimator, task.quality, task.subject, task.device)
     else:
@@ -179,7 +179,8 @@ def motion_from_estimate(
     solver: str = "niki",
     progress: Progress = lambda stage, done, expected: None,
 ) -> Motion:
-    """Joints with their uncertainty -> a motion in library space, gaps bridged, feet on y = 0.
+    """Joints with their uncertainty -> a motion in library space, gaps bridged, feet on y = 0. The person stands
+    upright in it and the camera is tilted, as ``estimate.up`` says.
 
     Raises:
         NikiError: there is no solver of that name.
@@ -187,7 +188,8 @@ def motion_from_estimate(
     if solver not in SOLVERS:
         raise NikiError(f"There is no solver '{solver}'", f"choose from: {', '.join(SOLVERS)}")
     solve = solve_by_network if solver == "niki" else solve_analytically
-    joints, seen = estimate.joints @ CAMERA_TO_LIBRARY, np.flatnonzero(estimate.seen)
+    to_library = camera_to_library(estimate.up)
+    joints, seen = estimate.joints @ to_library.T, np.flatnonzero(estimate.seen)
     body, count = body_from_joints(joints), len(joints)
     poses, trans, lowest = np.zeros((count, 3 * NUM_BONES)), np.zeros((count, 3)), np.zeros(len(seen))
     confidence = np.zeros((count, NUM_JOINTS))
@@ -195,7 +197,7 @@ def motion_from_estimate(
     for part in split_into_blocks(len(seen)):
         progress("solving", part.start, len(seen))
         at = seen[part]
-        hints = estimate.hints[at] @ CAMERA_TO_LIBRARY
+        hints = estimate.hints[at] @ to_library.T
         rotations, trans[at], confidence[at] = solve(joints[at], hints, estimate.sigma[at], body)
         lowest[part] = forward_kinematics(rotations, body, trans[at])[0][..., 1].min(-1)
         poses[at] = rot.axis_angle_from_matrix(rotations).reshape(-1, 3 * NUM_BONES)
@@ -204,7 +206,7 @@ def motion_from_estimate(
     confidence *= _trust(count, estimate.jumps)[:, None]
     lift = 0.02 - np.percentile(lowest, 5)  # a stray frame may not set the floor
     pose = np.eye(4)
-    pose[:3, :3], pose[1, 3] = CAMERA_TO_LIBRARY, lift
+    pose[:3, :3], pose[1, 3] = to_library, lift
     joints += [0, lift, 0]
     return Motion(
         poses=poses,

@@ -25,6 +25,8 @@ class Estimate:
             nothing tells. The front end's knowledge of twist.
         seen: (T,) whether the person was found.
         frames, times: (T,) numbers in the footage and seconds.
+        up: (3,) unit, the world's up in camera axes. up_error: degrees it may be off by, one standard error;
+            0 where the camera's tilt was given, NaN where the camera is only assumed to be level.
         jumps: (J,) indices of frames to which a step leads that no body makes: the person may be another.
     """
 
@@ -35,6 +37,8 @@ class Estimate:
     seen: np.ndarray
     frames: np.ndarray
     times: np.ndarray
+    up: np.ndarray = field(default_factory=lambda: np.array([0.0, -1.0, 0.0]))
+    up_error: float = np.nan
     jumps: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
 
 

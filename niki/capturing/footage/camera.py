@@ -9,34 +9,56 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...body.rotation import cross, normalize
 from ...checks import number_between
 
 CAMERA_TO_LIBRARY = np.diag([1.0, -1.0, -1.0])
-"""Turns camera axes into library axes (Y up, the viewer at +Z); it is its own inverse."""
+"""Turns a level camera's axes into library axes (Y up, the viewer at +Z); it is its own inverse."""
+
+LARGEST_TILT, LARGEST_ROLL = 89.0, 180.0  # degrees
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Intrinsics in pixels. ``assumed`` says that the focal length is a guess, not a measurement."""
+    """Intrinsics in pixels, and how the camera is held, where that is known.
+
+    Attributes:
+        focal: pixels. centre: (x, y) pixels. size: (width, height) of the picture.
+        assumed: whether the focal length is a guess, not a measurement.
+        tilt: degrees by which the camera looks down; None where nobody has said.
+        roll: degrees by which it is turned counter-clockwise, seen from behind; verticals lean to the right in
+            the picture. None where nobody has said.
+    """
 
     focal: float
     centre: tuple[float, float]
     size: tuple[int, int]
     assumed: bool = False
+    tilt: float | None = None
+    roll: float | None = None
 
     @classmethod
-    def of(cls, size: tuple[int, int], focal: float | None = None) -> Camera:
+    def of(
+        cls,
+        size: tuple[int, int],
+        focal: float | None = None,
+        tilt: float | None = None,
+        roll: float | None = None,
+    ) -> Camera:
         """A camera looking through the middle of the picture.
 
         Without ``focal`` the longer side is assumed, a field of view of 53 degrees along it: a
         common lens. A wrong focal length scales distance to the camera, and little else.
 
         Raises:
-            NikiError: a focal length out of bounds.
+            NikiError: a focal length, tilt or roll out of bounds.
         """
         width, height = size
         given = None if focal is None else checked_focal(focal)
-        return cls(given or float(max(size)), (width / 2, height / 2), (width, height), given is None)
+        tilt = None if tilt is None else checked_tilt(tilt)
+        roll = None if roll is None else checked_roll(roll)
+        focal = given or float(max(size))
+        return cls(focal, (width / 2, height / 2), (width, height), given is None, tilt, roll)
 
     @property
     def matrix(self) -> np.ndarray:
@@ -60,6 +82,47 @@ def checked_focal(focal) -> float:
         NikiError: it is no number of pixels that a lens can have.
     """
     return number_between("The focal length", focal, 1, 1e6, "pixels")
+
+
+def checked_tilt(tilt) -> float:
+    """A camera's tilt in degrees, down positive, as a user gives it.
+
+    Raises:
+        NikiError: it is no number, or the camera would look straight up or down.
+    """
+    return number_between("The camera's tilt", tilt, -LARGEST_TILT, LARGEST_TILT, "degrees")
+
+
+def checked_roll(roll) -> float:
+    """A camera's roll in degrees, counter-clockwise positive, as a user gives it.
+
+    Raises:
+        NikiError: it is no number of degrees up to half a turn.
+    """
+    return number_between("The camera's roll", roll, -LARGEST_ROLL, LARGEST_ROLL, "degrees")
+
+
+def up_from_tilt(tilt, roll) -> np.ndarray:
+    """(..., 3) the world's up in the axes of a camera with this ``tilt`` and ``roll`` in degrees (...)."""
+    tilt, roll = np.radians(tilt), np.radians(roll)
+    return np.stack([np.sin(roll) * np.cos(tilt), -np.cos(roll) * np.cos(tilt), -np.sin(tilt)], -1)
+
+
+def tilt_and_roll(up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of cameras in whose axes up is ``up`` (..., 3), degrees (...) each; undoes :func:`up_from_tilt`."""
+    flat = np.hypot(up[..., 0], up[..., 1])
+    return np.degrees(np.arctan2(-up[..., 2], flat)), np.degrees(np.arctan2(up[..., 0], -up[..., 1]))
+
+
+def camera_to_library(up: np.ndarray) -> np.ndarray:
+    """(..., 3, 3) turns camera axes into library axes for a camera in whose axes up is ``up`` (..., 3).
+
+    ``up`` becomes +Y, and the camera looks towards -Z, seen from above. For a level camera it is
+    ``CAMERA_TO_LIBRARY``.
+    """
+    up = normalize(up)
+    right = normalize(cross(np.array([0.0, 0.0, 1.0]), up))
+    return np.stack([right, up, cross(right, up)], -2)
 
 
 def solve_translation(points, pixels, weights, camera: Camera, iterations: int = 5) -> np.ndarray:
