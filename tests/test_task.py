@@ -8,7 +8,20 @@ from niki.errors import NikiError
 from niki.task import Task
 
 FULL = Task(
-    "clip.mp4", 3, 20, 25.0, 900.0, (10.0, 20.0), "blazepose", "fast", "cpu", "hybrik", "made.readings", True
+    "clip.mp4",
+    3,
+    20,
+    25.0,
+    900.0,
+    12.0,
+    -3.0,
+    (10.0, 20.0),
+    "blazepose",
+    "fast",
+    "cpu",
+    "hybrik",
+    "made.readings",
+    True,
 )
 
 
