@@ -1,0 +1,1 @@
+"""Rendered people whose true joints are known, and what the product's own front-end reads of them."""
