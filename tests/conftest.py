@@ -1,5 +1,6 @@
 """Shared by all tests: the root on the path, a body, random poses."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -71,6 +72,16 @@ def pytest_warning_recorded(warning_message, nodeid):
 def pytest_sessionfinish(session):
     if _obsolete:
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    """Leave without Blender's exit handlers: bpy 4.2 may free its panels after Python, which crashes."""
+    session = config.pluginmanager.get_plugin("session")
+    if "bpy" in sys.modules and session is not None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(session.exitstatus)
 
 
 def pytest_terminal_summary(terminalreporter):
