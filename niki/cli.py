@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 EXTRAS = {
     "capture": {"av", "cv2", "flatbuffers", "onnx", "onnxruntime", "scipy", "tflite", "tqdm"},
-    "evaluate": {"matplotlib", "scipy"}, "train": {"torch", "tqdm"}, "human": {"anny", "torch"},
+    "evaluate": {"matplotlib", "scipy"}, "train": {"anny", "numba", "torch", "tqdm"}, "human": {"anny", "torch"},
     "blender": {"bpy"},
 }  # fmt: skip
 """What each extra installs, by the names that Python imports."""

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
+from ....body.rotation import apply, transpose
 from ....body.skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS
 from ....errors import NikiError
 from ....motion.blocks import split_into_blocks
 from ....motion.smoothing import whittaker
 from ....network.uncertainty import sigma_from_metres
-from ...footage.camera import Camera, solve_translation
+from ...footage.camera import Camera
 from ...footage.video import Frame
-from .. import depth
 from ..calibration import STANDARD_ERROR
 from ..estimator import Estimate
+from ..gravity import LEVEL, camera_up, clip_up
 from ..journal import Journal
-from . import hypotheses, landmarks, steps
+from . import correction, landmarks, steps
+from .inputs import Sizes, limb_sizes, network_inputs
+from .joints import joints_of, torso_lengths
 from .networks import VARIANTS, BlazePose, Landmarks
+from .outliers import repair_outliers
 from .people import Follower
+from .placing import Placed, place
+from .reading import Reading, true_runs
 
 _MADE_FROM = {  # landmarks whose visibility speaks for a joint; the rest goes by the torso
     "shoulder": [11, 12], "elbow": [13, 14], "wrist": [15, 16], "hand": [17, 18],
@@ -28,7 +33,6 @@ _MADE_FROM = {  # landmarks whose visibility speaks for a joint; the rest goes b
     "foot": [31, 32], "big_toe": [31, 32],
 }  # fmt: skip
 _WHEN_HIDDEN = 8  # times the usual error: what scripts/evaluate_sample shows of ankles behind a box
-_WEIGHT_SEEN = 0.05  # a hidden landmark still counts a little when the person is placed
 _ACROSS_HZ, _DEPTH_HZ, _DISTANCE_HZ = 6.0, 3.0, 1.5
 
 
@@ -61,7 +65,7 @@ def estimate_from_journal(journal: Journal, camera: Camera, rate: float) -> Esti
     found = journal.found
     if not found.any():
         raise NikiError("No person was found in the footage", "the whole body should be in view and lit")
-    return _estimate(_Reading.of(journal), found, camera, rate, journal.numbers, journal.times)
+    return _estimate(Reading.of(journal), found, camera, rate, journal.numbers, journal.times)
 
 
 def _go_on(follower: Follower, journal: Journal) -> None:
@@ -72,80 +76,25 @@ def _go_on(follower: Follower, journal: Journal) -> None:
             follower.go_on_after(Landmarks.from_vector(row) if was_found else None)
 
 
-@dataclass(eq=False)
-class _Reading:
-    """The one steady reading of the F frames in which the person was found.
-
-    points (F, 19, 3) metres about mid-hip and pixels (F, 19, 2), as ``landmarks.points_of`` orders them;
-    visibility (F, 33); agreement (F,) share of the crops that say the same; head (F, 3, 3) as
-    ``landmarks.head_frame`` gives it; hands (F, 4, 3) the world landmarks ``landmarks.HANDS``.
-    """
-
-    points: np.ndarray
-    pixels: np.ndarray
-    visibility: np.ndarray
-    agreement: np.ndarray
-    head: np.ndarray
-    hands: np.ndarray
-
-    @classmethod
-    def of(cls, journal: Journal) -> _Reading:
-        """Choose among the crops' readings of each frame, and average those that agree."""
-        count = int(journal.found.sum())
-        shapes = ((len(landmarks.POINTS), 3), (len(landmarks.POINTS), 2), (33,), (), (3, 3), (4, 3))
-        reading = cls(*(np.empty((count, *shape)) for shape in shapes))
-        done = 0
-        for run in true_runs(journal.found):
-            parts = [
-                slice(run.start + p.start, run.start + p.stop)
-                for p in split_into_blocks(run.stop - run.start)
-            ]
-            path = hypotheses.steadiest_path(_stacked(journal, part, "world")[0] for part in parts)
-            for part in parts:
-                chosen = path[part.start - run.start : part.stop - run.start]
-                reading._fill(slice(done, done + len(chosen)), journal, part, chosen)
-                done += len(chosen)
-        return reading
-
-    def _fill(self, target: slice, journal: Journal, source: slice, path: np.ndarray) -> None:
-        world, pixels, visibility = _stacked(journal, source, "world", "pixels", "visibility")
-        agree = hypotheses.agreement_mask(world, path)
-        world, pixels = hypotheses.masked_mean(world, agree), hypotheses.masked_mean(pixels, agree)
-        self.points[target], self.pixels[target] = landmarks.points_of(world), landmarks.points_of(pixels)
-        self.visibility[target] = hypotheses.masked_mean(visibility, agree)
-        self.agreement[target] = agree.mean(1)
-        self.head[target], self.hands[target] = landmarks.head_frame(world), world[:, landmarks.HANDS]
-
-
-def _stacked(journal: Journal, part: slice, *names: str) -> list[np.ndarray]:
-    """The attributes ``names`` of all Landmarks of some frames: (n, V, ...) each."""
-    seen = [Landmarks.from_vector(row) for row in journal.readings(part.start, part.stop)]
-    return [np.stack([getattr(s, name) for s in seen]) for name in names]
-
-
-def true_runs(mask: np.ndarray) -> list[slice]:
-    """Each stretch of consecutive true values."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    return [slice(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
-
-
-def _estimate(reading: _Reading, found, camera: Camera, rate, numbers, times) -> Estimate:
-    parts, bones = split_into_blocks(len(reading.points)), landmarks.BONES
-    lengths = np.concatenate([depth.distances(reading.points[part], bones) for part in parts])
-    lengths = depth.bone_lengths(lengths, landmarks.MIRRORED_BONES)
-    placed, head, hands = reading.points, reading.head, reading.hands
-    distance = np.empty(len(placed))
-    for part in parts:
-        placed[part], distance[part] = _placed(reading, part, lengths, camera)
-    frames = np.flatnonzero(found)
-    jumps = steps.find_jumps(reading.pixels, distance / camera.focal, times[frames], rate)
+def _estimate(reading: Reading, found, camera: Camera, rate, numbers, times) -> Estimate:
+    parts, frames = split_into_blocks(len(reading.world)), np.flatnonzero(found)
+    repair_outliers(reading, found)
+    placed = place(reading, camera)
+    distance = landmarks.mid_hip(placed.points)[:, 2]
+    jumps = steps.find_jumps(
+        _point_pixels(reading, slice(None)), distance / camera.focal, times[frames], rate
+    )
+    sizes = limb_sizes(reading, placed)
+    up, up_error = _up(reading, placed, sizes, camera, parts)
+    _correct_depth(reading, placed, sizes, camera, up, parts)
+    head, hands = _head_and_hands(reading, placed, parts)
     done = 0
     for run in true_runs(found):
         run = slice(done, done + run.stop - run.start)
-        placed[run] = _smoothed(placed[run], camera, rate)
+        placed.points[run] = _smoothed(placed.points[run], camera, rate)
         head[run], hands[run] = (whittaker(values[run], rate, _ACROSS_HZ) for values in (head, hands))
         done = run.stop
-    torso = np.nanmedian(np.concatenate([landmarks.torso_lengths(placed[part]) for part in parts]))
+    torso = float(np.median(np.concatenate([torso_lengths(placed.points[part]) for part in parts])))
 
     def gaps(*shape, value=np.nan):
         return np.full((len(found), *shape), value)
@@ -158,26 +107,56 @@ def _estimate(reading: _Reading, found, camera: Camera, rate, numbers, times) ->
         seen=found,
         frames=numbers,
         times=times,
+        up=up,
+        up_error=up_error,
         jumps=frames[jumps],
     )
     for part in parts:
-        at, joints = frames[part], landmarks.joints_of(placed[part], head[part], torso)  # pyright: ignore[reportArgumentType]
+        at, points = frames[part], placed.points[part]
+        joints = joints_of(points, head[part], torso)
         estimate.joints[at] = joints
         estimate.sigma[at] = _sigma(
             reading.visibility[part], reading.agreement[part], camera.project(joints), camera
         )
-        estimate.keypoints[at] = _keypoints(joints, reading.pixels[part], camera)
+        estimate.keypoints[at] = _keypoints(joints, points, _point_pixels(reading, part), camera)
         estimate.hints[at] = landmarks.twist_hints(joints, hands[part], head[part])
     return estimate
 
 
-def _placed(reading: _Reading, part: slice, lengths, camera: Camera):
-    """Points in camera space with their depth refined (n, 19, 3), and the body's distance (n,)."""
-    points, pixels = landmarks.legs_as_anatomy_has_them(reading.points[part]), reading.pixels[part]
-    visibility = landmarks.points_of(reading.visibility[part, :, None])[..., 0]
-    root = solve_translation(points, pixels, np.maximum(visibility, _WEIGHT_SEEN), camera)
-    placed = depth.refine_depth(points + root[:, None], pixels, landmarks.BONES, lengths, camera)
-    return placed, root[:, 2]
+def _point_pixels(reading: Reading, part: slice) -> np.ndarray:
+    return landmarks.points_of(reading.pixels[part])
+
+
+def _up(reading: Reading, placed: Placed, sizes: Sizes, camera: Camera, parts) -> tuple[np.ndarray, float]:
+    """Up in camera axes (3,) and its error in degrees, as ``Estimate`` has them."""
+    if camera.tilt is not None and camera.roll is not None:
+        return camera_up(camera, LEVEL, np.nan)
+    told = [correction.frame_up(network_inputs(reading, placed, sizes, camera, part)) for part in parts]
+    ups = [correction.up_in_camera(up, placed.view[part]) for (up, _), part in zip(told, parts, strict=True)]
+    return camera_up(camera, *clip_up(np.concatenate(ups), np.concatenate([error for _, error in told])))
+
+
+def _correct_depth(reading: Reading, placed: Placed, sizes: Sizes, camera: Camera, up, parts) -> None:
+    """Slide the points along their rays to where the network puts them, the person as large as before."""
+    corrected, sums = np.empty_like(placed.points), np.zeros(2)
+    for part in parts:
+        inputs, view = network_inputs(reading, placed, sizes, camera, part), placed.view[part]
+        corrected[part] = correction.correct_points(inputs, apply(view, up), sizes.placed)
+        sums += correction.scale_across(placed.points[part], view, corrected[part])
+    for part in parts:
+        placed.points[part] = correction.with_depth(
+            placed.points[part], placed.view[part], corrected[part], sums[0] / sums[1]
+        )
+
+
+def _head_and_hands(reading: Reading, placed: Placed, parts) -> tuple[np.ndarray, np.ndarray]:
+    """The head's frame (F, 3, 3) and the landmarks ``landmarks.HANDS`` (F, 4, 3), camera axes."""
+    count = len(reading.world)
+    head, hands = np.empty((count, 3, 3)), np.empty((count, len(landmarks.HANDS), 3))
+    for part in parts:
+        head[part] = transpose(placed.view[part]) @ landmarks.head_frame(reading.world[part])
+        hands[part] = reading.world[part][:, landmarks.HANDS] @ placed.view[part]
+    return head, hands
 
 
 def _smoothed(points: np.ndarray, camera: Camera, rate: float) -> np.ndarray:
@@ -189,12 +168,13 @@ def _smoothed(points: np.ndarray, camera: Camera, rate: float) -> np.ndarray:
     return np.concatenate([slope * depths, depths], -1)
 
 
-def _keypoints(joints, point_pixels, camera: Camera) -> np.ndarray:
-    """(T, 29, 2): limbs as the detector saw them, the others where the estimate projects."""
+def _keypoints(joints, points, point_pixels, camera: Camera) -> np.ndarray:
+    """(T, 29, 2): where the estimate projects; of the limbs, moved by what smoothing has moved the landmark."""
     keypoints = camera.project(joints)
+    moved = point_pixels - camera.project(points)
     for k, name in enumerate(landmarks.POINTS):
         if name in JOINTS and "hip" not in name:
-            keypoints[:, JOINTS.index(name)] = point_pixels[:, k]
+            keypoints[:, JOINTS.index(name)] += moved[:, k]
     return keypoints
 
 

@@ -1,17 +1,11 @@
-"""BlazePose's 33 surface landmarks -> our 29 joints, and the twist they betray.
-
-Landmarks lie on the body's surface where a human annotator sees them, joints inside it. Limbs are
-taken as they are; hips are drawn together; head, hands and feet are built from the landmarks
-around them; what is inside the torso comes from ``torso.py``.
-"""
+"""BlazePose's 33 landmarks: the points made of them, what anatomy says of these, and the twist they betray."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ....body.rotation import cross, dot, normalize
-from ....body.skeleton import JOINTS, NUM_BONES, NUM_JOINTS
-from ..torso import INSIDE, torso_joints
+from ....body.skeleton import JOINTS, NUM_BONES
 
 POINTS = {  # what depth is refined on: each a mean of landmarks, left before right
     "left_shoulder": [11], "right_shoulder": [12], "left_elbow": [13], "right_elbow": [14],
@@ -32,14 +26,17 @@ _BONE_NAMES = [(f"{s}_{a}", f"{s}_{b}") for a, b in _SIDED for s in ("left", "ri
 BONES = [(_NAMES.index(a), _NAMES.index(b)) for a, b in _BONE_NAMES]
 MIRRORED_BONES = [k ^ 1 for k in range(2 * len(_SIDED))] + [18, 19, 21, 20]
 
+MIRRORED_POINTS = [k ^ 1 for k in range(18)] + [18]
+"""Of the points: each one's counterpart."""
+
 _LEFT_EAR, _RIGHT_EAR, _NOSE = 7, 8, 0
+HIPS = [23, 24]
+"""Of the landmarks: the hips."""
 HANDS = [17, 18, 19, 20]
 """Of the landmarks: the little fingers' knuckles, left and right, then the index fingers'."""
-_HIP_WIDTH = 0.56  # of the distance between hip landmarks: they sit on the surface
 _NOSE_BELOW_EARS = np.radians(17)  # how far the nose is below the ears, seen from between them
 _TOE_AHEAD, _HEEL_AHEAD = 0.17, -0.05  # metres before the ankle
 _KNEE_AHEAD, _KNEE_LIMIT = 0.03, 0.15  # metres: the least bend, and how far a knee is moved
-_HEAD_BELOW_EARS, _TOP_ABOVE_EARS = 0.12, 0.24  # of the torso's length
 
 REST_HINTS = np.zeros((NUM_BONES, 3))
 """(24, 3): the side of each bone whose direction ``twist_hints`` gives, in the rest pose."""
@@ -56,8 +53,23 @@ def points_of(landmarks: np.ndarray) -> np.ndarray:
     return np.stack([landmarks[..., POINTS[name], :].mean(-2) for name in _NAMES], -2)
 
 
+def point(points: np.ndarray, name: str) -> np.ndarray:
+    """(..., 3) one of the points (..., 19, 3), by its name."""
+    return points[..., _NAMES.index(name), :]
+
+
+def sides(points: np.ndarray, kind: str) -> np.ndarray:
+    """(..., 2, 3) the left and the right point of a kind."""
+    return np.stack([point(points, f"{side}_{kind}") for side in ("left", "right")], -2)
+
+
+def mid_hip(points: np.ndarray) -> np.ndarray:
+    """(..., 3) the middle of the hips, of points (..., 19, 3)."""
+    return sides(points, "hip").mean(-2)
+
+
 def legs_as_anatomy_has_them(points: np.ndarray) -> np.ndarray:
-    """Points (T, 19, 3), camera axes, with the legs' depth where the picture leaves it open.
+    """Points (T, 19, 3), view axes, with the legs' depth where the picture leaves it open.
 
     A foot that points along the view is a dot in the picture, and a leg seen from the front or back
     looks the same bent either way. The detector then guesses; but feet point where the body faces
@@ -94,57 +106,6 @@ def head_frame(world: np.ndarray) -> np.ndarray:
     above = cross(ahead, left)
     forward = np.cos(_NOSE_BELOW_EARS) * ahead + np.sin(_NOSE_BELOW_EARS) * above
     return np.stack([left, cross(forward, left), forward], -1)
-
-
-def torso_lengths(points: np.ndarray) -> np.ndarray:
-    """(T,) metres from between the hips to between the shoulders, of points (T, 19, 3)."""
-    return np.linalg.norm(_shoulders(points).mean(1) - _hips(points).mean(1), axis=-1)
-
-
-def joints_of(points: np.ndarray, head: np.ndarray, torso: float) -> np.ndarray:
-    """Our joints from refined points.
-
-    Args:
-        points: (T, 19, 3) as :func:`points_of` orders them. head: (T, 3, 3) from :func:`head_frame`.
-            torso: its length, the median over the clip.
-
-    Returns:
-        (T, 29, 3), units and frame of ``points``.
-    """
-
-    def at(name):
-        return points[:, _NAMES.index(name)]
-
-    joints = np.full((len(points), NUM_JOINTS, 3), np.nan)
-
-    def put(name, value):
-        joints[:, JOINTS.index(name)] = value
-
-    hips, shoulders = _hips(points), _shoulders(points)
-    for k, side in enumerate(("left", "right")):
-        put(f"{side}_hip", hips[:, k])
-        for name in ("knee", "ankle", "shoulder", "elbow", "wrist"):
-            put(f"{side}_{name}", at(f"{side}_{name}"))
-        put(f"{side}_foot", 0.35 * at(f"{side}_heel") + 0.65 * at(f"{side}_toe"))
-        put(f"{side}_big_toe", at(f"{side}_toe"))
-        put(f"{side}_hand", at(f"{side}_knuckles"))
-        put(f"{side}_middle_finger", 2.1 * at(f"{side}_knuckles") - 1.1 * at(f"{side}_wrist"))
-    joints[:, INSIDE] = torso_joints(hips, shoulders, at("ears"))
-    put("head", at("ears") - _HEAD_BELOW_EARS * torso * head[..., 1])
-    put("head_top", at("ears") + _TOP_ABOVE_EARS * torso * head[..., 1])
-    return joints
-
-
-def _hips(points):
-    """(T, 2, 3): the hip joints, left and right."""
-    left, right = (points[:, _NAMES.index(f"{side}_hip")] for side in ("left", "right"))
-    middle = (left + right) / 2
-    return np.stack([middle + _HIP_WIDTH * (hip - middle) for hip in (left, right)], 1)
-
-
-def _shoulders(points):
-    """(T, 2, 3): left and right."""
-    return np.stack([points[:, _NAMES.index(f"{side}_shoulder")] for side in ("left", "right")], 1)
 
 
 def twist_hints(joints: np.ndarray, hands: np.ndarray, head: np.ndarray) -> np.ndarray:

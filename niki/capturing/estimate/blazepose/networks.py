@@ -20,7 +20,7 @@ _OUTPUTS = 39  # the landmarks, then 6 points that only serve tracking
 _HIP_CENTRE, _SCALE_POINT = 33, 34
 _DETECTOR_SIDE, _CROP_SIDE = 224, 256
 _ROI_MARGIN = 1.25
-_MIRRORED = np.array(
+MIRRORED = np.array(
     [0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9]
     + [i + 1 if i % 2 else i - 1 for i in range(11, 33)]
     + list(range(33, 39))
@@ -152,7 +152,7 @@ class BlazePose:
         xy[mirrored, :, 0] = 1 - xy[mirrored, :, 0]
         world[mirrored, :, 0] *= -1
         for values in (xy, world, visibility):
-            values[mirrored] = values[mirrored][:, _MIRRORED]
+            values[mirrored] = values[mirrored][:, MIRRORED]
         pixels = np.stack([(p - 0.5) @ r.turn.T * r.side + (r.x, r.y) for p, r in zip(xy, rois, strict=True)])
         world[..., :2] = np.stack([w[:, :2] @ r.turn.T for w, r in zip(world, rois, strict=True)])
         centre, scale_point = np.median(pixels[:, [_HIP_CENTRE, _SCALE_POINT]], axis=0)

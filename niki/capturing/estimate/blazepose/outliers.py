@@ -1,0 +1,39 @@
+"""Landmarks that jump away for a single frame and come back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .reading import Reading, true_runs
+
+_JUMP = 0.12  # metres from the middle of the frames before and after
+_TIMES = 4.0  # as far as those two are from each other, at least
+
+
+def repair_outliers(reading: Reading, found: np.ndarray) -> None:
+    """Put landmarks that are far from both the frame before and the frame after, which agree, between the two.
+
+    Args:
+        reading: changed in place: world, pixels, and visibility, which falls to nothing there.
+        found: (T,) frames in which the person was found; only those in a row are compared.
+    """
+    done = 0
+    for run in true_runs(found):
+        run = slice(done, done + run.stop - run.start)
+        done = run.stop
+        odd = _single_jumps(reading.world[run])
+        if not odd.any():
+            continue
+        for values in (reading.world[run], reading.pixels[run]):
+            middle = (values[:-2] + values[2:]) / 2
+            values[1:-1][odd] = middle[odd]
+        reading.visibility[run][1:-1][odd] = 0
+
+
+def _single_jumps(world: np.ndarray) -> np.ndarray:
+    """(T - 2, 33) bool: of the frames but the first and the last."""
+    if len(world) < 3:
+        return np.zeros((0, world.shape[1]), bool)
+    before, after = world[:-2], world[2:]
+    away = np.linalg.norm(world[1:-1] - (before + after) / 2, axis=-1)
+    return away > np.maximum(_JUMP, _TIMES * np.linalg.norm(after - before, axis=-1))

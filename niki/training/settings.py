@@ -1,0 +1,69 @@
+"""Settings of a training run: TOML read into data classes, each value checked and named when it is wrong."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+from ..errors import NikiError
+
+
+def read_toml(path: Path, above: tuple[Path, ...] = ()) -> dict:
+    """The file's settings on top of those of its ``base``; ``above``: the files that led here, to find loops."""
+    if path.resolve() in above:
+        raise NikiError(f"{path} names itself as its base, by itself or through others")
+    try:
+        values = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise NikiError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise NikiError(f"{path} is not valid TOML: {error}") from None
+    for name in ("data", "start", "base"):
+        if not isinstance(values.get(name, ""), str):
+            raise NikiError(f"{path}: '{name}' must be a text, not {values[name]!r}")
+    for name in ("data", "start"):
+        if values.get(name):
+            values[name] = str((path.resolve().parent / values[name]).resolve())
+    base = values.pop("base", None)
+    return (read_toml(path.parent / base, (*above, path.resolve())) if base else {}) | values
+
+
+def checked_table(table: str, kind: type, values: dict) -> dict:
+    """A TOML table's settings as the fields of the data class ``kind``.
+
+    Raises:
+        NikiError: a setting is unknown or has the wrong type; the message names it.
+    """
+    where, known = f" in [{table}]" if table else "", {f.name: getattr(kind(), f.name) for f in fields(kind)}
+    checked = {}
+    for name, value in values.items():
+        if name not in known:
+            raise NikiError(f"There is no setting '{name}'{where}", f"choose from: {', '.join(known)}")
+        usual = known[name]
+        if is_dataclass(usual) or isinstance(usual, dict):
+            if not isinstance(value, dict):
+                raise NikiError(f"'{name}'{where} must be a table, not {value!r}")
+            if is_dataclass(usual):
+                value = type(usual)(**checked_table(name, type(usual), value))
+            elif not all(_is_a(float, share) for share in value.values()):
+                raise NikiError(f"[{name}] must hold numbers")
+        elif isinstance(usual, tuple):
+            pairs = isinstance(value, list) and all(isinstance(p, list) and len(p) == 2 for p in value)
+            if not pairs or not all(_is_a(int, n) and n >= 0 for pair in value for n in pair):
+                raise NikiError(f"'{name}'{where} must be pairs of whole numbers, not {value!r}")
+        elif not _is_a(type(usual), value):
+            raise NikiError(f"'{name}'{where} must be {_NAMES[type(usual)]}, not {value!r}")
+        checked[name] = value
+    return checked
+
+
+_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+
+
+def _is_a(kind: type, value) -> bool:
+    """Whether a value from TOML is of a ``kind``; a whole number also is a float, but true is not a number."""
+    if kind is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is kind
