@@ -14,7 +14,7 @@ import numpy as np
 from ..body import rotation as rot
 from ..errors import NikiError
 from ..files import read_text
-from .acclaim import Skeleton, read_amc, read_asf
+from .acclaim import ZERO_LIMBS, Skeleton, read_amc, read_asf
 from .biovision import read_bvh
 from .exponential_map import read_exponential_maps
 from .recording import Recording, parse_numbers
@@ -58,13 +58,19 @@ def recordings(
                 if source.zero_pose not in zero_poses:
                     raise NikiError(f"There is no {source.zero_pose} in {archive.name}, which it needs")
                 with name_errors(source.zero_pose):
-                    recording = _with_zero_pose(recording, zero_poses[source.zero_pose])
-            cut = source.frames_to_cut(clip_name(row))
+                    recording = _as_acclaim(recording, zero_poses[source.zero_pose])
+            name = clip_name(row)
+            cut = source.frames_to_cut(name)
             if len(recording) <= cut:
                 raise NikiError(
                     f"It has only {len(recording)} frames, of which the first {cut} are no motion"
                 )
             recording.rotations = recording.rotations[cut:]
+            if name in source.spoilt:
+                spoilt = np.r_[tuple(slice(*span) for span in source.spoilt[name])]
+                recording.rotations = np.delete(recording.rotations, spoilt[spoilt < len(recording)], axis=0)
+            if name in source.rolled:
+                _roll_back(recording, source.rolled[name])
         yield path, recording
 
 
@@ -103,26 +109,47 @@ def _rate(text: str) -> float:
     return float(rate)
 
 
-def _with_zero_pose(recording: Recording, text: str) -> Recording:
-    """The recording relative to the zero pose of CMU's skeletons, by the rotations in ``text``."""
+def _as_acclaim(recording: Recording, text: str) -> Recording:
+    """The recording on CMU's own bones and relative to their zero pose, by the names and rotations in ``text``.
+    Bones that CMU does not have turn like their parents. The lengths of the bones stay."""
     try:
-        turns = {joint: np.array(entry["Q"], float) for joint, entry in json.loads(text).items()}
+        own = {
+            joint: (entry["asf"], np.array(entry["Q"], float)) for joint, entry in json.loads(text).items()
+        }
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise NikiError("It must hold a matrix Q for each joint") from None
-    world = np.zeros((len(recording.names), 3, 3))
+        raise NikiError("It must hold a bone's name asf and a matrix Q for each joint") from None
+    names, world = list(recording.names), np.tile(np.eye(3), (len(recording.names), 1, 1))
     for i, name in enumerate(recording.names):
-        turn = turns.get(name)
-        if turn is None:
+        if name not in own:
             world[i] = world[recording.parents[i]] if i else np.eye(3)
-        elif (
-            turn.shape == (3, 3)
-            and np.allclose(turn @ turn.T, np.eye(3), atol=1e-3)
-            and np.linalg.det(turn) > 0
+            continue
+        names[i], turn = str(own[name][0]), own[name][1]
+        if (
+            turn.shape != (3, 3)
+            or not np.allclose(turn @ turn.T, np.eye(3), atol=1e-3)
+            or np.linalg.det(turn) < 0
         ):
-            world[i] = rot.matrix_from_quaternion(rot.quaternion_from_matrix(turn.T))
-        else:
             raise NikiError(f"Its Q of {name} is not a rotation")
-    return recording.with_zero_pose(world)
+        world[i] = rot.matrix_from_quaternion(rot.quaternion_from_matrix(turn.T))
+    turned = recording.with_zero_pose(world)
+    # The joints lie elsewhere in the body, so that limbs run in other directions by up to 7 degrees; CMU's count.
+    for i, name in enumerate(names):
+        if name in ZERO_LIMBS:
+            turned.offsets[i] = np.linalg.norm(turned.offsets[i]) * ZERO_LIMBS[name]
+    return Recording(names, turned.parents, turned.offsets, turned.rotations, turned.rate)
+
+
+def _roll_back(recording: Recording, name: str) -> None:
+    """Take back half a turn of a foot, and of its toes, about its own long axis, in the frames that have one."""
+    foot = recording.names.index(name)
+    toes = int(np.flatnonzero(recording.parents == foot)[0])
+    tip = int(np.flatnonzero(recording.parents == toes)[0])
+    half_turns = [
+        rot.matrix_from_axis_angle(np.pi * rot.normalize(recording.offsets[i])) for i in (toes, tip)
+    ]
+    rolled = rot.angle_between(np.eye(3), recording.rotations[:, foot]) > np.radians(90)
+    recording.rotations[rolled, foot] @= half_turns[0]
+    recording.rotations[rolled, toes] = half_turns[0] @ recording.rotations[rolled, toes] @ half_turns[1]
 
 
 def _texts(archive: Path, wanted: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -66,6 +66,31 @@ class Poses:
         clip = (np.cumsum(wanted) - 1)[self.clip[keep]]
         parts = (self.names, self.subjects, self.sources, self.lengths, self.residual)
         return Poses(self.rotations[keep], clip, *(part[np.asarray(wanted)] for part in parts))
+
+    @classmethod
+    def joined(cls, parts: Iterable[Poses]) -> Poses:
+        """All poses of ``parts``, in order. A clip of an earlier part is not taken again: a CMU trial is known by
+        its number, any other clip by its source and name.
+
+        Raises:
+            NikiError: there are no parts.
+        """
+        kept: list[Poses] = []
+        known: set[str] = set()
+        for part in parts:
+            keys = [_identity(str(n), str(s)) for n, s in zip(part.names, part.sources, strict=True)]
+            new = np.array([key not in known for key in keys], bool)
+            kept.append(part if new.all() else part.of_clips(new))
+            known.update(keys)
+        if not kept:
+            raise NikiError(
+                "There are no collections to join", "name at least one folder with mocap archives"
+            )
+        before = np.cumsum([0] + [len(part.names) for part in kept])
+        clip = [part.clip + start for part, start in zip(kept, before, strict=False)]
+        names = [f.name for f in fields(cls)]
+        values = {name: np.concatenate([getattr(part, name) for part in kept]) for name in names}
+        return cls(**values | {"clip": np.concatenate(clip)})
 
     @property
     def own_lengths(self) -> np.ndarray:
@@ -155,6 +180,15 @@ def cached_archives(folder: str | os.PathLike, cache: str | os.PathLike | None =
         cached.parent.mkdir(parents=True, exist_ok=True)
         poses.save(cached)
     return poses
+
+
+def load_collections(folders: Iterable[str | os.PathLike], cache: str | os.PathLike | None = None) -> Poses:
+    """Several folders as one, each read by :func:`cached_archives` and joined by :meth:`Poses.joined`."""
+    return Poses.joined(cached_archives(folder, cache) for folder in folders)
+
+
+def _identity(name: str, source: str) -> str:
+    return name if name.split("_")[0].isdigit() else f"{source}/{name}"
 
 
 def _digest(folder: Path) -> str:

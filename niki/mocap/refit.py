@@ -45,6 +45,13 @@ CONVENTIONS = {
          "shoulder": "*humerus", "elbow": "*radius *wrist", "wrist": "*hand", "hand": "*fingers"},
         "l", "r",
     ),
+    "acclaim without hands and toes": _convention(
+        {"pelvis": "root", "spine1": "lowerback", "spine2": "lowerback thorax", "spine3": "thorax",
+         "neck": "lowerneck head", "head": "head"},
+        {"hip": "*femur", "knee": "*tibia", "ankle": "*foot", "foot": "*foot", "collar": "*clavicle",
+         "shoulder": "*humerus", "elbow": "*radius *wrist", "wrist": "*wrist", "hand": "*wrist"},
+        "l", "r",
+    ),
     "cgspeed": _convention(
         {"pelvis": "Hips", "spine1": "LowerBack", "spine2": "Spine", "spine3": "Spine1",
          "neck": "Neck Neck1", "head": "Head"},
