@@ -94,7 +94,8 @@ class Poses:
 
     @property
     def own_lengths(self) -> np.ndarray:
-        """(clips,) whether ``lengths`` are the recorded person's; else another's, or nobody's."""
+        """(clips,) whether ``lengths`` are the recorded person's; else another's, or nobody's. Forearms depend on
+        the format all the same: CMU's .amc files make one person's 3/2 as long as its .bvh files do."""
         return np.array([source_named(str(source)).own_lengths for source in self.sources], bool)
 
     def split(self) -> tuple[Poses, Poses]:

@@ -53,6 +53,8 @@ SOURCES = {
     "cyun9601_cmu": Source(left_out={"01_12": "its left ankle flips by 180 degrees"}),
     "francisco_cmu": Source(cut=1),
     "chaneyddtt_cmu": Source(cut=1, own_lengths=False),
+    "gpmat_bvh_hist": Source(own_lengths=False),
+    "keijiro_cmu": Source(own_lengths=False),
     # The body is thrown by 0.8 m between two frames.
     "maxxgx_cmu": Source(
         cuts={"09_10": 4, "16_23": 3, "16_28": 6},
