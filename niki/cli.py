@@ -213,8 +213,10 @@ def _parser() -> argparse.ArgumentParser:
     c = command("info", _info, "show what a motion file contains")
     c.add_argument("motion", metavar="MOTION.npz")
 
-    c = command("mocap", _mocap, "summarize a folder of motion capture and how well it fits the skeleton")
-    c.add_argument("folder", help="with clips.csv and archives, or with .bvh files")
+    c = command("mocap", _mocap, "summarize motion capture and how well it fits the skeleton")
+    c.add_argument(
+        "folders", nargs="+", metavar="FOLDER", help="with clips.csv and archives, or with .bvh files"
+    )
     unit(c)
 
     c = command("eval", _eval, "measure the solvers")
@@ -392,9 +394,10 @@ def _info(options) -> None:
 
 
 def _mocap(options) -> None:
+    from .mocap.collection import Poses
     from .mocap.report import describe
 
-    print(describe(_poses(options.folder, options.unit)), end="")
+    print(describe(Poses.joined(_poses(folder, options.unit) for folder in options.folders)), end="")
 
 
 def _eval(options) -> None:

@@ -12,6 +12,18 @@ from ..errors import NikiError
 from .recording import Recording, iterate_lines, parse_numbers, rotation_from_euler
 
 CMU_UNIT = 0.0254 / 0.45  # metres: inches over the scale that CMU's files name
+_SPLAY = np.radians(20.0)
+ZERO_LIMBS = {
+    f"{side}{bone}": sign * np.array(direction)
+    for side, sign in (("l", np.array([1.0, 1, 1])), ("r", np.array([-1.0, 1, 1])))
+    for bones, direction in (
+        (("tibia", "foot"), (np.sin(_SPLAY), -np.cos(_SPLAY), 0.0)),
+        (("radius", "wrist"), (1.0, 0.0, 0.0)),
+    )
+    for bone in bones
+}
+"""In the zero pose of all of CMU's skeletons, where thighs, shins, upper arms and forearms point: unit vectors to
+the start of the next bone, which names them."""
 _RATE = 120.0  # the format does not store it; this is CMU's
 _FREEDOMS = {"tx", "ty", "tz", "rx", "ry", "rz", "l"}
 _MOST_BONES, _MOST_LETTERS = 2_000, 2_000_000  # of a skeleton

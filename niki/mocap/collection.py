@@ -7,10 +7,8 @@ import csv
 import hashlib
 import io
 import json
-import lzma
 import os
-import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -22,25 +20,20 @@ from ..body import rotation as rot
 from ..body.skeleton import JOINTS
 from ..errors import NikiError
 from ..files import read_npz, read_text, save_npz
-from .acclaim import read_amc, read_asf
+from .archive import clip_name, name_errors, recordings
 from .biovision import read_bvh
-from .exponential_map import read_exponential_maps
 from .recording import Recording
 from .refit import Refitted, best_rest, refit
+from .sources import HELD_OUT_PEOPLE, person_of, source_named
 
 RATE = 30.0  # frames per second of the training set
-HELD_OUT_PEOPLE = ("14", "55", "86", "131")
-"""CMU subjects that are never trained on: laughing, a dance with whirls, jumps, kicks, punches and sitting,
-Michael Jackson's steps. Evaluation uses all their trials. ``niki mocap`` shows that no unnamed clip is a copy
-of theirs. Subjects 27 and 29 do have such copies and are therefore in the training set."""
-CORRUPT = ("01_12",)  # its left ankle flips by 180 degrees
 _DECIDE = (
-    *(f"mocap/{name}" for name in ("acclaim", "biovision", "exponential_map", "collection", "recording", "refit")),
+    *(f"mocap/{name}" for name in ("acclaim", "archive", "biovision", "exponential_map", "collection")),
+    *("mocap/recording", "mocap/refit", "mocap/sources"),
     "body/rotation", "body/skeleton",
 )  # fmt: skip
 """The modules whose code determines the poses read from an archive."""
 _COLUMNS = ("path", "cmu", "source", "dedupe_keep")  # the columns of clips.csv that are used
-_LONGEST_CLIP = 100_000_000  # bytes of text
 _MOST_BYTES = 8_000_000_000  # of poses that were kept: ten million
 _WRONG_ANKLE = np.radians(85)  # an ankle cannot turn further: the marker was lost
 
@@ -73,6 +66,37 @@ class Poses:
         clip = (np.cumsum(wanted) - 1)[self.clip[keep]]
         parts = (self.names, self.subjects, self.sources, self.lengths, self.residual)
         return Poses(self.rotations[keep], clip, *(part[np.asarray(wanted)] for part in parts))
+
+    @classmethod
+    def joined(cls, parts: Iterable[Poses]) -> Poses:
+        """All poses of ``parts``, in order. A clip of an earlier part is not taken again: a CMU trial is known by
+        its number, any other clip by its source and name.
+
+        Raises:
+            NikiError: there are no parts.
+        """
+        kept: list[Poses] = []
+        known: set[str] = set()
+        for part in parts:
+            keys = [_identity(str(n), str(s)) for n, s in zip(part.names, part.sources, strict=True)]
+            new = np.array([key not in known for key in keys], bool)
+            kept.append(part if new.all() else part.of_clips(new))
+            known.update(keys)
+        if not kept:
+            raise NikiError(
+                "There are no collections to join", "name at least one folder with mocap archives"
+            )
+        before = np.cumsum([0] + [len(part.names) for part in kept])
+        clip = [part.clip + start for part, start in zip(kept, before, strict=False)]
+        names = [f.name for f in fields(cls)]
+        values = {name: np.concatenate([getattr(part, name) for part in kept]) for name in names}
+        return cls(**values | {"clip": np.concatenate(clip)})
+
+    @property
+    def own_lengths(self) -> np.ndarray:
+        """(clips,) whether ``lengths`` are the recorded person's; else another's, or nobody's. Forearms depend on
+        the format all the same: CMU's .amc files make one person's 3/2 as long as its .bvh files do."""
+        return np.array([source_named(str(source)).own_lengths for source in self.sources], bool)
 
     def split(self) -> tuple[Poses, Poses]:
         """(training, held out): no person is in both."""
@@ -124,20 +148,25 @@ def load_archives(folder: str | os.PathLike, progress: Callable[[int, int], None
     rows = csv.DictReader(io.StringIO(read_text(folder / "clips.csv", "utf-8")))
     if not set(_COLUMNS) <= set(rows.fieldnames or ()):
         raise NikiError(f"{folder / 'clips.csv'} needs the columns {', '.join(_COLUMNS)}")
-    kept = [row for row in rows if row["dedupe_keep"] == "1"]
-    wanted = {row["path"]: row for row in kept if row["cmu"] not in CORRUPT}
+    wanted = {row["path"]: row for row in rows if _is_wanted(row)}
     clips = []
     for archive in sorted(folder.glob("*.tar.xz")):
-        for path, recording in _recordings(archive, folder, wanted):
-            name = wanted[path]["cmu"] or Path(path).stem
-            with _name_errors(path):
-                refitted = refit(recording)
-            clips.append((name, wanted[path]["cmu"].split("_")[0], wanted[path]["source"], refitted))
+        for path, recording in recordings(archive, folder, wanted):
+            row = wanted[path]
+            with name_errors(path):
+                refitted = refit(_thinned(recording))
+            clips.append((clip_name(row), person_of(row["cmu"], row["source"]), row["source"], refitted))
             progress(len(clips), len(wanted))
     lacking = len(wanted) - len(clips)
     if lacking:
         raise NikiError(f"{lacking} of the clips in clips.csv are in no archive in {folder}")
     return _collect(clips)
+
+
+def _is_wanted(row: dict[str, str]) -> bool:
+    """Whether the index keeps this clip, and nothing is known against it."""
+    left_out = source_named(row["source"]).left_out
+    return row["dedupe_keep"] == "1" and row.get("use") != "no" and clip_name(row) not in left_out
 
 
 def cached_archives(folder: str | os.PathLike, cache: str | os.PathLike | None = None) -> Poses:
@@ -152,6 +181,15 @@ def cached_archives(folder: str | os.PathLike, cache: str | os.PathLike | None =
         cached.parent.mkdir(parents=True, exist_ok=True)
         poses.save(cached)
     return poses
+
+
+def load_collections(folders: Iterable[str | os.PathLike], cache: str | os.PathLike | None = None) -> Poses:
+    """Several folders as one, each read by :func:`cached_archives` and joined by :meth:`Poses.joined`."""
+    return Poses.joined(cached_archives(folder, cache) for folder in folders)
+
+
+def _identity(name: str, source: str) -> str:
+    return name if name.split("_")[0].isdigit() else f"{source}/{name}"
 
 
 def _digest(folder: Path) -> str:
@@ -219,58 +257,3 @@ def _collect(clips: list[tuple[str, str, str, Refitted]]) -> Poses:
 
 def _thinned(recording: Recording) -> Recording:
     return recording.thin(max(1, round(recording.rate / RATE)))
-
-
-def _recordings(archive: Path, folder: Path, wanted: dict) -> Iterator[tuple[str, Recording]]:
-    skeletons, motions = {}, {}
-    exponential = next(iter(folder.glob("*_skeleton.json")), None)
-    for name, text in _texts(archive, wanted):
-        if name.endswith(".asf"):
-            with _name_errors(name):
-                skeletons[_subject(name)] = read_asf(text)
-        else:
-            motions.setdefault(name, text)
-    for path, text in motions.items():
-        with _name_errors(path):
-            if path.endswith(".amc"):
-                if _subject(path) not in skeletons:
-                    raise NikiError(f"There is no {_subject(path)}.asf next to it")
-                recording = read_amc(text, skeletons[_subject(path)])
-            elif path.endswith(".bvh"):
-                recording = read_bvh(text)
-            elif exponential:
-                recording = read_exponential_maps(text, read_text(exponential))
-            else:
-                raise NikiError(f"There is no file *_skeleton.json in {folder}, which it needs")
-        if wanted[path]["source"] in ("francisco_cmu", "chaneyddtt_cmu"):
-            recording.rotations = recording.rotations[1:]  # an inserted T-pose
-        yield path, _thinned(recording)
-
-
-def _texts(archive: Path, wanted: dict) -> Iterator[tuple[str, str]]:
-    """Names and contents of the archive's skeletons and of the clips in ``wanted``."""
-    try:
-        with tarfile.open(archive, "r|xz") as tar:
-            for member in tar:
-                name = member.name.removeprefix("./")
-                path = next((p for p in (name, name.partition("/")[2]) if p in wanted), None)
-                if member.isfile() and (path or name.endswith(".asf")):
-                    if member.size > _LONGEST_CLIP:
-                        raise NikiError(f"{archive}: {name} is too large")
-                    text = tar.extractfile(member).read().decode("latin-1")  # pyright: ignore[reportOptionalMemberAccess]
-                    yield (name if name.endswith(".asf") else path), text  # pyright: ignore[reportReturnType]
-    except (tarfile.TarError, lzma.LZMAError, EOFError, OSError) as error:
-        raise NikiError(f"{archive} cannot be read: {error}") from None
-
-
-@contextlib.contextmanager
-def _name_errors(path: str) -> Iterator[None]:
-    """Add the file's path to errors raised inside."""
-    try:
-        yield
-    except NikiError as error:
-        raise NikiError(f"{path}: {error.message}", error.hint) from None
-
-
-def _subject(path: str) -> str:
-    return Path(path).stem.replace("-", "_").split("_")[0]

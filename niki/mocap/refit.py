@@ -32,7 +32,8 @@ from .recording import Recording
 def _convention(trunk: dict, side: dict, left: str, right: str) -> dict[str, list[str]]:
     bones = {ours: theirs.split() for ours, theirs in trunk.items()}
     for name, word in (("left", left), ("right", right)):
-        bones |= {f"{name}_{ours}": theirs.replace("*", word).split() for ours, theirs in side.items()}
+        for ours, theirs in side.items():
+            bones[f"{name}_{ours}"] = theirs.replace("*", word).replace("@", name).split()
     return bones
 
 
@@ -42,6 +43,13 @@ CONVENTIONS = {
          "neck": "lowerneck upperneck", "head": "head"},
         {"hip": "*femur", "knee": "*tibia", "ankle": "*foot", "foot": "*toes", "collar": "*clavicle",
          "shoulder": "*humerus", "elbow": "*radius *wrist", "wrist": "*hand", "hand": "*fingers"},
+        "l", "r",
+    ),
+    "acclaim without hands and toes": _convention(
+        {"pelvis": "root", "spine1": "lowerback", "spine2": "lowerback thorax", "spine3": "thorax",
+         "neck": "lowerneck head", "head": "head"},
+        {"hip": "*femur", "knee": "*tibia", "ankle": "*foot", "foot": "*foot", "collar": "*clavicle",
+         "shoulder": "*humerus", "elbow": "*radius *wrist", "wrist": "*wrist", "hand": "*wrist"},
         "l", "r",
     ),
     "cgspeed": _convention(
@@ -86,6 +94,20 @@ CONVENTIONS = {
          "collar": "Shoulder_*", "shoulder": "UpperArm_*", "elbow": "LowerArm_*", "wrist": "Hand_*",
          "hand": "Hand_*"},
         "L", "R",
+    ),
+    "ammarkov": _convention(  # CMU's bones in lower case
+        {"pelvis": "hip", "spine1": "lowerback", "spine2": "abdomen", "spine3": "chest",
+         "neck": "neck neck1", "head": "head"},
+        {"hip": "*hip", "knee": "*knee", "ankle": "*foot", "foot": "@toebase", "collar": "*collar",
+         "shoulder": "*shoulder", "elbow": "*elbow *hand", "wrist": "@fingerbase", "hand": "@handindex1"},
+        "l", "r",
+    ),
+    "unreal": _convention(
+        {"pelvis": "pelvis", "spine1": "spine_01", "spine2": "spine_02", "spine3": "spine_03",
+         "neck": "neck_01", "head": "head"},
+        {"hip": "thigh_*", "knee": "calf_*", "ankle": "foot_*", "foot": "ball_*", "collar": "clavicle_*",
+         "shoulder": "upperarm_*", "elbow": "lowerarm_*", "wrist": "hand_*", "hand": "hand_*"},
+        "l", "r",
     ),
     "smpl": _convention(
         {"pelvis": "Pelvis", "spine1": "Spine1", "spine2": "Spine2", "spine3": "Spine3", "neck": "Neck",
