@@ -8,6 +8,8 @@ from conftest import random_rotations
 
 pytest.importorskip("scipy", reason="niki[capture] is not installed here")
 
+from niki.capturing.estimate.torso import INSIDE, torso_joints
+
 from niki.body.kinematics import forward_kinematics
 from niki.body.rotation import matrix_from_axis_angle
 from niki.body.skeleton import JOINTS
@@ -16,7 +18,6 @@ from niki.capturing.estimate.blazepose import estimator as landmark_estimator
 from niki.capturing.estimate.blazepose import hypotheses, landmarks, steps
 from niki.capturing.estimate.blazepose.networks import Landmarks, Roi
 from niki.capturing.estimate.journal import Journal
-from niki.capturing.estimate.torso import INSIDE, torso_joints
 from niki.capturing.footage.camera import CAMERA_TO_LIBRARY, Camera, solve_translation
 from niki.motion import blocks
 from niki.motion.smoothing import whittaker
