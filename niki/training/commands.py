@@ -3,16 +3,61 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
+from ..corpus.examples import load_examples
+from ..corpus.shards import load_corpus
 from ..mocap.collection import cached_archives
+from .depth import DEPTH_NETWORK, DepthConfig, save_depth, score_depth, train_depth
+from .settings import read_kind
 from .train import Config, Training, export
+
+_FLOW, _DEPTH = "niki", "depth"
 
 
 def train(config: str | os.PathLike, folder: str | os.PathLike, quiet: bool = False) -> None:
-    """Train with the configuration file ``config`` (TOML) in ``folder``, resuming an interrupted run."""
-    settings = Config.read(config)
+    """Train with the configuration file ``config`` (TOML) in ``folder``. Its ``kind`` says what: "niki", the
+    default, or "depth"."""
+    if read_kind(config, (_FLOW, _DEPTH)) == _DEPTH:
+        _train_depth(DepthConfig.read(config), Path(folder), quiet)
+    else:
+        _train_flow(Config.read(config), folder, quiet)
+
+
+def _train_depth(config: DepthConfig, folder: Path, quiet: bool) -> None:
+    """Train what corrects readings, write it to ``folder`` and print how well it does on people held out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = {"up": "gravity", "depth": "depth"}
+    with tqdm(total=config.up_epochs + config.depth_epochs, unit=" epochs", disable=quiet) as bar:
+
+        def show(name: str, done: int, total: int) -> None:
+            bar.set_description(names[name])
+            bar.update()
+
+        weights = train_depth(config, show)
+    save_depth(weights, folder / DEPTH_NETWORK)
+    count = sum(values.size for values in weights.values())
+    print(
+        f"{folder / DEPTH_NETWORK}: {count:,} weights, {os.path.getsize(folder / DEPTH_NETWORK) / 1e6:.1f} MB"
+    )
+    scores = score_depth(weights, load_examples(load_corpus([config.data], "test")))
+    print(f"on people held out, {len(scores.up)} clips:")
+    for name, degrees in (("level camera", scores.level), ("gravity", scores.up)):
+        print(
+            f"  {name:13s} off by {degrees.mean():.1f} degrees in the mean, {np.median(degrees):.1f} in the median,"
+            f" {np.percentile(degrees, 90):.1f} at 90 %"
+        )
+    print(f"  {'':13s} expected: {scores.up_error.mean():.1f} degrees in the mean")
+    print(
+        f"  depth         {scores.placed:.0f} mm off along the view as placed, {scores.corrected:.0f} corrected"
+    )
+
+
+def _train_flow(settings: Config, folder: str | os.PathLike, quiet: bool) -> None:
+    """Train a NIKI network, resuming an interrupted run."""
     training = Training(settings, folder, cached_archives(settings.data).split())
     if training.step:
         print(f"resuming {folder} at step {training.step} of {settings.steps}")

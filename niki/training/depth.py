@@ -34,7 +34,7 @@ from ..files import save_npz
 from ..network.layers import initial_residual_mlp
 from .settings import checked_table, read_toml
 
-NETWORK = "depth.npz"
+DEPTH_NETWORK = "depth.npz"
 Progress = Callable[[str, int, int], None]
 """Called with the network's name, epochs done and epochs expected."""
 
@@ -86,7 +86,6 @@ class DepthConfig:
             NikiError: the file cannot be read, or a setting is unknown, missing or wrong; the message names it.
         """
         values = read_toml(Path(path))
-        values.pop("kind", None)
         try:
             config = cls(**checked_table("", cls, values))
             if not config.data:

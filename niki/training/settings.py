@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tomllib
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -10,24 +11,41 @@ from pathlib import Path
 from ..errors import NikiError
 
 
+def read_kind(path: str | os.PathLike, kinds: tuple[str, ...]) -> str:
+    """What a file trains, by its ``kind``: one of ``kinds``, by default the first.
+
+    Raises:
+        NikiError: it is another one, or the file cannot be read.
+    """
+    kind = _load(Path(path)).get("kind", kinds[0])
+    if kind not in kinds:
+        raise NikiError(f"{path}: 'kind' must be {' or '.join(kinds)}, not {kind!r}")
+    return kind
+
+
 def read_toml(path: Path, above: tuple[Path, ...] = ()) -> dict:
     """The file's settings on top of those of its ``base``; ``above``: the files that led here, to find loops."""
     if path.resolve() in above:
         raise NikiError(f"{path} names itself as its base, by itself or through others")
-    try:
-        values = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise NikiError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise NikiError(f"{path} is not valid TOML: {error}") from None
+    values = _load(path)
     for name in ("data", "start", "base"):
         if not isinstance(values.get(name, ""), str):
             raise NikiError(f"{path}: '{name}' must be a text, not {values[name]!r}")
     for name in ("data", "start"):
         if values.get(name):
             values[name] = str((path.resolve().parent / values[name]).resolve())
+    values.pop("kind", None)
     base = values.pop("base", None)
     return (read_toml(path.parent / base, (*above, path.resolve())) if base else {}) | values
+
+
+def _load(path: Path) -> dict:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise NikiError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise NikiError(f"{path} is not valid TOML: {error}") from None
 
 
 def checked_table(table: str, kind: type, values: dict) -> dict:
