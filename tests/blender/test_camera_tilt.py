@@ -160,7 +160,7 @@ def test_a_solve_that_does_not_move_the_camera_is_left_alone(scene, solved, chan
     elif change == "weak":
         constraint.influence = 0.5
     else:
-        constraint.clip = bpy.data.movieclips.load(shutil.copy(SAMPLE, tmp_path / "other.mp4"))
+        constraint.clip = bpy.data.movieclips.load(str(shutil.copy(SAMPLE, tmp_path / "other.mp4")))
     assert known(scene) is None
 
 
@@ -203,6 +203,34 @@ def test_our_own_camera_tells_nothing_about_the_next_capture(scene):
     placing.place_motion(motion, "take", placing.Placement(match_scene=placing.ALWAYS))
     assert scene.camera.data.background_images[0].clip is not None
     assert known(scene) is None
+
+
+class Layout:
+    """A stand-in for Blender's that keeps the properties and texts drawn, in order."""
+
+    def __init__(self, drawn):
+        self._drawn = drawn
+
+    def __getattr__(self, name):
+        def draw(*args, text="", **kwargs):
+            self._drawn += [args[1]] if name == "prop" else [text] if text else []
+            return Layout(self._drawn)
+
+        return draw
+
+
+def test_the_panel_shows_what_is_set_or_what_is_used(scene):
+    def drawn():
+        bpy.context.view_layer.update()
+        panel.draw_camera_tilt(Layout(found := []), scene)
+        return found
+
+    assert drawn() == ["camera_tilt"]
+    show_footage(scene.camera, scene.niki_capture.clip)
+    scene.camera.matrix_world = turn_of(-12, 4)
+    assert drawn() == ["camera_tilt", "Tilt from Camera: -12°, roll 4°"]
+    scene.niki_capture.camera_tilt = "MANUAL"
+    assert drawn() == ["camera_tilt", "tilt", "roll"]
 
 
 def tilted_motion(tilt=20.0, roll=10.0, **changes):
