@@ -15,6 +15,7 @@ from ..body.kinematics import analytic_ik, forward_kinematics, swing_and_twist
 from ..body.skeleton import JOINTS, KINDS, MIRROR, NUM_BONES, NUM_JOINTS, PARENTS, Body
 from ..errors import NikiError
 from ..motion.blocks import split_into_blocks
+from ..motion.camera_tilt import camera_to_library
 from ..motion.motion import Motion
 from ..network.uncertainty import metres_from_sigma
 from ..solve.solver import WEIGHTS, Solver, weights_hash
@@ -23,7 +24,7 @@ from .estimate.blazepose.landmarks import REST_HINTS
 from .estimate.estimator import Estimate, JointEstimator
 from .estimate.journal import Journal
 from .estimators import make_estimator
-from .footage.camera import Camera, camera_to_library
+from .footage.camera import Camera
 from .footage.sequence import format_ranges
 from .footage.video import Footage, Frame
 
@@ -135,6 +136,10 @@ def capture(
         warnings.append(
             f"The focal length is assumed to be {camera.focal:.0f} px; set it if you know it:"
             " the distance to the camera depends on it"
+        )
+    if np.isnan(estimate.up_error):
+        warnings.append(
+            "The camera is taken as level: the person does not tell how it is held; set its tilt if you know it"
         )
     missing = int((~estimate.seen).sum())
     if missing:

@@ -22,6 +22,8 @@ _LEFT, _RIGHT, _MIDDLE = (255, 138, 61), (64, 160, 255), (240, 240, 240)
 _GAP = (150, 150, 150)
 _NO_PICTURE = 40  # grey level where the footage lacks a frame
 _CELL_WIDTH, _CELL_HEIGHT = 360, 420  # of the contact sheet
+_SQUARE_VIEWS = {"side": (_CELL_WIDTH, _CELL_HEIGHT), "above": (_CELL_WIDTH, 300)}
+"""Views of the body in the contact sheet, square to the person, with the size of their cells."""
 
 
 def draw_skeleton(rgb: np.ndarray, pixels: np.ndarray, seen: bool = True) -> np.ndarray:
@@ -114,8 +116,11 @@ def save_contact_sheet(
     path: str | os.PathLike,
     moments: int = 6,
 ) -> None:
-    """Write a picture, a column a moment: the footage, then for each motion two rows, its skeleton on
-    the footage and its body rendered, marked with its name.
+    """Write a picture, a column a moment: the footage, then for each motion four rows, marked with its name: its
+    skeleton on the footage and its body rendered, from the footage's camera, from the side and from above.
+
+    Seen from the side, the camera is to the left of the person, and the grid, of 25 cm, ends at the floor; seen from
+    above, it is below them.
 
     Args:
         motion_files: by name; all of the same footage and range.
@@ -132,19 +137,28 @@ def save_contact_sheet(
         raise NikiError(f"{footage_path} is shorter than the motion")
     size = (shown[0].shape[1], shown[0].shape[0])
     windows = _windows(pixels_in(first, size)[chosen], size)
-    rows = [("footage", shown)]
+    rows, seen_from = [("footage", shown)], []
     for name, motion in motions.items():
         drawn = [drawing for _, drawing in overlay_frames(motion, footage_path, chosen)]
         width = round(_CELL_WIDTH * size[0] / (windows[0, 2] - windows[0, 0]))
-        rows += [(name, drawn), (name, _rendered(motion_files[name], chosen, width))]
-    sheet = np.vstack([_row(name, images, windows, size) for name, images in rows])
+        rendered = _rendered(motion_files[name], chosen, width)
+        rows += [(name, drawn), (name, rendered["camera"])]
+        seen_from += [
+            (f"{name}, from the side", rendered["side"]),
+            (f"{name}, from above", rendered["above"]),
+        ]
+    cut = [
+        (name, [_cut(image, window, size) for image, window in zip(images, windows, strict=True)])
+        for name, images in rows
+    ]
+    sheet = np.vstack([_row(name, cells) for name, cells in cut + seen_from])
     coded = encode_image(sheet, Path(path).suffix)
     with writing(path) as temporary:
         temporary.write_bytes(coded)
 
 
-def _rendered(motion_file, moments: np.ndarray, width: int) -> list[np.ndarray]:
-    """The animated body as Blender renders it, through the footage's camera."""
+def _rendered(motion_file, moments: np.ndarray, width: int) -> dict[str, list[np.ndarray]]:
+    """The animated body as Blender renders it: through the footage's camera, and by the names of further views."""
     with tempfile.TemporaryDirectory() as folder:
         stills = run_job(
             "placement.build.render_stills",
@@ -152,12 +166,16 @@ def _rendered(motion_file, moments: np.ndarray, width: int) -> list[np.ndarray]:
             indices=moments.tolist(),
             folder=folder,
             width=width,
+            views=_SQUARE_VIEWS,
         )
-        return [read_image(Path(still)) for still in stills]
+        pictures = [read_image(Path(still)) for still in stills]
+    count = len(moments)
+    return {name: pictures[k * count : (k + 1) * count] for k, name in enumerate(("camera", *_SQUARE_VIEWS))}
 
 
-def _row(name: str, images: list[np.ndarray], windows: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    row = np.hstack([_cut(image, window, size) for image, window in zip(images, windows, strict=True)])
+def _row(name: str, cells: list[np.ndarray]) -> np.ndarray:
+    """Cells of one size side by side, marked with a name."""
+    row = np.hstack(cells)
     for colour, thickness in (((20, 20, 20), 4), ((255, 255, 255), 1)):
         cv2.putText(row, name, (10, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.6, colour, thickness, cv2.LINE_AA)
     return row

@@ -10,6 +10,7 @@ runs: ``progress {id, stage, done, total, fps}``.
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import sys
@@ -233,6 +234,7 @@ def _captured(task: Task, output: Path, report) -> dict:
     from ..capturing.footage.video import footage_files
     from ..capturing.pipeline import capture, reprojection_error
     from ..files import check_output, check_replaceable, is_motion, same_file
+    from ..motion.camera_tilt import tilt_and_roll
 
     assert task.journal is not None
     journal, files = Path(task.journal), footage_files(task.footage)
@@ -249,9 +251,12 @@ def _captured(task: Task, output: Path, report) -> dict:
     captured = capture(task, report)
     check()  # it took long: look again
     captured.motion.save(output)
+    tilt, roll = (float(angle) for angle in tilt_and_roll(captured.estimate.up))
+    error = float(captured.estimate.up_error)
     return {
         "motion": str(output.resolve()), "frames": len(captured.motion),
         "seen": captured.share_seen, "reprojection": reprojection_error(captured.motion),
+        "tilt": tilt, "roll": roll, "tilt_error": None if math.isnan(error) else error,
         "warnings": captured.warnings,
     }  # fmt: skip
 

@@ -1,5 +1,7 @@
 """Operators that start captures."""
 
+import math
+
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
@@ -12,7 +14,8 @@ from ..scene.users_scene import place_of, refuse_linked
 from ..settings.chosen import chosen_device, look_whether_ready
 from ..work import words
 from . import results
-from .sources import OnFootage, chosen_source, offered_source, readable_source
+from .known_camera import known_camera
+from .sources import OnFootage, Source, chosen_source, offered_source, readable_source
 
 
 def task_of(scene: bpy.types.Scene) -> tuple[Task, str]:
@@ -23,13 +26,23 @@ def task_of(scene: bpy.types.Scene) -> tuple[Task, str]:
     """
     refuse_linked(scene)
     settings, source = scene.niki_capture, readable_source(scene)
+    tilt, roll = tilt_of(scene, source)
     task = Task(
         source.path, source.first, source.last, source.fps,
-        focal=settings.focal if settings.use_focal else None,
+        focal=settings.focal if settings.use_focal else None, tilt=tilt, roll=roll,
         subject=tuple(settings.subject) if settings.use_subject else None,
         estimator=settings.estimator, quality=settings.quality, device=chosen_device(), solver=settings.solver,
     )  # fmt: skip
     return task, source.title
+
+
+def tilt_of(scene: bpy.types.Scene, source: Source) -> tuple[float, float] | tuple[None, None]:
+    """Tilt and roll of the camera in degrees: set, or known from a camera of the scene; None to estimate them."""
+    settings = scene.niki_capture
+    if settings.camera_tilt == "MANUAL":  # rounded: single precision may exceed the limits
+        return round(math.degrees(settings.tilt), 4), round(math.degrees(settings.roll), 4)
+    known = known_camera(scene, source)
+    return (None, None) if known is None else (known.tilt, known.roll)
 
 
 def placement_of(scene: bpy.types.Scene) -> Placement:

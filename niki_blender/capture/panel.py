@@ -5,6 +5,7 @@ import bpy
 from ..interface.layout import SidebarPanel, draw_text, titled_row
 from ..settings.preferences import draw_device, draw_not_ready
 from .job_list import draw_jobs
+from .known_camera import KnownCamera, known_camera
 from .people import search
 from .sources import chosen_source, file_info, offered_source
 
@@ -32,6 +33,7 @@ class NIKI_PT_capture(SidebarPanel, bpy.types.Panel):
             row.prop(settings, "focal", text="")
         else:
             row.label(text="Guessed")
+        draw_camera_tilt(layout, context.scene)
         draw_person(layout, settings)
         layout.prop(settings, "estimator")
         layout.prop(settings, "quality")
@@ -85,6 +87,23 @@ def draw_footage(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         draw_text(layout, f"File not found: {source.path}", "ERROR")
     if offer is not None and not source.path:
         layout.operator("niki.use_active_footage", text=f"Use {offer.name}", icon="EYEDROPPER")
+
+
+def draw_camera_tilt(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+    """Draw how the tilt of the camera is found, and what the scene knows of it."""
+    settings = scene.niki_capture
+    layout.row().prop(settings, "camera_tilt", expand=True)
+    if settings.camera_tilt == "MANUAL":
+        column = layout.column(align=True)
+        column.prop(settings, "tilt")
+        column.prop(settings, "roll")
+    elif known := known_camera(scene, chosen_source(scene)):
+        draw_text(layout, describe_known(known), "OUTLINER_OB_CAMERA")
+
+
+def describe_known(known: KnownCamera) -> str:
+    """What the tilt is taken from, and what it is."""
+    return f"Tilt from {known.origin}: {known.tilt:.0f}°, roll {known.roll:.0f}°"
 
 
 def draw_person(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import bpy
 
 from ...niki.errors import NikiError
+from ...niki.motion.camera_tilt import describe_camera
 from ...niki.motion.motion import Motion
 from ..interface import timers
 from ..placement.placing import Placement, place_motion
@@ -203,10 +204,15 @@ def import_result(job: Job, by_user: bool = False) -> bpy.types.Object | None:
     bpy.ops.ed.undo_push(message=f"Capture {job.title}")
     frames, seen = len(motion), round(job.result.get("seen", 1) * len(motion))
     title = f"{rig.name}: {frames} frames, person found in {'all' if seen >= frames else seen}"
-    messages = [str(warning) for warning in (*job.result.get("warnings", []), *warnings)]
+    messages = [_describe_tilt(job.result)] if job.result.get("tilt_error") is not None else []
+    messages += [str(warning) for warning in (*job.result.get("warnings", []), *warnings)]
     session.outcome = Outcome(title, messages, _scene_of(rig))
     report("INFO", title)
     return rig
+
+
+def _describe_tilt(result: dict) -> str:
+    return describe_camera(result.get("tilt", 0.0), result.get("roll", 0.0), result["tilt_error"])
 
 
 def _scene_of(rig: bpy.types.Object) -> str:

@@ -1,5 +1,7 @@
 """Settings of the next capture, stored in the scene."""
 
+import math
+
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -11,6 +13,7 @@ from bpy.props import (
     StringProperty,
 )
 
+from ...niki.motion.camera_tilt import LARGEST_ROLL, LARGEST_TILT
 from ..interface.layout import CONTEXT
 from ..placement.choices import MATCH_DESCRIPTION, MATCH_NAME, MATCHES, PLACES
 from ..rig.armature import is_our_armature, may_have_deleted, release_deleted
@@ -81,6 +84,36 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
         default=1000.0,
         subtype="PIXEL",
         description="Focal length of the lens, in pixels of the footage",
+    )
+    camera_tilt: EnumProperty(
+        name="Camera Tilt",
+        description="How far the camera looks down, and how far it is rolled",
+        translation_context=CONTEXT,
+        items=(
+            (
+                "AUTOMATIC",
+                "Automatic",
+                "From the camera solve or the scene's camera, if you oriented it, else estimated from the person",
+            ),
+            ("MANUAL", "Manual", "Set tilt and roll"),
+        ),
+    )
+    tilt: FloatProperty(
+        name="Tilt",
+        min=-math.radians(LARGEST_TILT),
+        max=math.radians(LARGEST_TILT),
+        subtype="ANGLE",
+        description="Angle by which the camera looks down; negative if it looks up",
+    )
+    roll: FloatProperty(
+        name="Roll",
+        min=-math.radians(LARGEST_ROLL),
+        max=math.radians(LARGEST_ROLL),
+        subtype="ANGLE",
+        description=(
+            "Angle by which the camera is turned counterclockwise, seen from behind it: "
+            "upright things lean to the right in the picture. Negative if it is turned clockwise"
+        ),
     )
     use_subject: BoolProperty(
         name="Choose Person", description="Follow the person you choose instead of the largest one"

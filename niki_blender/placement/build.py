@@ -1,6 +1,7 @@
 """Build a whole scene from a motion file, for ``niki export -o FILE.blend`` and for previews."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from ...niki.motion.motion import Motion
 from ..rig.body import add_mannequin, add_skin, make_material
 from .camera import create_camera
 from .placing import ALWAYS, Placement, place_motion
+from .square_views import SquareView
 
 FRAME_START = 1
 _REGION_COLORS = {"skin": (0.62, 0.40, 0.30, 1), "hair": (0.06, 0.04, 0.03, 1), "shirt": (0.10, 0.22, 0.42, 1),
@@ -71,16 +73,19 @@ def save_blend(motion_file: str, path: str, footage: str = "", skin_file: str = 
 
 
 def render_stills(
-    motion_file: str, indices: list[int], folder: str, width: int, samples: int = 24, skin_file: str = ""
-) -> list[str]:
+    motion_file: str, indices: list[int], folder: str, width: int, samples: int = 24, skin_file: str = "",
+    views: dict[str, list[int]] | None = None,
+) -> list[str]:  # fmt: skip
     """Render the body alone, through the footage's camera, at some frames of the motion.
 
     Args:
         indices: frames of the motion, counted from 0.
         width: of the pictures in pixels.
+        views: further views to render, of :data:`niki_blender.placement.square_views.VIEWS`, with the size
+            (width, height) of their pictures in pixels.
 
     Returns:
-        the paths of the pictures, in the order of ``indices``.
+        the paths of the pictures, view after view, each in the order of ``indices``.
 
     Raises:
         NikiError: the motion has no camera.
@@ -89,15 +94,33 @@ def render_stills(
     if not motion.image_size.all():
         raise NikiError("The motion has no camera to render from")
     build_scene(motion, "", skin_file)
-    _use_cycles(bpy.context.scene, width, samples)
-    _add_floor(motion)
-    paths = []
+    scene = bpy.context.scene
+    _use_cycles(scene, width, samples)
+    floor = _add_floor(motion)
+    paths = _render_frames(indices, folder, "still")
+    if views:
+        floor.hide_render = True
+        scene.render.resolution_percentage = 100
+        scene.cycles.samples = max(samples // 3, 1)  # a plain figure before a plain grid
+    for name, (across, high) in (views or {}).items():
+        scene.render.resolution_x, scene.render.resolution_y = across, high
+        view = SquareView(name, motion, indices, high / across)
+        paths += _render_frames(indices, folder, name, view.aim)
+        view.remove()
+    return paths
+
+
+def _render_frames(
+    indices: list[int], folder: str, name: str, aim: Callable[[int], None] = lambda index: None
+) -> list[str]:
+    """Render frames of the motion as ``name`` and number, each after a call of ``aim`` with its index."""
+    scene, paths = bpy.context.scene, []
     for index in indices:
-        bpy.context.scene.frame_set(FRAME_START + index)
-        path = str(Path(folder) / f"still_{index:06d}.png")
-        bpy.context.scene.render.filepath = path
+        scene.frame_set(FRAME_START + index)
+        aim(index)
+        paths.append(str(Path(folder) / f"{name}_{index:06d}.png"))
+        scene.render.filepath = paths[-1]
         bpy.ops.render.render(write_still=True)
-        paths.append(path)
     return paths
 
 
@@ -116,10 +139,11 @@ def _add_light(scene: bpy.types.Scene) -> None:
     scene.collection.objects.link(light)
 
 
-def _add_floor(motion: Motion) -> None:
+def _add_floor(motion: Motion) -> bpy.types.Object:
     x, y = motion.trans[:, 0].mean(), -motion.trans[:, 2].mean()
     bpy.ops.mesh.primitive_plane_add(size=60, location=(x, y, 0))
     bpy.context.object.data.materials.append(make_material("Floor", (0.32, 0.34, 0.37, 1), 0.9))
+    return bpy.context.object
 
 
 def _use_cycles(scene: bpy.types.Scene, width: int, samples: int) -> None:

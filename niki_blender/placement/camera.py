@@ -8,6 +8,7 @@ from ...niki.motion.motion import Motion
 from ..rig.space import LIBRARY_TO_BLENDER
 from ..work.paths import is_file
 
+_MARK = "niki_footage_camera"
 _SENSOR_WIDTH = 36.0  # millimeters; only its ratio to the focal length matters
 
 
@@ -21,6 +22,7 @@ def create_camera(
     """
     data = bpy.data.cameras.new(name)
     camera = bpy.data.objects.new(name, data)
+    camera[_MARK] = True
     collection.objects.link(camera)
     pose = np.eye(4)
     # Blender's camera looks down its own -Z with Y up, OpenCV's down +Z with Y down.
@@ -37,6 +39,11 @@ def create_camera(
         data.shift_x = (width / 2 - float(motion.camera[0, 2])) / fitted
         data.shift_y = (float(motion.camera[1, 2]) - height / 2) / fitted
     return camera
+
+
+def is_footage_camera(camera: bpy.types.Object) -> bool:
+    """Whether :func:`create_camera` made it."""
+    return _MARK in camera
 
 
 def _fits_width(width: int, height: int, render: bpy.types.RenderSettings) -> bool:

@@ -17,9 +17,11 @@ _FACTORY = {
     "resolution_percentage": 100,
 }
 _FACTORY_RANGE = (1, 250)
+START_UP_CAMERA = (1.1093, 0.0, 0.8149)
+"""Euler angles of the camera in Blender's start-up file."""
 _DEFAULT_OBJECTS = {  # of Blender's start-up file: type, location and Euler angles
     "Cube": ("MESH", (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
-    "Camera": ("CAMERA", (7.3589, -6.9258, 4.9583), (1.1093, 0.0, 0.8149)),
+    "Camera": ("CAMERA", (7.3589, -6.9258, 4.9583), START_UP_CAMERA),
     "Light": ("LIGHT", (4.0762, 1.0055, 5.9039), (0.6503, 0.0552, 1.8664)),
 }
 _NTSC = tuple(whole / 1.001 for whole in (24, 30, 48, 60, 120))

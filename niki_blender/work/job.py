@@ -160,7 +160,7 @@ def same_path(a: str, b: str) -> bool:
 
 
 def checked_result(answer: Any) -> dict:
-    """The known fields of a worker's answer: frames, seen, warnings. Empty if one has a wrong type."""
+    """The known fields of a worker's answer: frames, seen, tilt, warnings. Empty if one has a wrong type."""
     return _checked(answer, _RESULT) or {}
 
 
@@ -243,6 +243,9 @@ def _count(value):
 
 
 _TEXT, _NUMBER = _of(str), _of(int, float)
-_RESULT = {"frames": _count, "seen": _NUMBER, "warnings": _list_of(_TEXT)}
+_RESULT = {
+    "frames": _count, "seen": _NUMBER, "warnings": _list_of(_TEXT),
+    "tilt": _NUMBER, "roll": _NUMBER, "tilt_error": _NUMBER,
+}  # fmt: skip
 _JOB = {"request": _request, "title": _TEXT, "scene": _of(dict), "file": _TEXT}
 _PROGRESS = {"frames": _count, "total": _count, "result": _dictionary(_RESULT)}

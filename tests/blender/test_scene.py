@@ -8,16 +8,25 @@ from conftest import ROOT, some_motion
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
+from niki.body import rotation as rot
 from niki.body.skeleton import BONES, PARENTS, Body
 from niki.formats.bvh import save_bvh
 from niki.meshes.mannequin import mannequin
+from niki.motion.camera_tilt import camera_to_library, up_from_tilt
 from niki.review.blender_process import blender_module, run_job
 
 animation, armature, keying, body_module = (
     blender_module(n) for n in ("rig.animation", "rig.armature", "rig.keying", "rig.body")
 )
-footage, scene, space, users_scene = (
-    blender_module(n) for n in ("placement.camera", "placement.build", "rig.space", "scene.users_scene")
+footage, scene, space, square_views, users_scene = (
+    blender_module(n)
+    for n in (
+        "placement.camera",
+        "placement.build",
+        "rig.space",
+        "placement.square_views",
+        "scene.users_scene",
+    )
 )
 
 
@@ -219,6 +228,54 @@ def test_stills_are_rendered(tmp_path):
         folder=str(tmp_path),
         width=64,
         samples=2,
+        views={"side": [30, 40], "above": [30, 20]},
     )
-    assert len(paths) == 2
+    assert len(paths) == 6
+    sizes = [tuple(bpy.data.images.load(path).size) for path in paths]
+    assert sizes == [(64, 48)] * 2 + [(30, 40)] * 2 + [(30, 20)] * 2
     assert all((tmp_path / p).stat().st_size > 500 for p in paths)
+
+
+@pytest.mark.parametrize("name", ["side", "above"])
+@pytest.mark.parametrize("tilt", [0.0, 20.0, -15.0])
+def test_square_views_hold_the_person_and_the_floor(name, tilt):
+    """From the side upright is upright and the footage's camera is to the left; from above it is below."""
+    from bpy_extras.object_utils import world_to_camera_view
+    from mathutils import Vector
+
+    pose = np.eye(4)
+    heading = rot.matrix_from_axis_angle(np.array([0, 0.7, 0]))
+    pose[:3, :3] = heading @ camera_to_library(up_from_tilt(tilt, 10.0))
+    pose[:3, 3] = heading @ [0, 1.5, 3.0]
+    motion = some_motion(frames=4, footage="", camera_pose=pose)
+    motion.trans += [0, 1.0, 0]
+    render = bpy.context.scene.render
+    render.resolution_x, render.resolution_y = 36, 42
+    view = square_views.SquareView(name, motion, [0, 3], 42 / 36)
+
+    def seen(point):
+        return np.array(
+            world_to_camera_view(bpy.context.scene, bpy.context.scene.camera, Vector(space.to_blender(point)))
+        )
+
+    joints = motion.solved_joints()
+    for t in (0, 3):
+        view.aim(t)
+        bpy.context.view_layer.update()
+        places = np.array([seen(joint) for joint in joints[t]])
+        assert (places[:, :2] > 0).all()
+        assert (places[:, :2] < 1).all()
+        assert (places[:, 2] > 0).all()
+        towards_the_camera = seen(joints[t, 0] + heading @ [0, 0, 0.1]) - seen(joints[t, 0])
+        upwards = seen(joints[t, 0] + [0, 0.1, 0]) - seen(joints[t, 0])
+        if name == "side":
+            assert towards_the_camera[0] < -0.01
+            np.testing.assert_allclose(towards_the_camera[1:], 0, atol=1e-5)
+            np.testing.assert_allclose(upwards[[0, 2]], 0, atol=1e-5)
+            floor = seen(joints[t, 0] * [1, 0, 1])[1]
+            assert 0 < floor < 0.5
+        else:
+            assert towards_the_camera[1] < -0.01
+            np.testing.assert_allclose(upwards[:2], 0, atol=1e-5)
+    view.remove()
+    assert not bpy.context.scene.objects

@@ -5,14 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from niki.capturing.footage.camera import (
-    CAMERA_TO_LIBRARY,
-    Camera,
-    camera_to_library,
-    tilt_and_roll,
-    up_from_tilt,
-)
+from niki.capturing.footage.camera import CAMERA_TO_LIBRARY, Camera
 from niki.errors import NikiError
+from niki.motion.camera_tilt import camera_to_library, describe_camera, tilt_and_roll, up_from_tilt
 
 TILTS, ROLLS = st.floats(-85, 85), st.floats(-179, 179)
 
@@ -49,3 +44,17 @@ def test_positive_roll_leans_verticals_to_the_right():
 def test_impossible_tilts_are_refused_by_name(tilt, roll, name):
     with pytest.raises(NikiError, match=f"The camera's {name} must be"):
         Camera.of((640, 480), tilt=tilt, roll=roll)
+
+
+@pytest.mark.parametrize(
+    ("tilt", "roll", "error", "words"),
+    [
+        (18.2, 2.6, 4.4, "Camera looks down 18°, rolled 3° (±4°)"),
+        (-7.0, 0.3, 0.2, "Camera looks up 7° (±1°)"),
+        (0.2, -12.0, 0.0, "Camera looks straight ahead, rolled -12°, as given"),
+        (0.0, 0.0, np.nan, "Camera taken as level"),
+        (0.0, 0.0, None, "Camera taken as level"),
+    ],
+)
+def test_how_a_camera_is_held_is_told_in_words(tilt, roll, error, words):
+    assert describe_camera(tilt, roll, error) == words

@@ -319,6 +319,21 @@ def test_a_step_no_body_makes_is_said_and_lowers_confidence_there(tmp_path):
     assert confidence[20:].mean() > 0.9 * usual
 
 
+def test_a_camera_that_is_only_taken_as_level_is_said():
+    class Blind:
+        """Finds the person, and nothing that tells what is up."""
+
+        name, width = "blind", 1
+
+        def estimate(self, frames, journal, camera, rate):
+            for frame in frames:
+                journal.append(frame.number, frame.time, np.zeros(1))
+            return exact_estimate(some_motion(frames=3))
+
+    captured = capture(Task(SAMPLE, end=2), estimator=Blind)
+    assert any("taken as level" in warning for warning in captured.warnings)
+
+
 def test_the_sample_alarms_nobody(sample):
     _, captured = sample
     assert len(captured.estimate.jumps) == 0

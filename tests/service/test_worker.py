@@ -20,6 +20,7 @@ pytest.importorskip("av", reason="niki[capture] is not installed here")
 from niki.capturing.footage.sequence import encode_image
 from niki.capturing.footage.video import Footage
 from niki.capturing.pipeline import capture
+from niki.motion.camera_tilt import tilt_and_roll
 from niki.motion.motion import Motion
 from niki.service import wire
 from niki.service.worker import Worker
@@ -105,7 +106,11 @@ def test_a_capture_with_progress_equals_one_made_directly(worker, tmp_path):
     kind, message = worker.answer(5)
     assert kind == "result", message
     assert message["result"]["frames"] == 24
-    same_motion(Motion.load(message["result"]["motion"]), directly())
+    motion = Motion.load(message["result"]["motion"])
+    same_motion(motion, directly())
+    held = (message["result"]["tilt"], message["result"]["roll"])
+    assert held == pytest.approx(tilt_and_roll(motion.camera_pose[1, :3]), abs=1e-6)
+    assert message["result"]["tilt_error"] is None or message["result"]["tilt_error"] > 0
 
 
 def test_cancelled_it_stops_at_once_and_goes_on_later(worker, tmp_path):
@@ -180,6 +185,8 @@ def test_what_was_read_can_be_used_as_it_is(worker, tmp_path):
         ({"fps": 1e9}, wire.FAILED, "The frame rate must be between"),
         ({"fps": "fast"}, wire.INVALID_PARAMS, "'fps' must be a number"),
         ({"focal": 0}, wire.FAILED, "The focal length must be between"),
+        ({"tilt": 90}, wire.FAILED, "The camera's tilt must be between"),
+        ({"roll": "left"}, wire.INVALID_PARAMS, "'roll' must be a number"),
         ({"focal": -1}, wire.FAILED, "The focal length must be between"),
         ({"start": -1}, wire.FAILED, "The first frame must be between"),
         ({"end": -1}, wire.FAILED, "The last frame must be between"),

@@ -220,6 +220,7 @@ def test_a_finished_motion_that_was_not_imported_is_offered_after_a_restart(capt
     assert (offered.state, offered.title, offered.file) == (jobs.DONE, "clip", "/shots/shot12.blend")
     assert offered.scene == {"frame_start": 7}
     assert offered.result["seen"] == 1
+    assert abs(offered.result["tilt"]) < 15  # the sample's camera is level
     assert captures.list_finished(offered) in captures.jobs
     assert len(Motion.load(offered.folder / jobs.MOTION)) == 4
     captures.discard(offered)

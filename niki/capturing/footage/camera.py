@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...body.rotation import cross, normalize
 from ...checks import number_between
+from ...motion.camera_tilt import LARGEST_ROLL, LARGEST_TILT
+from ...motion.camera_tilt import camera_to_library as camera_to_library
+from ...motion.camera_tilt import tilt_and_roll as tilt_and_roll
+from ...motion.camera_tilt import up_from_tilt as up_from_tilt
 
 CAMERA_TO_LIBRARY = np.diag([1.0, -1.0, -1.0])
 """Turns a level camera's axes into library axes (Y up, the viewer at +Z); it is its own inverse."""
-
-LARGEST_TILT, LARGEST_ROLL = 89.0, 180.0  # degrees
 
 
 @dataclass(frozen=True)
@@ -100,29 +101,6 @@ def checked_roll(roll) -> float:
         NikiError: it is no number of degrees up to half a turn.
     """
     return number_between("The camera's roll", roll, -LARGEST_ROLL, LARGEST_ROLL, "degrees")
-
-
-def up_from_tilt(tilt, roll) -> np.ndarray:
-    """(..., 3) the world's up in the axes of a camera with this ``tilt`` and ``roll`` in degrees (...)."""
-    tilt, roll = np.radians(tilt), np.radians(roll)
-    return np.stack([np.sin(roll) * np.cos(tilt), -np.cos(roll) * np.cos(tilt), -np.sin(tilt)], -1)
-
-
-def tilt_and_roll(up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of cameras in whose axes up is ``up`` (..., 3), degrees (...) each; undoes :func:`up_from_tilt`."""
-    flat = np.hypot(up[..., 0], up[..., 1])
-    return np.degrees(np.arctan2(-up[..., 2], flat)), np.degrees(np.arctan2(up[..., 0], -up[..., 1]))
-
-
-def camera_to_library(up: np.ndarray) -> np.ndarray:
-    """(..., 3, 3) turns camera axes into library axes for a camera in whose axes up is ``up`` (..., 3).
-
-    ``up`` becomes +Y, and the camera looks towards -Z, seen from above. For a level camera it is
-    ``CAMERA_TO_LIBRARY``.
-    """
-    up = normalize(up)
-    right = normalize(cross(np.array([0.0, 0.0, 1.0]), up))
-    return np.stack([right, up, cross(right, up)], -2)
 
 
 def solve_translation(points, pixels, weights, camera: Camera, iterations: int = 5) -> np.ndarray:
