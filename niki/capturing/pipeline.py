@@ -12,7 +12,7 @@ import numpy as np
 from .. import __version__
 from ..body import rotation as rot
 from ..body.kinematics import analytic_ik, forward_kinematics, swing_and_twist
-from ..body.skeleton import JOINTS, KINDS, MIRROR, NUM_BONES, NUM_JOINTS, PARENTS, Body
+from ..body.skeleton import JOINTS, NUM_BONES, NUM_JOINTS, Body
 from ..errors import NikiError
 from ..motion.blocks import split_into_blocks
 from ..motion.camera_tilt import camera_to_library
@@ -27,6 +27,7 @@ from .estimators import make_estimator
 from .footage.camera import Camera
 from .footage.sequence import format_ranges
 from .footage.video import Footage, Frame
+from .proportions import body_from_joints, rearrange_trunk
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the stage, "reading" or "solving", frames done in it, and frames expected (None when the
@@ -44,8 +45,6 @@ SOLVERS = ("niki", "hybrik")
 
 _NEAR_A_JUMP = ((0, 0.3), (1, 0.45), (2, 0.65), (3, 0.85))
 """Frames away from where the person may have changed, and what is left of the confidence."""
-
-_BUILT = {"head", "head_top", "hand", "middle_finger", "foot", "big_toe"}  # too short to measure
 
 
 @dataclass(eq=False)
@@ -239,39 +238,31 @@ def _trust(count: int, jumps: np.ndarray) -> np.ndarray:
     return trust
 
 
-def body_from_joints(joints: np.ndarray) -> Body:
-    """Proportions of a person from their joints (T, 29, 3): median bone lengths, left and right
-    made equal. Head, hands and feet, too short to measure, are scaled with the rest."""
-    lengths = np.empty(joints.shape[:2])
-    for part in split_into_blocks(len(joints)):
-        lengths[part] = np.linalg.norm(joints[part] - joints[part][:, list(PARENTS)], axis=-1)
-    lengths = np.nanmedian(lengths, axis=0)
-    lengths = (lengths + lengths[list(MIRROR)]) / 2
-    default = Body.default().bone_lengths
-    built = np.array([kind in _BUILT for kind in KINDS])
-    measured = ~built & (np.arange(NUM_JOINTS) > 0)
-    scale = lengths[measured].sum() / default[measured].sum()
-    return Body.from_bone_lengths(np.where(built, default * scale, lengths))
-
-
 def solve_by_network(joints, hints, sigma, body: Body):
-    """NIKI: rotations (T, 24, 3, 3), translation (T, 3) and confidence (T, 29)."""
+    """NIKI: rotations (T, 24, 3, 3), translation (T, 3) and confidence (T, 29). It knows bodies with the usual
+    arrangement of hips and collars, so the joints are rearranged for it; the pose is then put on the person's."""
+    usual = Body.from_bone_lengths(body.bone_lengths)
+    shown = rearrange_trunk(joints, body, usual)
     view = rot.normalize(joints[:, 0])  # from the camera, which is at the origin
-    with_hints = analytic_ik(joints, body, hints=hints, rest_hints=REST_HINTS)
-    twist = swing_and_twist(with_hints, body)[1]
+    with_hints = analytic_ik(shown, usual, hints=hints, rest_hints=REST_HINTS)
+    twist = swing_and_twist(with_hints, usual)[1]
     twist[~np.isfinite(hints).all(-1)[:, 1:]] = np.nan
-    pose = Solver().inverse(joints, sigma, twist, body, view)
-    return pose.rotations, pose.translation, pose.confidence
+    pose = Solver().inverse(shown, sigma, twist, usual, view)
+    return pose.rotations, _translation(pose.rotations, joints, sigma, body), pose.confidence
 
 
 def solve_analytically(joints, hints, sigma, body: Body):
     """Swing and twist alone, the baseline: as :func:`solve_by_network`; the confidence is the
     estimate's. The body is placed where its joints are, on the whole, nearest the estimated ones."""
     rotations = analytic_ik(joints, body, hints=hints, rest_hints=REST_HINTS)
+    return rotations, _translation(rotations, joints, sigma, body), 1 - sigma.mean(-1)
+
+
+def _translation(rotations, joints, sigma, body: Body) -> np.ndarray:
+    """(T, 3) puts the body where its joints are nearest the estimated ones, the certain ones above all."""
     solved = forward_kinematics(rotations, body)[0]
     weights = (1 / metres_from_sigma(np.clip(sigma[..., 0], 1e-3, 1 - 1e-6)) ** 2)[..., None]
-    trans = ((joints - solved) * weights).sum(1) / weights.sum(1)
-    return rotations, trans, 1 - sigma.mean(-1)
+    return ((joints - solved) * weights).sum(1) / weights.sum(1)
 
 
 def solver_name(solver: str) -> str:

@@ -58,24 +58,33 @@ class Examples:
 
 def load_examples(corpus: Corpus) -> Examples:
     """Run the estimator on the readings of each clip."""
-    ends = np.searchsorted(corpus.clip, np.arange(corpus.clips + 1))
-    parts = [_of_clip(corpus, k, slice(ends[k], ends[k + 1])) for k in range(corpus.clips)]
+    parts = [_of_clip(corpus, k) for k in range(corpus.clips)]
     parts = [part for part in parts if part is not None]
     return Examples(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Examples)})
 
 
-def _of_clip(corpus: Corpus, clip: int, frames: slice) -> Examples | None:
+def clip_reading(corpus: Corpus, clip: int) -> tuple[Reading | None, np.ndarray, Camera, slice]:
+    """The steady reading of one clip (None where somebody is found in too few frames), in which of its frames the
+    person was found, the camera, and where the frames are in the corpus."""
+    frames = slice(*np.searchsorted(corpus.clip, [clip, clip + 1]))
     found = corpus.seen[frames]
-    count = int(found.sum())
-    if count < _FEWEST:
-        return None
     focal, width, height = (float(corpus.number(name)[clip]) for name in ("focal", "width", "height"))
     camera = Camera(focal, (width / 2, height / 2), (int(width), int(height)))
+    if found.sum() < _FEWEST:
+        return None, found, camera, frames
     world, slope, visibility = (
         values[frames].astype(np.float64) for values in (corpus.world, corpus.slope, corpus.visibility)
     )
     pixels = slope * focal + np.array(camera.centre)
     reading = Reading.from_crops(lambda part: (world[part], pixels[part], visibility[part]), found)
+    return reading, found, camera, frames
+
+
+def _of_clip(corpus: Corpus, clip: int) -> Examples | None:
+    reading, found, camera, frames = clip_reading(corpus, clip)
+    if reading is None:
+        return None
+    count = int(found.sum())
     placed = place(reading, camera)
     sizes = limb_sizes(reading, placed)
     inputs = network_inputs(reading, placed, sizes, camera, slice(None))

@@ -17,7 +17,8 @@ from niki.capturing.estimate.blazepose.outliers import repair_outliers
 from niki.capturing.estimate.blazepose.placing import place
 from niki.capturing.estimate.blazepose.reading import Reading
 from niki.capturing.estimate.view import view_rotation
-from niki.capturing.footage.camera import Camera, up_from_tilt
+from niki.capturing.footage.camera import Camera
+from niki.motion.camera_tilt import up_from_tilt
 
 CAMERA = Camera.of((640, 480), 700.0)
 FRAMES = 40

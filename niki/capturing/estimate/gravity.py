@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...body.rotation import normalize
-from ..footage.camera import Camera, tilt_and_roll, up_from_tilt
+from ...motion.camera_tilt import tilt_and_roll, up_from_tilt
+from ..footage.camera import Camera
 
 LEVEL = np.array([0.0, -1.0, 0.0])
 """Up in the axes of a level camera."""

@@ -11,9 +11,6 @@ import numpy as np
 
 from ...checks import number_between
 from ...motion.camera_tilt import LARGEST_ROLL, LARGEST_TILT
-from ...motion.camera_tilt import camera_to_library as camera_to_library
-from ...motion.camera_tilt import tilt_and_roll as tilt_and_roll
-from ...motion.camera_tilt import up_from_tilt as up_from_tilt
 
 CAMERA_TO_LIBRARY = np.diag([1.0, -1.0, -1.0])
 """Turns a level camera's axes into library axes (Y up, the viewer at +Z); it is its own inverse."""

@@ -24,7 +24,7 @@ from .joints import joints_of, torso_lengths
 from .networks import VARIANTS, BlazePose, Landmarks
 from .outliers import repair_outliers
 from .people import Follower
-from .placing import Placed, place
+from .placing import Placed, keep_bone_lengths, place
 from .reading import Reading, true_runs
 
 _MADE_FROM = {  # landmarks whose visibility speaks for a joint; the rest goes by the torso
@@ -65,7 +65,7 @@ def estimate_from_journal(journal: Journal, camera: Camera, rate: float) -> Esti
     found = journal.found
     if not found.any():
         raise NikiError("No person was found in the footage", "the whole body should be in view and lit")
-    return _estimate(Reading.of(journal), found, camera, rate, journal.numbers, journal.times)
+    return estimate_from_reading(Reading.of(journal), found, camera, rate, journal.numbers, journal.times)
 
 
 def _go_on(follower: Follower, journal: Journal) -> None:
@@ -76,7 +76,15 @@ def _go_on(follower: Follower, journal: Journal) -> None:
             follower.go_on_after(Landmarks.from_vector(row) if was_found else None)
 
 
-def _estimate(reading: Reading, found, camera: Camera, rate, numbers, times) -> Estimate:
+def estimate_from_reading(
+    reading: Reading, found: np.ndarray, camera: Camera, rate: float, numbers: np.ndarray, times: np.ndarray
+) -> Estimate:
+    """What a reading comes to.
+
+    Args:
+        reading: of the found frames; it is changed. found: (T,) frames in which the person was found.
+        numbers, times: (T,) of the frames in the footage, and seconds.
+    """
     parts, frames = split_into_blocks(len(reading.world)), np.flatnonzero(found)
     repair_outliers(reading, found)
     placed = place(reading, camera)
@@ -147,6 +155,7 @@ def _correct_depth(reading: Reading, placed: Placed, sizes: Sizes, camera: Camer
         placed.points[part] = correction.with_depth(
             placed.points[part], placed.view[part], corrected[part], sums[0] / sums[1]
         )
+    keep_bone_lengths(reading, placed, camera)  # the network sees a frame, not the clip
 
 
 def _head_and_hands(reading: Reading, placed: Placed, parts) -> tuple[np.ndarray, np.ndarray]:

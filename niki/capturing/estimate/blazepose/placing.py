@@ -36,22 +36,34 @@ def view_of(pixels: np.ndarray, camera: Camera) -> np.ndarray:
 
 def place(reading: Reading, camera: Camera) -> Placed:
     """Points of all frames, each by itself; their bones have the length they have in the clip."""
-    parts = split_into_blocks(len(reading.world))
-    lengths = np.concatenate(
-        [depth.distances(landmarks.points_of(reading.world[p]), landmarks.BONES) for p in parts]
-    )
-    lengths = depth.bone_lengths(lengths, landmarks.MIRRORED_BONES)
-    placed = Placed(
-        np.empty((len(reading.world), len(landmarks.POINTS), 3)), np.empty((len(reading.world), 3, 3))
-    )
+    parts, count = split_into_blocks(len(reading.world)), len(reading.world)
+    placed = Placed(np.empty((count, len(landmarks.POINTS), 3)), np.empty((count, 3, 3)))
     for part in parts:
-        points, pixels = landmarks.points_of(reading.world[part]), landmarks.points_of(reading.pixels[part])
+        placed.points[part] = landmarks.points_of(reading.world[part])
+    lengths = _bone_lengths(placed.points, parts)
+    for part in parts:
+        pixels = landmarks.points_of(reading.pixels[part])
         visibility = landmarks.points_of(reading.visibility[part, :, None])[..., 0]
         view = view_of(reading.pixels[part], camera)
-        points = landmarks.legs_as_anatomy_has_them(points) @ view  # the rows of a turn are what it undoes
+        # A row times a turn is turned back.
+        points = landmarks.legs_as_anatomy_has_them(placed.points[part]) @ view
         root = solve_translation(points, pixels, np.maximum(visibility, _WEIGHT_SEEN), camera)
+        points += root[:, None]
         placed.view[part] = view
-        placed.points[part] = depth.refine_depth(
-            points + root[:, None], pixels, landmarks.BONES, lengths, camera
-        )
+        placed.points[part] = depth.refine_depth(points, pixels, landmarks.BONES, lengths, camera)
     return placed
+
+
+def keep_bone_lengths(reading: Reading, placed: Placed, camera: Camera) -> None:
+    """Slide the points along their rays once more, so that bones have the lengths they now have in the clip."""
+    parts = split_into_blocks(len(placed.points))
+    lengths = _bone_lengths(placed.points, parts)
+    for part in parts:
+        placed.points[part] = depth.refine_depth(
+            placed.points[part], landmarks.points_of(reading.pixels[part]), landmarks.BONES, lengths, camera
+        )
+
+
+def _bone_lengths(points: np.ndarray, parts: list[slice]) -> np.ndarray:
+    lengths = [depth.distances(points[part], landmarks.BONES) for part in parts]
+    return depth.bone_lengths(np.concatenate(lengths), landmarks.MIRRORED_BONES)
