@@ -1,6 +1,7 @@
 """Build a whole scene from a motion file, for ``niki export -o FILE.blend`` and for previews."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -71,13 +72,21 @@ def save_blend(motion_file: str, path: str, footage: str = "", skin_file: str = 
 
 
 def render_stills(
-    motion_file: str, indices: list[int], folder: str, width: int, samples: int = 24, skin_file: str = ""
+    motion_file: str,
+    indices: list[int],
+    folder: str,
+    width: int,
+    samples: int = 24,
+    skin_file: str = "",
+    boxes: Sequence[Sequence[float]] = (),
 ) -> list[str]:
-    """Render the body alone, through the footage's camera, at some frames of the motion.
+    """Render the body on a floor, through the footage's camera, at some frames of the motion.
 
     Args:
         indices: frames of the motion, counted from 0.
         width: of the pictures in pixels.
+        boxes: furniture, each the x, z and heading in degrees of its center, then its width, depth and height:
+            metres, library space.
 
     Returns:
         the paths of the pictures, in the order of ``indices``.
@@ -91,6 +100,8 @@ def render_stills(
     build_scene(motion, "", skin_file)
     _use_cycles(bpy.context.scene, width, samples)
     _add_floor(motion)
+    for box in boxes:
+        _add_box(*box)
     paths = []
     for index in indices:
         bpy.context.scene.frame_set(FRAME_START + index)
@@ -120,6 +131,14 @@ def _add_floor(motion: Motion) -> None:
     x, y = motion.trans[:, 0].mean(), -motion.trans[:, 2].mean()
     bpy.ops.mesh.primitive_plane_add(size=60, location=(x, y, 0))
     bpy.context.object.data.materials.append(make_material("Floor", (0.32, 0.34, 0.37, 1), 0.9))
+
+
+def _add_box(x: float, z: float, heading: float, width: float, depth: float, height: float) -> None:
+    bpy.ops.mesh.primitive_cube_add(
+        size=1, location=(x, -z, height / 2), rotation=(0, 0, math.radians(heading))
+    )
+    bpy.context.object.scale = (width, depth, height)
+    bpy.context.object.data.materials.append(make_material("Box", (0.42, 0.28, 0.16, 1), 0.8))
 
 
 def _use_cycles(scene: bpy.types.Scene, width: int, samples: int) -> None:
