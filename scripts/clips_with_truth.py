@@ -35,7 +35,7 @@ class Clip:
             those named in ``root``. up: (3,) the world's up.
         joints_of: gives the places that are compared with the truth, (T, 29, 3) in library space, from a solved
             motion.
-        rotations: (T, 24, 3, 3) where they are known. hidden: (T, K) joints behind the occluder.
+        rotations: (T, 24, 3, 3) where they are known. exact: whether the truth does not shake. hidden: (T, K) joints behind the occluder.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Clip:
     up: np.ndarray
     joints_of: Callable[[Motion], np.ndarray] = Motion.solved_joints
     rotations: np.ndarray | None = None
+    exact: bool = True
     hidden: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
 
 
@@ -114,7 +115,7 @@ def treadmill_clips(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Cli
         yield Clip(
             f"treadmill {view}", folder / f"treadmill_{view}.mp4", focal,
             [str(name) for name in reference["names"]], ["left_hip", "right_hip"],
-            (reference["points"].astype(float) - position) @ rotation.T, rotation @ [0.0, 0.0, 1.0],
+            (reference["points"].astype(float) - position) @ rotation.T, rotation @ [0.0, 0.0, 1.0], exact=False,
         )  # fmt: skip
 
 

@@ -237,7 +237,7 @@ def _highest_pelvis(pelvis, turned, feet, body: Body) -> np.ndarray:
     padded = np.pad(lowest, 8, mode="edge")
     least = np.min([padded[k : k + len(lowest) + 12] for k in range(5)], axis=0)  # over five frames
     kernel = np.hanning(15)[1:-1]
-    return np.convolve(least, kernel / kernel.sum(), "valid")[: len(lowest)]
+    return np.convolve(least, kernel / kernel.sum(), "valid")
 
 
 def _standing(pose: Pose, pelvis, feet, heading, body: Body, splay) -> tuple[np.ndarray, np.ndarray]:

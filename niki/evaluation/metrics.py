@@ -110,6 +110,14 @@ def angle_of_directions(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(-1)))
 
 
+def mean_acceleration(joints: np.ndarray, rate: float) -> float:
+    """Mean length of the acceleration of (T, K, 3) metres at ``rate`` frames per second, in m/s^2: how much they
+    shake. Joints that are NaN in one of three frames running are left out; NaN where there are none."""
+    length = np.linalg.norm(np.diff(joints, 2, axis=0), axis=-1) * rate**2
+    known = np.isfinite(length)
+    return float(length[known].mean()) if known.any() else float("nan")
+
+
 def acceleration_error(estimated: np.ndarray, truth: np.ndarray, rate: float) -> float:
     """Mean length of the difference of accelerations of (T, K, 3) metres at ``rate`` frames per second, in
     m/s^2, over the joints that the truth has in three frames running.

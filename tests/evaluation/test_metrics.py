@@ -12,6 +12,7 @@ from niki.evaluation.metrics import (
     angle_of_directions,
     exchanged_frames,
     lean_towards_camera,
+    mean_acceleration,
     mean_turn,
     mpjpe,
     procrustes_aligned,
@@ -70,7 +71,7 @@ def test_a_lean_is_told_from_the_cameras_tilt_and_from_a_lean_to_the_side(lean, 
     assert lean_towards_camera(1.7 * in_library @ to_library, to_library[1]) == pytest.approx(lean)
 
 
-def test_a_level_camera_that_is_taken_for_level_sees_a_lean_as_depth():
+def test_a_level_camera_sees_a_lean_as_depth():
     up = [0, -1, 0]
     segments = np.array([[0, -1, 0], [0, -1, -1], [0.5, -1, 1], [0, 1, 0]])
     np.testing.assert_allclose(np.abs(lean_towards_camera(segments, up)), [0, 45, 45, 180])
@@ -115,6 +116,15 @@ def test_acceleration_is_of_the_difference_and_a_steady_error_has_none(truth):
     assert acceleration_error(moved, truth, 30) == pytest.approx(3)
 
 
-def test_an_acceleration_needs_three_frames(truth):
+def test_acceleration_is_that_of_what_moves(truth):
+    still = np.zeros((5, 2, 3))
+    still[:, 1, 1] = 4.9 * (np.arange(5) / 25) ** 2
+    assert mean_acceleration(still, 25) == pytest.approx(4.9)
+    still[2, 0] = np.nan  # leaves no three frames of the joint that is still
+    assert mean_acceleration(still, 25) == pytest.approx(9.8)
+    assert np.isnan(mean_acceleration(still[:2], 25))
+
+
+def test_an_acceleration_error_needs_three_frames(truth):
     with pytest.raises(NikiError, match="has no joint"):
         acceleration_error(truth[:2], truth[:2], 30)
