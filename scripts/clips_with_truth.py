@@ -13,10 +13,9 @@ from niki.capturing.footage.video import Footage, VideoWriter
 from niki.motion.motion import Motion
 
 SAMPLES = {
-    "sample": "sample.mp4",
-    "sample tilted": "sample_tilted.mp4",
+    "sample": "sample.mp4", "sample occluded": "sample.mp4", "sample tilted": "sample_tilted.mp4",
     "sample sitting": "sample_sitting.mp4",
-}
+}  # fmt: skip
 OCCLUDED = ROOT / "build/occluded.mp4"
 VIEWS = ("cam01", "cam02", "cam03")
 LIMBS = [
