@@ -1,7 +1,7 @@
 """Build a whole scene from a motion file, for ``niki export -o FILE.blend`` and for previews."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -73,14 +73,22 @@ def save_blend(motion_file: str, path: str, footage: str = "", skin_file: str = 
 
 
 def render_stills(
-    motion_file: str, indices: list[int], folder: str, width: int, samples: int = 24, skin_file: str = "",
+    motion_file: str,
+    indices: list[int],
+    folder: str,
+    width: int,
+    samples: int = 24,
+    skin_file: str = "",
+    boxes: Sequence[Sequence[float]] = (),
     views: dict[str, list[int]] | None = None,
-) -> list[str]:  # fmt: skip
-    """Render the body alone, through the footage's camera, at some frames of the motion.
+) -> list[str]:
+    """Render the body on a floor, through the footage's camera, at some frames of the motion.
 
     Args:
         indices: frames of the motion, counted from 0.
         width: of the pictures in pixels.
+        boxes: furniture, each the x, z and heading in degrees of its center, then its width, depth and height:
+            metres, library space.
         views: further views to render, of :data:`niki_blender.placement.square_views.VIEWS`, with the size
             (width, height) of their pictures in pixels.
 
@@ -97,6 +105,8 @@ def render_stills(
     scene = bpy.context.scene
     _use_cycles(scene, width, samples)
     floor = _add_floor(motion)
+    for box in boxes:
+        _add_box(*box)
     paths = _render_frames(indices, folder, "still")
     if views:
         floor.hide_render = True
@@ -144,6 +154,14 @@ def _add_floor(motion: Motion) -> bpy.types.Object:
     bpy.ops.mesh.primitive_plane_add(size=60, location=(x, y, 0))
     bpy.context.object.data.materials.append(make_material("Floor", (0.32, 0.34, 0.37, 1), 0.9))
     return bpy.context.object
+
+
+def _add_box(x: float, z: float, heading: float, width: float, depth: float, height: float) -> None:
+    bpy.ops.mesh.primitive_cube_add(
+        size=1, location=(x, -z, height / 2), rotation=(0, 0, math.radians(heading))
+    )
+    bpy.context.object.scale = (width, depth, height)
+    bpy.context.object.data.materials.append(make_material("Box", (0.42, 0.28, 0.16, 1), 0.8))
 
 
 def _use_cycles(scene: bpy.types.Scene, width: int, samples: int) -> None:

@@ -279,3 +279,28 @@ def test_square_views_hold_the_person_and_the_floor(name, tilt):
             np.testing.assert_allclose(upwards[:2], 0, atol=1e-5)
     view.remove()
     assert not bpy.context.scene.objects
+
+
+def test_furniture_is_rendered_where_it_stands(tmp_path):
+    motion = some_motion(
+        frames=1,
+        footage="",
+        camera=np.array([[60.0, 0, 32], [0, 60, 24], [0, 0, 1]]),
+        image_size=np.array([64, 48]),
+    )
+    motion.save(tmp_path / "m.npz")
+    still = run_job(
+        "placement.build.render_stills",
+        motion_file=str(tmp_path / "m.npz"),
+        indices=[0],
+        folder=str(tmp_path),
+        width=64,
+        samples=2,
+        boxes=[[0.8, 2, 0, 0.6, 0.2, 1.0]],  # between person and camera, on the right, lower than the camera
+    )[0]
+    picture = bpy.data.images.load(still)
+    colors = np.array(picture.pixels).reshape(48, 64, 4)  # the lowest row first
+    brown = colors[..., 0] > 1.3 * colors[..., 2]
+    assert brown[1:13, 44:57].all()
+    assert not brown[18:40, 44:57].any()
+    assert not brown[:, 62:].any()
