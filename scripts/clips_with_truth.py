@@ -8,7 +8,10 @@ from xml.etree import ElementTree
 import numpy as np
 from environment import ROOT
 
+from niki.body.kinematics import forward_kinematics
 from niki.body.skeleton import JOINTS
+from niki.capturing.estimate.blazepose import landmarks
+from niki.capturing.estimate.blazepose.joint_map import points_on
 from niki.capturing.footage.video import Footage, VideoWriter
 from niki.motion.motion import Motion
 
@@ -114,8 +117,19 @@ def treadmill_clips(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Cli
         yield Clip(
             f"treadmill {view}", folder / f"treadmill_{view}.mp4", focal,
             [str(name) for name in reference["names"]], ["left_hip", "right_hip"],
-            (reference["points"].astype(float) - position) @ rotation.T, rotation @ [0.0, 0.0, 1.0], exact=False,
+            (reference["points"].astype(float) - position) @ rotation.T, rotation @ [0.0, 0.0, 1.0],
+            joints_of=marked_joints, exact=False,
         )  # fmt: skip
+
+
+def marked_joints(motion: Motion) -> np.ndarray:
+    """(T, 29, 3) the solved joints, those of the limbs where the detector marks them on the body: the treadmill's
+    truth is triangulated from its landmarks."""
+    joints, orientations = forward_kinematics(motion.rotations, motion.body, motion.trans)
+    joints, points = joints.copy(), points_on(joints, orientations)
+    for name in LIMBS:
+        joints[:, JOINTS.index(name)] = landmarks.point(points, name)
+    return joints
 
 
 def _calibration(path: Path, view: str) -> tuple[float, np.ndarray, np.ndarray]:

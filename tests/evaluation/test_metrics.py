@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from conftest import random_rotations
 
-from niki.capturing.footage.camera import camera_to_library, up_from_tilt
 from niki.errors import NikiError
 from niki.evaluation.metrics import (
     acceleration_error,
@@ -17,6 +16,7 @@ from niki.evaluation.metrics import (
     mpjpe,
     procrustes_aligned,
 )
+from niki.motion.camera_tilt import camera_to_library, up_from_tilt
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 from conftest import ROOT
 
 from niki.body.skeleton import JOINTS
-from niki.capturing.footage.camera import tilt_and_roll
 from niki.capturing.footage.video import Footage
+from niki.motion.camera_tilt import tilt_and_roll
 from niki.motion.motion import Motion
 
 

@@ -12,7 +12,7 @@ LEVEL = np.array([0.0, -1.0, 0.0])
 """Up in the axes of a level camera."""
 
 LARGEST_ERROR = 14.0
-"""Degrees: above this error, to assume that the camera is level is as good (scripts/evaluate_gravity)."""
+"""Degrees: above this error, to assume that the camera is level is as good (scripts/evaluate_corpus)."""
 
 _ODD = 10.0  # degrees: a frame further off counts less
 _SAME_ERROR = 0.5  # of a frame's variance: what its neighbours share, and no number of frames averages away
