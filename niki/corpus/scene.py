@@ -50,6 +50,7 @@ class Scene:
         self.things = draw_things(pixels.reshape(-1, 2), size, rng)
         self._lens = Lens(size, rng)
         self.unoccluded = ((pixels > 0) & (pixels < np.array(size))).all(-1)
+        self.unoccluded &= self.placed.see(self.joints)[..., 2] > raster.NEAREST
         for thing in self.things:
             self.unoccluded &= ~thing.covers(pixels)
         self._matrices = np.zeros((len(joints), NUM_BONES, 3, 4), np.float32)
