@@ -103,7 +103,7 @@ class Scene:
         pixels, depth = np.empty((len(vertices), 2), np.float32), np.empty(len(vertices), np.float32)
         raster.project(
             vertices, self.placed.turn.astype(np.float32), self.placed.place.astype(np.float32),
-            np.float32(camera.focal * scale), np.float32(scale) * np.float32(camera.centre), pixels, depth,
+            np.float32(camera.focal * scale), (scale * np.array(camera.centre)).astype(np.float32), pixels, depth,
         )  # fmt: skip
         return pixels, depth
 
