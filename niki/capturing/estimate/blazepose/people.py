@@ -115,6 +115,7 @@ class Follower:
     Args:
         subject: (x, y) pixels in the frame where they are first seen; default the largest person.
         second: frames in a second: as often at least a lost person is searched for in tiles.
+        search_in_tiles: false where nobody is small in the picture.
     """
 
     def __init__(
@@ -123,9 +124,10 @@ class Follower:
         variants: tuple[Variant, ...],
         subject: tuple[float, float] | None = None,
         second: int = 24,
+        search_in_tiles: bool = True,
     ):
         self._blazepose, self._variants, self._subject = blazepose, variants, subject
-        self._second = max(1, second)
+        self._second, self._search_in_tiles = max(1, second), search_in_tiles
         self._frame = self._wear = 0
         self._roi: Roi | None = None
         self._last: Roi | None = None
@@ -165,7 +167,7 @@ class Follower:
         finds = []
         if self._lost <= _SEARCH_EVERY_FRAME or self._lost % 5 == 0:
             finds.append(find_people)
-        if self._frame % _tiles_every(self._wear, self._second) == 0:
+        if self._search_in_tiles and self._frame % _tiles_every(self._wear, self._second) == 0:
             finds.append(find_small_people)
         for find in finds:
             subject = self._subject_among(find(self._blazepose, rgb))
