@@ -49,7 +49,7 @@ class DepthConfig:
 
     Attributes:
         data: folder with a corpus (``niki render-corpus``), relative to the file that names it.
-        share: of the corpus's clips to train on.
+        share: of the corpus's clips to train on. without: people whose clips are left out, separated by spaces.
         up_hidden, up_blocks, up_epochs: of the network that tells gravity.
         depth_hidden, depth_blocks, depth_epochs: of the network that corrects depth.
         roll: degrees by which cameras are rolled at random, at most. rolled: share of cameras that are.
@@ -60,6 +60,7 @@ class DepthConfig:
 
     data: str = ""
     share: float = 1.0
+    without: str = ""
     up_hidden: int = 256
     up_blocks: int = 2
     up_epochs: int = 12
@@ -131,8 +132,8 @@ def train_depth(config: DepthConfig, progress: Progress = lambda *_: None) -> di
     """Both networks' weights, as ``correction.load_weights`` has them."""
     torch.set_num_threads(config.threads)
     corpus = load_corpus([config.data], "train")
-    if config.share < 1:
-        corpus = corpus.of_clips(np.random.default_rng(config.seed).random(corpus.clips) < config.share)
+    chosen = np.random.default_rng(config.seed).random(corpus.clips) < config.share
+    corpus = corpus.of_clips(chosen & ~np.isin(corpus.clip_subject, config.without.split()))
     lessons = _Lessons.of(load_examples(corpus))
     rng = np.random.default_rng(config.seed)
     roll, noise = np.radians(config.roll), np.radians(config.up_noise)

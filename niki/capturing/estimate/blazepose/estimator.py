@@ -33,8 +33,8 @@ _MADE_FROM = {  # landmarks whose visibility speaks for a joint; the rest goes b
     "foot": [31, 32], "big_toe": [31, 32],
 }  # fmt: skip
 _WHEN_HIDDEN = 8  # times the usual error: what scripts/evaluate_capture shows of ankles behind a box
-_TOGETHER = 0.6  # joints err together, and the network takes each error for the joint's own
-_ACROSS_HZ, _DEPTH_HZ, _DISTANCE_HZ = 6.0, 3.0, 1.5
+_TOGETHER = 0.4  # joints err together, and the network takes each error for the joint's own
+_ACROSS_HZ, _DEPTH_HZ, _DISTANCE_HZ = 6.0, 2.0, 1.5
 
 
 class BlazePoseEstimator:
