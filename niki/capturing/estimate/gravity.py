@@ -11,8 +11,8 @@ from ..footage.camera import Camera
 LEVEL = np.array([0.0, -1.0, 0.0])
 """Up in the axes of a level camera."""
 
-LARGEST_ERROR = 14.0
-"""Degrees: above this error, to assume that the camera is level is as good (scripts/evaluate_corpus)."""
+LARGEST_ERROR = 10.0
+"""Degrees: above this expected error, to take the camera as level is as good (scripts/evaluate_corpus, people who lie)."""
 
 _ODD = 10.0  # degrees: a frame further off counts less
 _SAME_ERROR = 0.5  # of a frame's variance: what its neighbours share, and no number of frames averages away
