@@ -17,6 +17,7 @@ from .body.skeleton import JOINTS
 from .errors import NikiError, in_words
 from .files import check_output, check_replaceable, is_motion, is_network, writing
 from .formats.bvh import save_bvh
+from .motion.camera_tilt import describe_camera, tilt_and_roll
 from .motion.motion import Motion
 from .pose.corrections import blend_pose, posture_at
 from .pose.posing import MODES, Poser
@@ -144,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
         "--roll",
         type=float,
         metavar="DEG",
-        help="how far the camera is turned counter-clockwise, seen from behind (default: read off the person)",
+        help="how far the camera is turned counterclockwise, seen from behind (default: read off the person)",
     )
     c.add_argument("--estimator", default="blazepose", metavar="NAME", help="joint estimator (blazepose)")
     c.add_argument(
@@ -347,6 +348,7 @@ def _capture(options) -> None:
             f"{options.output}: {len(captured.motion)} frames, a person in {captured.share_seen:.0%},"
             f" mean reprojection error {reprojection_error(captured.motion):.1f} px"
         )
+        print(describe_camera(*tilt_and_roll(captured.estimate.up), captured.estimate.up_error))
 
 
 def _preview(options) -> None:

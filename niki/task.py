@@ -20,7 +20,7 @@ class Task:
         start, end: first and last frame, from 0, both included; default the whole footage.
         fps: frames per second; default what the footage says.
         focal: focal length in pixels; by default it is assumed from the picture's size.
-        tilt, roll: degrees by which the camera looks down and is turned counter-clockwise, seen from behind;
+        tilt, roll: degrees by which the camera looks down and is turned counterclockwise, seen from behind;
             what is not given is read off the person. See :class:`~niki.capturing.footage.camera.Camera`.
         subject: (x, y) pixels at which the person to follow is first seen; default the largest person.
         estimator, quality, device: as :func:`niki.capturing.estimators.make_estimator` takes them.

@@ -35,8 +35,7 @@ class Clip:
     Attributes:
         points: (T, K, 3) metres, the true places of the joints ``names``; errors are of them, about the mean of
             those named in ``root``. up: (3,) the world's up.
-        joints_of: gives the places that are compared with the truth, (T, 29, 3) in library space, from a solved
-            motion.
+        marks: whether the truth is of the detector's landmarks, not of joints.
         rotations: (T, 24, 3, 3) where they are known. exact: whether the truth does not shake. hidden: (T, K) joints behind the occluder.
     """
 
@@ -47,7 +46,7 @@ class Clip:
     root: list[str]
     points: np.ndarray
     up: np.ndarray
-    joints_of: Callable[[Motion], np.ndarray] = Motion.solved_joints
+    marks: bool = False
     rotations: np.ndarray | None = None
     exact: bool = True
     hidden: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
@@ -118,14 +117,14 @@ def treadmill_clips(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Cli
             f"treadmill {view}", folder / f"treadmill_{view}.mp4", focal,
             [str(name) for name in reference["names"]], ["left_hip", "right_hip"],
             (reference["points"].astype(float) - position) @ rotation.T, rotation @ [0.0, 0.0, 1.0],
-            joints_of=marked_joints, exact=False,
+            marks=True, exact=False,
         )  # fmt: skip
 
 
-def marked_joints(motion: Motion) -> np.ndarray:
-    """(T, 29, 3) the solved joints, those of the limbs where the detector marks them on the body: the treadmill's
-    truth is triangulated from its landmarks."""
-    joints, orientations = forward_kinematics(motion.rotations, motion.body, motion.trans)
+def marked(joints: np.ndarray, motion: Motion) -> np.ndarray:
+    """(T, 29, 3) joints in library space, those of the limbs where the detector marks them on bones that turn as
+    the motion's: the treadmill's truth is triangulated from landmarks."""
+    orientations = forward_kinematics(motion.rotations, motion.body)[1]
     joints, points = joints.copy(), points_on(joints, orientations)
     for name in LIMBS:
         joints[:, JOINTS.index(name)] = landmarks.point(points, name)

@@ -22,6 +22,7 @@ from ..solve.solver import WEIGHTS, Solver, weights_hash
 from ..task import Task
 from .estimate.blazepose.landmarks import REST_HINTS
 from .estimate.estimator import Estimate, JointEstimator
+from .estimate.gravity import camera_up
 from .estimate.journal import Journal
 from .estimators import make_estimator
 from .footage.camera import Camera
@@ -123,6 +124,8 @@ def capture(
             if not (task.finish or readings.beyond or readings.found.any()):
                 readings.delete()  # nothing to go on from
             raise
+        # What the user says goes first, also before an estimator that knows nothing of cameras.
+        estimate.up, estimate.up_error = camera_up(camera, estimate.up, estimate.up_error)
         beyond = readings.beyond
         unfinished = task.finish and not readings.complete
         if footage.expected is not None:
@@ -137,9 +140,7 @@ def capture(
             " the distance to the camera depends on it"
         )
     if np.isnan(estimate.up_error):
-        warnings.append(
-            "The camera is taken as level: the person does not tell how it is held; set its tilt if you know it"
-        )
+        warnings.append(_assumption(camera))
     missing = int((~estimate.seen).sum())
     if missing:
         warnings.append(f"{missing} of {len(estimate.seen)} frames show nobody and are bridged")
@@ -152,6 +153,14 @@ def capture(
     if beyond:
         warnings.append(f"{task.journal} is kept: it holds {beyond} frames after frame {task.end}")
     return Captured(motion, estimate, camera, warnings, bool(beyond) or unfinished, unfinished)
+
+
+def _assumption(camera: Camera) -> str:
+    """What is said of a camera about which the footage does not tell all."""
+    if camera.tilt is None and camera.roll is None:
+        return "The camera is taken as level: the footage does not show how it is tilted; set its tilt if you know it"
+    lacking = "roll" if camera.roll is None else "tilt"
+    return f"The camera's {lacking} is taken as 0: the footage does not show it; set it if you know it"
 
 
 def _watched(frames: Iterable[Frame], readings: Journal, expected: int | None, progress: Progress):

@@ -42,7 +42,7 @@ def body_from_joints(joints: np.ndarray) -> Body:
         mirrored = own[[children.index(MIRROR[child]) for child in children]] * [-1, 1, 1]
         offsets[children] = (own + mirrored) / 2
     rest = ANCESTRY @ offsets
-    return Body(rest - [0, (rest[:, 1] - body.rest_joints[:, 1]).min(), 0])
+    return Body(rest - [0, rest[:, 1].min() - body.rest_joints[:, 1].min(), 0])
 
 
 def _arranged(joints, bone: int, children: list[int], usual: np.ndarray) -> np.ndarray:

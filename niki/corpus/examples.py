@@ -10,9 +10,11 @@ from ..body.kinematics import forward_kinematics
 from ..body.rotation import matrix_from_6d
 from ..body.skeleton import Body
 from ..capturing.estimate.blazepose.inputs import limb_sizes, network_inputs
+from ..capturing.estimate.blazepose.outliers import repair_outliers
 from ..capturing.estimate.blazepose.placing import place
 from ..capturing.estimate.blazepose.reading import Reading
 from ..capturing.footage.camera import CAMERA_TO_LIBRARY, Camera
+from ..errors import NikiError
 from .shards import Corpus
 
 _FEWEST = 8  # frames: in shorter clips nothing can be told of the person
@@ -60,6 +62,8 @@ def load_examples(corpus: Corpus) -> Examples:
     """Run the estimator on the readings of each clip."""
     parts = [_of_clip(corpus, k) for k in range(corpus.clips)]
     parts = [part for part in parts if part is not None]
+    if not parts:
+        raise NikiError("The corpus has no clip in which somebody is found")
     return Examples(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Examples)})
 
 
@@ -85,6 +89,7 @@ def _of_clip(corpus: Corpus, clip: int) -> Examples | None:
     if reading is None:
         return None
     count = int(found.sum())
+    repair_outliers(reading, found, float(corpus.clip_rate[clip]))
     placed = place(reading, camera)
     sizes = limb_sizes(reading, placed)
     inputs = network_inputs(reading, placed, sizes, camera, slice(None))

@@ -1,6 +1,6 @@
 """How a camera is held against the world's vertical: tilt, roll, and the axes that follow from them. numpy only.
 
-Tilt is positive where the camera looks down. Roll is positive where it is turned counter-clockwise, seen from
+Tilt is positive where the camera looks down. Roll is positive where it is turned counterclockwise, seen from
 behind: verticals lean to the right in the picture. Camera axes are OpenCV's: X right, Y down, Z forward.
 """
 
@@ -22,7 +22,8 @@ def up_from_tilt(tilt, roll) -> np.ndarray:
 def tilt_and_roll(up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of cameras in whose axes up is ``up`` (..., 3), degrees (...) each; undoes :func:`up_from_tilt`."""
     flat = np.hypot(up[..., 0], up[..., 1])
-    return np.degrees(np.arctan2(-up[..., 2], flat)), np.degrees(np.arctan2(up[..., 0], -up[..., 1]))
+    tilt, roll = np.arctan2(-up[..., 2], flat), np.arctan2(up[..., 0], -up[..., 1])
+    return np.degrees(tilt) + 0.0, np.degrees(roll) + 0.0  # no -0
 
 
 def camera_to_library(up: np.ndarray) -> np.ndarray:
@@ -42,9 +43,16 @@ def describe_camera(tilt: float, roll: float, error: float | None = None) -> str
     Args:
         error: degrees that both may be off by; None or NaN if they are only assumed, 0 if they were given.
     """
-    if error is None or np.isnan(error):
-        return "Camera taken as level"
     tilt, roll = round(float(tilt)), round(float(roll))
+    unsure = error is None or np.isnan(error)
+    if unsure and not (tilt or roll):
+        return "Camera taken as level"
     looks = f"looks {'down' if tilt > 0 else 'up'} {abs(tilt)}°" if tilt else "looks straight ahead"
     rolled = f", rolled {roll}°" if roll else ""
-    return f"Camera {looks}{rolled}" + (f" (±{max(round(float(error)), 1)}°)" if error else ", as given")
+    return f"Camera {looks}{rolled}" + _accuracy(unsure, error)
+
+
+def _accuracy(unsure: bool, error: float | None) -> str:
+    if unsure:
+        return ", the rest taken as level"
+    return f" (±{max(round(float(error)), 1)}°)" if error else ", as given"  # pyright: ignore[reportArgumentType]

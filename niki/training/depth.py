@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from ..body.rotation import apply, transpose
-from ..capturing.estimate.blazepose import correction, joint_map, landmarks
+from ..capturing.estimate.blazepose import correction, joint_map
 from ..capturing.estimate.blazepose.inputs import (
+    limb_lengths,
     mirrored,
     mirrored_points,
     mirrored_vectors,
@@ -25,11 +26,11 @@ from ..capturing.estimate.blazepose.inputs import (
     rolled,
     rolled_vectors,
 )
-from ..capturing.estimate.depth import distances
 from ..capturing.estimate.gravity import LEVEL, clip_up
 from ..corpus.examples import Examples, load_examples
 from ..corpus.shards import load_corpus
 from ..errors import NikiError
+from ..evaluation.metrics import angle_of_directions
 from ..files import save_npz
 from ..network.layers import initial_residual_mlp
 from .settings import checked_table, read_toml
@@ -38,9 +39,8 @@ DEPTH_NETWORK = "depth.npz"
 Progress = Callable[[str, int, int], None]
 """Called with the network's name, epochs done and epochs expected."""
 
-_LIMBS = landmarks.BONES[:8] + landmarks.BONES[16:18]
 _LEAST_SPREAD = 0.05  # an input that never changes is not blown up
-_USUAL_VARIANCE = 0.03  # of a direction's components
+_USUAL_VARIANCE = 0.03  # squared error of a direction
 
 
 @dataclass
@@ -93,6 +93,20 @@ class DepthConfig:
                 raise NikiError("'data' is missing", "name the folder with the corpus")
             if not 0 < config.share <= 1:
                 raise NikiError(f"'share' must be above 0 and at most 1, not {config.share}")
+            within = {
+                "dropout": (0, 0.9),
+                "rolled": (0, 1),
+                "roll": (0, 180),
+                "up_noise": (0, 90),
+                "across": (0, 10),
+            }
+            for name, (low, high) in within.items():
+                if not low <= getattr(config, name) <= high:
+                    raise NikiError(f"'{name}' must be from {low} to {high}, not {getattr(config, name)}")
+            if not config.learning_rate > 0 or min(config.up_weight_decay, config.depth_weight_decay) < 0:
+                raise NikiError("'learning_rate' must be above zero, a weight decay not below")
+            if config.seed < 0:
+                raise NikiError(f"'seed' must be 0 or more, not {config.seed}")
             counts = ("up_hidden", "up_blocks", "up_epochs", "depth_hidden", "depth_blocks", "depth_epochs")
             for name in (*counts, "batch", "threads"):
                 if getattr(config, name) < 1:
@@ -115,7 +129,7 @@ class _Lessons:
     def of(cls, examples: Examples) -> _Lessons:
         truth = points_in_view(true_points(examples), examples.view)
         for clip in examples.clips():
-            truth[clip] /= np.median(distances(truth[clip], _LIMBS).sum(-1) / 4)
+            truth[clip] /= np.median(limb_lengths(truth[clip]))
         return cls(
             examples.inputs,
             apply(examples.view, examples.up),
@@ -132,6 +146,9 @@ def train_depth(config: DepthConfig, progress: Progress = lambda *_: None) -> di
     """Both networks' weights, as ``correction.load_weights`` has them."""
     torch.set_num_threads(config.threads)
     corpus = load_corpus([config.data], "train")
+    unknown = sorted({*config.without.split()} - {*map(str, corpus.clip_subject)})
+    if unknown:
+        raise NikiError(f"'without' names people who are not in {config.data}: {', '.join(unknown)}")
     chosen = np.random.default_rng(config.seed).random(corpus.clips) < config.share
     corpus = corpus.of_clips(chosen & ~np.isin(corpus.clip_subject, config.without.split()))
     lessons = _Lessons.of(load_examples(corpus))
@@ -229,8 +246,8 @@ def score_depth(weights: dict, examples: Examples) -> DepthScores:
         view = examples.view[clip]
         clip_direction, clip_error = clip_up(apply(transpose(view), up), error)
         true = examples.up[clip.start]
-        level.append(_angle(LEVEL, true))
-        learnt.append(_angle(clip_direction, true))
+        level.append(float(angle_of_directions(LEVEL, true)))
+        learnt.append(float(angle_of_directions(clip_direction, true)))
         errors.append(clip_error)
         size = float(examples.size[clip.start])
         found = correction.correct_points(examples.inputs[clip], apply(view, clip_direction), size, weights)
@@ -239,10 +256,6 @@ def score_depth(weights: dict, examples: Examples) -> DepthScores:
         after.append(np.abs(found[..., 2] * above / below - truth[clip][..., 2]))
     mean = [1000 * float(np.concatenate(parts).mean()) for parts in (before, after)]
     return DepthScores(*(np.array(values) for values in (level, learnt, errors)), *mean)
-
-
-def _angle(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.degrees(np.arccos(np.clip(a @ b, -1, 1))))
 
 
 def save_depth(weights: dict[str, np.ndarray], path: str | os.PathLike) -> None:

@@ -21,8 +21,8 @@ _SAME = np.radians(1.5)  # Blender's own start-up cameras differ by half a degre
 
 @dataclass(frozen=True)
 class KnownCamera:
-    """How the footage's camera was held, in degrees as :mod:`niki.motion.camera_tilt` counts them, and what for the
-    user says so."""
+    """How the footage's camera was held, in degrees as :mod:`niki.motion.camera_tilt` counts them, and where that is
+    known from, in the user's words."""
 
     tilt: float
     roll: float
@@ -46,12 +46,13 @@ def _solved(scene, source) -> KnownCamera | None:
     cameras = [item for item in scene.objects if item.type == "CAMERA"]
     for camera in sorted(cameras, key=lambda item: item != scene.camera):
         for constraint in camera.constraints:
-            if constraint.type != "CAMERA_SOLVER" or constraint.mute or constraint.influence < 1:
+            if not _follows_a_solve(constraint) or constraint.influence < 1:
                 continue
             clip = scene.active_clip if constraint.use_active_clip else constraint.clip
             if clip in clips and clip.tracking.reconstruction.is_valid:
                 turns = _solved_turns(scene, camera, clip, source)
-                return None if turns is None else _held(turns, "the camera solve")
+                if turns is not None:
+                    return _held(turns, "the camera solve")
     return None
 
 
@@ -74,10 +75,16 @@ def _solved_turns(scene, camera, clip, source) -> np.ndarray | None:
     return rotation_of(oriented @ np.array(solved))
 
 
+def _follows_a_solve(constraint) -> bool:
+    return constraint.type == "CAMERA_SOLVER" and not constraint.mute
+
+
 def _placed(scene, source) -> KnownCamera | None:
     camera = scene.camera
     if camera is None or camera.type != "CAMERA" or is_footage_camera(camera):
         return None
+    if any(_follows_a_solve(constraint) for constraint in camera.constraints):
+        return None  # and nobody has oriented it, or it would have been taken as solved
     shown = [_shown_in(background) for background in camera.data.background_images]
     if not any(item is not None and _is_of(item.filepath, item.library, source) for item in shown):
         return None
@@ -103,8 +110,7 @@ def _is_unplaced(turn: np.ndarray) -> bool:
 
 def _held(turns: np.ndarray, origin: str) -> KnownCamera | None:
     """Of Blender cameras' rotations (N, 3, 3); None if they look straight up or down."""
-    up = np.median(
-        turns[:, 2] * [1.0, -1.0, -1.0], axis=0
-    )  # Blender's camera axes are X right, Y up, Z backward
+    # Blender's camera axes are X right, Y up, Z backward.
+    up = np.median(turns[:, 2] * [1.0, -1.0, -1.0], axis=0)
     tilt, roll = (float(angle) for angle in tilt_and_roll(up))
     return KnownCamera(tilt, roll, origin) if abs(tilt) < LARGEST_TILT else None

@@ -103,7 +103,7 @@ def draw_camera_tilt(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None
 
 def describe_known(known: KnownCamera) -> str:
     """What the tilt is taken from, and what it is."""
-    return f"Tilt from {known.origin}: {known.tilt:.0f}°, roll {known.roll:.0f}°"
+    return f"Tilt from {known.origin}: {round(known.tilt)}°, roll {round(known.roll)}°"
 
 
 def draw_person(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:

@@ -71,7 +71,7 @@ def test_a_landmark_that_jumps_for_one_frame_is_put_between_its_neighbours(rng):
     right = reading.world.copy(), reading.pixels.copy()
     reading.world[7, 15] += [0.4, 0, 0]
     reading.pixels[7, 15] += [90, 0]
-    repair_outliers(reading, np.ones(FRAMES, bool))
+    repair_outliers(reading, np.ones(FRAMES, bool), 24.0)
     assert np.linalg.norm(reading.world[7, 15] - right[0][7, 15]) < 0.02
     assert np.linalg.norm(reading.pixels[7, 15] - right[1][7, 15]) < 4
     assert reading.visibility[7, 15] == 0
@@ -84,7 +84,7 @@ def test_a_fast_move_is_no_outlier(rng):
     reading = reading_of(person(rng))
     reading.world[:, 15, 0] += np.linspace(0, 8, FRAMES)  # 20 cm a frame, all the way
     before = reading.world.copy()
-    repair_outliers(reading, np.ones(FRAMES, bool))
+    repair_outliers(reading, np.ones(FRAMES, bool), 24.0)
     np.testing.assert_array_equal(reading.world, before)
 
 

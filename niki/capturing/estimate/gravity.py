@@ -15,7 +15,8 @@ LARGEST_ERROR = 10.0
 """Degrees: above this expected error, to take the camera as level is as good (scripts/evaluate_corpus, people who lie)."""
 
 _ODD = 10.0  # degrees: a frame further off counts less
-_SAME_ERROR = 0.5  # of a frame's variance: what its neighbours share, and no number of frames averages away
+_SHARED = 0.5  # of a frame's variance: what all frames share, and no number of them averages away
+_ALIKE = 15.0  # frames running that count as one: they show the same pose
 
 
 def clip_up(up: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, float]:
@@ -27,7 +28,8 @@ def clip_up(up: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, float]:
         up: (T, 3) unit directions in camera axes. error: (T,) degrees, one standard error each.
 
     Returns:
-        (3,) unit, and its standard error in degrees. It counts how sure the frames are and how far they differ.
+        (3,) unit, and its standard error in degrees: of how sure the frames are, or of how far they differ where
+        that is more.
     """
     weight = 1 / np.maximum(error, 0.1) ** 2
     mean = normalize((up * weight[:, None]).sum(0))
@@ -39,7 +41,8 @@ def clip_up(up: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, float]:
     apart = np.degrees(np.arccos(np.clip(up @ mean, -1, 1)))
     spread = np.sqrt((trust * apart**2).sum() / trust.sum())
     told = np.sqrt(trust.sum() / (trust / np.maximum(error, 0.1) ** 2).sum())
-    return mean, float(np.hypot(_SAME_ERROR * told, _SAME_ERROR * spread))
+    share = _SHARED + (1 - _SHARED) / max(len(up) / _ALIKE, 1.0)
+    return mean, float(np.sqrt(share) * max(told, spread))
 
 
 def camera_up(camera: Camera, up: np.ndarray, error: float) -> tuple[np.ndarray, float]:
@@ -48,7 +51,7 @@ def camera_up(camera: Camera, up: np.ndarray, error: float) -> tuple[np.ndarray,
 
     Returns:
         (3,) unit, and its standard error in degrees: 0 where the user has said all, NaN where the estimate
-        cannot be trusted and the camera is taken as level.
+        cannot be trusted and what the user has not said is taken as level.
     """
     if error > LARGEST_ERROR:
         up, error = LEVEL, np.nan

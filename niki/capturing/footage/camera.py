@@ -24,7 +24,7 @@ class Camera:
         focal: pixels. centre: (x, y) pixels. size: (width, height) of the picture.
         assumed: whether the focal length is a guess, not a measurement.
         tilt: degrees by which the camera looks down; None where nobody has said.
-        roll: degrees by which it is turned counter-clockwise, seen from behind; verticals lean to the right in
+        roll: degrees by which it is turned counterclockwise, seen from behind; verticals lean to the right in
             the picture. None where nobody has said.
     """
 
@@ -92,7 +92,7 @@ def checked_tilt(tilt) -> float:
 
 
 def checked_roll(roll) -> float:
-    """A camera's roll in degrees, counter-clockwise positive, as a user gives it.
+    """A camera's roll in degrees, counterclockwise positive, as a user gives it.
 
     Raises:
         NikiError: it is no number of degrees up to half a turn.

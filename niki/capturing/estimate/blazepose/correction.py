@@ -26,8 +26,8 @@ UP_OUTPUTS, DEPTH_OUTPUTS = 4, 3 * len(landmarks.POINTS)
 
 
 def predict_up(weights: dict, inputs: Array) -> tuple[Array, Array]:
-    """Inputs (T, INPUTS), normalized -> up (T, 3) in view axes, unit, and the logarithm (T,) of the variance of
-    each of its components."""
+    """Inputs (T, INPUTS), normalized -> up (T, 3) in view axes, unit, and the logarithm (T,) of its
+    expected squared error."""
     out = residual_mlp(weights, "up", inputs)
     return normalize(out[..., :3] + cast_like([0.0, -1.0, 0.0], out)), out[..., 3]
 
@@ -57,7 +57,7 @@ def frame_up(inputs: np.ndarray, weights: dict | None = None) -> tuple[np.ndarra
     up, log_variance = predict_up(weights, normalized(weights, "up", inputs))
     other, other_variance = predict_up(weights, normalized(weights, "up", mirrored(inputs)))
     variance = np.exp((log_variance + other_variance) / 2)
-    return normalize(up + mirrored_vectors(other)), np.degrees(np.sqrt(2 * variance))
+    return normalize(up + mirrored_vectors(other)), np.degrees(np.sqrt(variance))
 
 
 def correct_points(

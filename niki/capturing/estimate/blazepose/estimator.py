@@ -87,7 +87,7 @@ def estimate_from_reading(
         numbers, times: (T,) of the frames in the footage, and seconds.
     """
     parts, frames = split_into_blocks(len(reading.world)), np.flatnonzero(found)
-    repair_outliers(reading, found)
+    repair_outliers(reading, found, rate)
     placed = place(reading, camera)
     distance = landmarks.mid_hip(placed.points)[:, 2]
     jumps = steps.find_jumps(

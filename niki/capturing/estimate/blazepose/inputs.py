@@ -38,14 +38,14 @@ class Sizes:
 def limb_sizes(reading: Reading, placed: Placed) -> Sizes:
     """The person's sizes in a clip."""
     parts = split_into_blocks(len(placed.points))
-    read = [_limbs(landmarks.points_of(reading.world[part])) for part in parts]
+    read = [limb_lengths(landmarks.points_of(reading.world[part])) for part in parts]
     return Sizes(
         float(np.median(np.concatenate(read))),
-        float(np.median(np.concatenate([_limbs(placed.points[part]) for part in parts]))),
+        float(np.median(np.concatenate([limb_lengths(placed.points[part]) for part in parts]))),
     )
 
 
-def _limbs(points: np.ndarray) -> np.ndarray:
+def limb_lengths(points: np.ndarray) -> np.ndarray:
     """(T,) metres: a quarter of the lengths of thighs, shins, arms and flanks."""
     return distances(points, _LIMBS).sum(-1) / 4
 
