@@ -135,6 +135,19 @@ def test_a_solved_camera_is_the_truth_once_it_is_oriented(scene, solved):
     assert (task.tilt, task.roll) == (found.tilt, found.roll)
 
 
+@pytest.mark.parametrize("start", [Matrix(), None], ids=["unturned", "as Blender starts"])
+def test_a_solve_that_nobody_has_oriented_says_nothing_though_the_camera_shows_the_footage(
+    scene, solved, start
+):
+    clip, camera = solved
+    show_footage(camera, clip)
+    if start is not None:
+        camera.matrix_world = start
+    for frame in (1, 7, FRAMES):
+        scene.frame_set(frame)
+        assert known(scene) is None
+
+
 def test_the_solve_counts_whichever_camera_is_active_and_under_a_parent(scene, solved):
     clip, camera = solved
     orient(camera, clip)

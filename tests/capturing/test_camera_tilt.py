@@ -54,6 +54,8 @@ def test_impossible_tilts_are_refused_by_name(tilt, roll, name):
         (0.2, -12.0, 0.0, "Camera looks straight ahead, rolled -12°, as given"),
         (0.0, 0.0, np.nan, "Camera taken as level"),
         (0.0, 0.0, None, "Camera taken as level"),
+        (-0.2, 0.0, None, "Camera taken as level"),
+        (20.0, 0.0, np.nan, "Camera looks down 20°, the rest taken as level"),
     ],
 )
 def test_how_a_camera_is_held_is_told_in_words(tilt, roll, error, words):

@@ -12,17 +12,19 @@ av = pytest.importorskip("av", reason="niki[capture] is not installed here")
 cv2 = pytest.importorskip("cv2", reason="niki[capture] is not installed here")
 
 from niki.body import rotation as rot
+from niki.body.kinematics import forward_kinematics
+from niki.body.skeleton import ANCESTRY, JOINTS, PARENTS, Body
 from niki.capturing.estimate.estimator import Estimate
 from niki.capturing.footage.camera import CAMERA_TO_LIBRARY, Camera
 from niki.capturing.footage.video import Footage, VideoWriter
 from niki.capturing.pipeline import (
     SOLVERS,
     Gaps,
-    body_from_joints,
     capture,
     motion_from_estimate,
     reprojection_error,
 )
+from niki.capturing.proportions import body_from_joints, rearrange_trunk
 from niki.errors import NikiError
 from niki.evaluation.metrics import about_root, mpjpe, procrustes_aligned
 from niki.motion.camera_tilt import tilt_and_roll, up_from_tilt
@@ -94,6 +96,61 @@ def test_bridging_turns_evenly_the_short_way(rng):
     filled = rot.matrix_from_axis_angle(poses.reshape(9, 24, 3))
     quarter = rot.angle_between(filled[0], filled[1])
     np.testing.assert_allclose(4 * quarter, rot.angle_between(rotations[0], rotations[4]), atol=1e-6)
+
+
+def test_a_body_takes_the_persons_own_hips_and_collars_and_stands_on_the_ground(rng):
+    usual = Body.default()
+    offsets = usual.offsets.copy()
+    for side, x in (("left", 1), ("right", -1)):
+        offsets[JOINTS.index(f"{side}_hip")] += [0.02 * x, 0.03, 0.01]
+        offsets[JOINTS.index(f"{side}_collar")] += [0.01 * x, -0.04, 0.02]
+    own = Body(ANCESTRY @ offsets + [0, 1, 0])
+    turns = rot.matrix_from_axis_angle(rng.normal(size=(60, 24, 3)) * 0.3)
+    body = body_from_joints(forward_kinematics(turns, own)[0])
+    trunk = [JOINTS.index(f"{side}_{name}") for side in ("left", "right") for name in ("hip", "collar")]
+    apart = [np.linalg.norm(b.offsets[1] - b.offsets[2]) for b in (body, own)]
+    assert apart[0] == pytest.approx(apart[1], abs=1e-3)
+    np.testing.assert_allclose(body.bone_lengths[trunk], own.bone_lengths[trunk], atol=2e-3)
+    assert body.rest_joints[:, 1].min() == pytest.approx(usual.rest_joints[:, 1].min(), abs=1e-9)
+    back = rearrange_trunk(forward_kinematics(turns, own)[0], own, usual)
+    lengths = np.linalg.norm(back - back[:, list(PARENTS)], axis=-1)[:, 1:]
+    np.testing.assert_allclose(
+        lengths[:, [t - 1 for t in trunk]], usual.bone_lengths[trunk] + 0 * lengths[:, :4], atol=1e-9
+    )
+    np.testing.assert_allclose(rearrange_trunk(back, usual, usual), back, atol=1e-9)
+
+
+class KnowsNothing:
+    """An estimator that cannot tell how the camera is held."""
+
+    name, width = "still", 1
+
+    def __init__(self, motion):
+        self._motion = motion
+
+    def estimate(self, frames, journal, camera, rate):
+        for frame in frames:
+            journal.append(frame.number, frame.time, np.zeros(1))
+        return exact_estimate(self._motion)
+
+
+@pytest.mark.parametrize(
+    ("given", "warning"),
+    [
+        ({}, "taken as level"),
+        ({"tilt": 20.0}, "camera's roll is taken as 0"),
+        ({"tilt": 20.0, "roll": 5.0}, None),
+    ],
+)
+def test_what_is_said_of_the_camera_holds_before_any_estimator(tmp_path, given, warning):
+    (tmp_path / "shot").mkdir()
+    write_images(tmp_path / "shot", 4)
+    truth = some_motion(frames=4)
+    captured = capture(Task(tmp_path / "shot", fps=24.0, **given), estimator=lambda: KnowsNothing(truth))
+    expected = up_from_tilt(given.get("tilt", 0.0), given.get("roll", 0.0))
+    np.testing.assert_allclose(captured.motion.camera_pose[1, :3], expected, atol=1e-9)
+    told = [text for text in captured.warnings if "taken as" in text]
+    assert [warning in text for text in told] == ([True] if warning else [])
 
 
 def test_body_is_symmetric_and_ignores_gaps():

@@ -80,6 +80,15 @@ def test_a_landmark_that_jumps_for_one_frame_is_put_between_its_neighbours(rng):
     np.testing.assert_array_equal(reading.world[others], right[0][others])
 
 
+@pytest.mark.parametrize(("rate", "size", "hertz"), [(8, 0.3, 2.0), (12, 0.25, 3.0), (24, 0.3, 3.0)])
+def test_waving_is_no_outlier_at_any_rate(rng, rate, size, hertz):
+    reading = reading_of(person(rng))
+    reading.world[:, 15, 0] += size / 2 * np.sin(2 * np.pi * hertz * np.arange(FRAMES) / rate + 0.4)
+    before = reading.world.copy()
+    repair_outliers(reading, np.ones(FRAMES, bool), rate)
+    np.testing.assert_array_equal(reading.world, before)
+
+
 def test_a_fast_move_is_no_outlier(rng):
     reading = reading_of(person(rng))
     reading.world[:, 15, 0] += np.linspace(0, 8, FRAMES)  # 20 cm a frame, all the way
@@ -141,6 +150,16 @@ def test_a_clip_agrees_on_up_despite_wrong_frames(rng):
     assert gravity.clip_up(np.tile(truth, (200, 1)), np.full(200, 15.0))[1] > 2 * calm_error
 
 
+def test_few_frames_are_less_sure_and_frames_that_differ_too():
+    truth = np.tile(up_from_tilt(10.0, 0.0), (200, 1))
+    error = np.full(200, 8.0)
+    assert gravity.clip_up(truth[:1], error[:1])[1] == pytest.approx(8.0)
+    assert 4 < gravity.clip_up(truth, error)[1] < 6.5
+    moved = truth.copy()
+    moved[100:] = up_from_tilt(45.0, 0.0)
+    assert gravity.clip_up(moved, error)[1] > gravity.LARGEST_ERROR
+
+
 def test_what_the_user_says_of_the_camera_goes_first():
     up, error = up_from_tilt(12.0, -3.0), 5.0
     same = gravity.camera_up(Camera.of((640, 480)), up, error)
@@ -156,6 +175,9 @@ def test_what_the_user_says_of_the_camera_goes_first():
 def test_where_nobody_can_tell_the_camera_is_taken_as_level():
     up, error = gravity.camera_up(Camera.of((640, 480)), up_from_tilt(60.0, 0.0), gravity.LARGEST_ERROR + 1)
     np.testing.assert_array_equal(up, [0, -1, 0])
+    assert np.isnan(error)
+    up, error = gravity.camera_up(Camera.of((640, 480), tilt=20.0), up_from_tilt(60.0, 9.0), 50.0)
+    np.testing.assert_allclose(up, up_from_tilt(20.0, 0.0), atol=1e-12)  # roll is not to be had
     assert np.isnan(error)
 
 
@@ -215,3 +237,8 @@ def test_gravity_and_depth_of_the_mirror_image_are_mirrored(shown):
     np.testing.assert_allclose(other, network_inputs.mirrored_vectors(up), atol=1e-5)
     np.testing.assert_allclose(other_error, error, rtol=1e-4)
     np.testing.assert_allclose(np.linalg.norm(up, axis=1), 1, atol=1e-6)
+    corrected = correction.correct_points(inputs, up, 1.7)
+    mirror = correction.correct_points(
+        network_inputs.mirrored(inputs), network_inputs.mirrored_vectors(up), 1.7
+    )
+    np.testing.assert_allclose(mirror, network_inputs.mirrored_points(corrected), atol=1e-5)
