@@ -31,7 +31,9 @@ def _train_depth(config: DepthConfig, folder: Path, quiet: bool) -> None:
     """Train what corrects readings, write it to ``folder`` and print how well it does on people held out."""
     folder.mkdir(parents=True, exist_ok=True)
     names = {"up": "gravity", "depth": "depth"}
-    with tqdm(total=config.up_epochs + config.depth_epochs, unit=" epochs", disable=quiet) as bar:
+    with tqdm(
+        total=config.members * (config.up_epochs + config.depth_epochs), unit=" epochs", disable=quiet
+    ) as bar:
 
         def show(name: str, done: int, total: int) -> None:
             bar.set_description(names[name])

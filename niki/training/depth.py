@@ -50,6 +50,7 @@ class DepthConfig:
     Attributes:
         data: folder with a corpus (``niki render-corpus``), relative to the file that names it.
         share: of the corpus's clips to train on. without: people whose clips are left out, separated by spaces.
+        members: how many networks of each kind are trained, whose answers are averaged.
         up_hidden, up_blocks, up_epochs: of the network that tells gravity.
         depth_hidden, depth_blocks, depth_epochs: of the network that corrects depth.
         roll: degrees by which cameras are rolled at random, at most. rolled: share of cameras that are.
@@ -61,10 +62,11 @@ class DepthConfig:
     data: str = ""
     share: float = 1.0
     without: str = ""
+    members: int = 2
     up_hidden: int = 256
     up_blocks: int = 2
     up_epochs: int = 12
-    depth_hidden: int = 384
+    depth_hidden: int = 352
     depth_blocks: int = 3
     depth_epochs: int = 8
     roll: float = 35.0
@@ -107,7 +109,15 @@ class DepthConfig:
                 raise NikiError("'learning_rate' must be above zero, a weight decay not below")
             if config.seed < 0:
                 raise NikiError(f"'seed' must be 0 or more, not {config.seed}")
-            counts = ("up_hidden", "up_blocks", "up_epochs", "depth_hidden", "depth_blocks", "depth_epochs")
+            counts = (
+                "members",
+                "up_hidden",
+                "up_blocks",
+                "up_epochs",
+                "depth_hidden",
+                "depth_blocks",
+                "depth_epochs",
+            )
             for name in (*counts, "batch", "threads"):
                 if getattr(config, name) < 1:
                     raise NikiError(f"'{name}' must be 1 or more, not {getattr(config, name)}")
@@ -174,27 +184,31 @@ def train_depth(config: DepthConfig, progress: Progress = lambda *_: None) -> di
             inputs, up, shift = mirrored(inputs), mirrored_vectors(up), mirrored_points(shift)
         return np.concatenate([inputs, up], 1), shift
 
-    def up_loss(weights, inputs, up):
-        guess, log_variance = correction.predict_up(weights, inputs)
+    def up_loss(weights, name, inputs, up):
+        guess, log_variance = correction.predict_up(weights, name, inputs)
         log_variance = log_variance + np.log(_USUAL_VARIANCE)
         return (log_variance + (guess - up).pow(2).sum(-1) * torch.exp(-log_variance)).mean()
 
-    def depth_loss(weights, inputs, shift):
-        off = correction.predict_points(weights, inputs) - shift
+    def depth_loss(weights, name, inputs, shift):
+        off = correction.predict_points(weights, name, inputs) - shift
         return (off * torch.tensor([config.across, config.across, 1.0])).norm(dim=-1).mean()
 
     torch.manual_seed(config.seed)
-    weights = _fit("up", config, show_up, up_loss, len(lessons.inputs), rng, progress)
-    weights["up.last.bias"][3] += np.log(_USUAL_VARIANCE)
-    return weights | _fit("depth", config, show_depth, depth_loss, len(lessons.inputs), rng, progress)
+    weights: dict[str, np.ndarray] = {}
+    for k in range(config.members):
+        weights |= _fit("up", k, config, show_up, up_loss, len(lessons.inputs), rng, progress)
+        weights[f"up{k}.last.bias"][3] += np.log(_USUAL_VARIANCE)
+        weights |= _fit("depth", k, config, show_depth, depth_loss, len(lessons.inputs), rng, progress)
+    return weights
 
 
 def _fit(
-    name: str, config: DepthConfig, show, loss, count: int, rng, progress: Progress
+    kind: str, member: int, config: DepthConfig, show, loss, count: int, rng, progress: Progress
 ) -> dict[str, np.ndarray]:
     """The weights of one network, with the ``mean`` and ``spread`` of its inputs."""
-    epochs, blocks, hidden = (getattr(config, f"{name}_{part}") for part in ("epochs", "blocks", "hidden"))
-    outputs = {"up": correction.UP_OUTPUTS, "depth": correction.DEPTH_OUTPUTS}[name]
+    name = f"{kind}{member}"
+    epochs, blocks, hidden = (getattr(config, f"{kind}_{part}") for part in ("epochs", "blocks", "hidden"))
+    outputs = {"up": correction.UP_OUTPUTS, "depth": correction.DEPTH_OUTPUTS}[kind]
     sample, _ = show(rng.choice(count, min(count, 20_000), replace=False))
     scale = {
         f"{name}.mean": sample.mean(0).astype(np.float32),
@@ -203,7 +217,7 @@ def _fit(
     initial = initial_residual_mlp(name, sample.shape[1], hidden, blocks, outputs, rng)
     weights: dict[str, Any] = {key: torch.nn.Parameter(torch.tensor(value)) for key, value in initial.items()}
     optimizer = torch.optim.AdamW(
-        weights.values(), config.learning_rate, weight_decay=getattr(config, f"{name}_weight_decay")
+        weights.values(), config.learning_rate, weight_decay=getattr(config, f"{kind}_weight_decay")
     )
     batches = max(1, count // config.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -215,12 +229,12 @@ def _fit(
             inputs, wanted = show(order[k * config.batch : (k + 1) * config.batch])
             shown = torch.from_numpy(correction.normalized(scale, name, inputs))
             shown = shown * (torch.rand_like(shown) > config.dropout)
-            value = loss(weights, shown, torch.tensor(wanted, dtype=torch.float32))
+            value = loss(weights, name, shown, torch.tensor(wanted, dtype=torch.float32))
             optimizer.zero_grad()
             value.backward()
             optimizer.step()
             schedule.step()
-        progress(name, epoch + 1, epochs)
+        progress(kind, epoch + 1, epochs)
     return {key: value.detach().numpy().copy() for key, value in weights.items()} | scale
 
 

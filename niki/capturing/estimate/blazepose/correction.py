@@ -25,17 +25,25 @@ _NEAREST = 0.1  # metres
 UP_OUTPUTS, DEPTH_OUTPUTS = 4, 3 * len(landmarks.POINTS)
 
 
-def predict_up(weights: dict, inputs: Array) -> tuple[Array, Array]:
+def members(weights: dict, kind: str) -> list[str]:
+    """The names of the networks of a kind, "up" or "depth", whose answers are averaged: "up0", "up1" ..."""
+    names: list[str] = []
+    while f"{kind}{len(names)}.first.weight" in weights:
+        names.append(f"{kind}{len(names)}")
+    return names
+
+
+def predict_up(weights: dict, name: str, inputs: Array) -> tuple[Array, Array]:
     """Inputs (T, INPUTS), normalized -> up (T, 3) in view axes, unit, and the logarithm (T,) of its
     expected squared error."""
-    out = residual_mlp(weights, "up", inputs)
+    out = residual_mlp(weights, name, inputs)
     return normalize(out[..., :3] + cast_like([0.0, -1.0, 0.0], out)), out[..., 3]
 
 
-def predict_points(weights: dict, inputs: Array) -> Array:
+def predict_points(weights: dict, name: str, inputs: Array) -> Array:
     """Inputs (T, INPUTS + 3), normalized, the last three the direction of up -> by how much the points (T, 19, 3)
     are off, in units of the person and view axes."""
-    return residual_mlp(weights, "depth", inputs).reshape(-1, len(landmarks.POINTS), 3)
+    return residual_mlp(weights, name, inputs).reshape(-1, len(landmarks.POINTS), 3)
 
 
 def normalized(weights: dict, name: str, inputs: np.ndarray) -> np.ndarray:
@@ -45,7 +53,7 @@ def normalized(weights: dict, name: str, inputs: np.ndarray) -> np.ndarray:
 
 
 def frame_up(inputs: np.ndarray, weights: dict | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Up in each frame: the mean of a reading and its mirror image.
+    """Up in each frame: the mean over the networks, of a reading and its mirror image.
 
     Args:
         inputs: (T, INPUTS).
@@ -54,10 +62,13 @@ def frame_up(inputs: np.ndarray, weights: dict | None = None) -> tuple[np.ndarra
         (T, 3) unit, view axes, and (T,) its standard error in degrees.
     """
     weights = weights or load_weights()
-    up, log_variance = predict_up(weights, normalized(weights, "up", inputs))
-    other, other_variance = predict_up(weights, normalized(weights, "up", mirrored(inputs)))
-    variance = np.exp((log_variance + other_variance) / 2)
-    return normalize(up + mirrored_vectors(other)), np.degrees(np.sqrt(variance))
+    ups, log_variances = [], []
+    for name in members(weights, "up"):
+        up, log_variance = predict_up(weights, name, normalized(weights, name, inputs))
+        other, other_variance = predict_up(weights, name, normalized(weights, name, mirrored(inputs)))
+        ups += [up, mirrored_vectors(other)]
+        log_variances += [log_variance, other_variance]
+    return normalize(np.mean(ups, 0)), np.degrees(np.sqrt(np.exp(np.mean(log_variances, 0))))
 
 
 def correct_points(
@@ -74,7 +85,8 @@ def correct_points(
     weights = weights or load_weights()
 
     def moved(inputs, up):
-        return predict_points(weights, normalized(weights, "depth", np.concatenate([inputs, up], 1)))
+        shown, names = np.concatenate([inputs, up], 1), members(weights, "depth")
+        return sum(predict_points(weights, n, normalized(weights, n, shown)) for n in names) / len(names)
 
     shift = (moved(inputs, up) + mirrored_points(moved(mirrored(inputs), mirrored_vectors(up)))) / 2
     return (points_among(inputs) + shift) * size
