@@ -1,13 +1,11 @@
 """How wrong the default estimator is."""
 
 STANDARD_ERROR = {
-    "pelvis": (0.01, 0.03), "hip": (0.01, 0.03), "spine1": (0.02, 0.05), "spine2": (0.02, 0.07),
-    "spine3": (0.025, 0.08), "neck": (0.025, 0.10), "collar": (0.025, 0.10), "head": (0.03, 0.12),
-    "head_top": (0.04, 0.13), "shoulder": (0.025, 0.11), "elbow": (0.03, 0.12),
-    "wrist": (0.035, 0.165), "hand": (0.045, 0.18), "middle_finger": (0.06, 0.20),
-    "knee": (0.02, 0.095), "ankle": (0.035, 0.095), "foot": (0.04, 0.10), "big_toe": (0.045, 0.11),
+    "pelvis": (0.009, 0.015), "hip": (0.012, 0.015), "spine1": (0.017, 0.033), "knee": (0.028, 0.070),
+    "spine2": (0.022, 0.043), "ankle": (0.032, 0.101), "spine3": (0.024, 0.050), "foot": (0.035, 0.109),
+    "neck": (0.024, 0.062), "collar": (0.025, 0.060), "head": (0.026, 0.068), "shoulder": (0.033, 0.063),
+    "elbow": (0.037, 0.088), "wrist": (0.039, 0.112), "hand": (0.046, 0.127), "head_top": (0.047, 0.107),
+    "middle_finger": (0.061, 0.152), "big_toe": (0.044, 0.117),
 }  # fmt: skip
-"""Standard error in metres across (per axis) and along the view, hip-centred, by kind of joint. Hips,
-knees, ankles, shoulders, elbows and wrists: as scripts/evaluate_treadmill prints them for two
-calibrated views of one man, rounded. The other joints are not measured there and are set by their
-neighbours."""
+"""Standard error in metres across (per axis) and along the view, hip-centred, by kind of joint, where nothing is
+hidden: what scripts/fit_joint_errors prints for rendered people held out."""

@@ -33,7 +33,7 @@ _MADE_FROM = {  # landmarks whose visibility speaks for a joint; the rest goes b
     "foot": [31, 32], "big_toe": [31, 32],
 }  # fmt: skip
 _WHEN_HIDDEN = 8  # times the usual error: what scripts/evaluate_capture shows of ankles behind a box
-_TOGETHER = 0.4  # joints err together, and the network takes each error for the joint's own
+_TOGETHER = 0.5  # joints err together, and the network takes each error for the joint's own
 _ACROSS_HZ, _DEPTH_HZ, _DISTANCE_HZ = 6.0, 2.0, 1.5
 
 
@@ -189,7 +189,7 @@ def _keypoints(joints, points, point_pixels, camera: Camera) -> np.ndarray:
 
 
 def _sigma(visibility, agreement, pixels, camera: Camera) -> np.ndarray:
-    """(T, 29, 2): the calibrated floor, raised where the joint is hidden, outside the picture, or
+    """(T, 29, 2): half the calibrated error, raised where the joint is hidden, outside the picture, or
     where the crops disagree."""
     error = np.array([STANDARD_ERROR[kind] for kind in KINDS])
     factor = np.full((len(visibility), NUM_JOINTS), _TOGETHER)
