@@ -348,7 +348,8 @@ def _capture(options) -> None:
             f"{options.output}: {len(captured.motion)} frames, a person in {captured.share_seen:.0%},"
             f" mean reprojection error {reprojection_error(captured.motion):.1f} px"
         )
-        print(describe_camera(*tilt_and_roll(captured.estimate.up), captured.estimate.up_error))
+        tilt, roll = (float(angle) for angle in tilt_and_roll(captured.estimate.up))
+        print(describe_camera(tilt, roll, captured.estimate.up_error))
 
 
 def _preview(options) -> None:

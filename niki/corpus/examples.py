@@ -100,8 +100,8 @@ def _of_clip(corpus: Corpus, clip: int) -> Examples | None:
         inputs, np.full(count, sizes.placed), camera.rays(reading.pixels), placed.points, placed.view, joints,
         orientations, np.tile(corpus.up[clip], (count, 1)),
     )  # fmt: skip
+    names = (f.name for f in fields(Examples))
+    clear, number = corpus.unoccluded[frames][found].all(1), np.full(count, clip)
     return Examples(
-        *(value.astype(np.float32) for value in values),
-        corpus.unoccluded[frames][found].all(1),
-        np.full(count, clip),
+        **dict(zip(names, (*(value.astype(np.float32) for value in values), clear, number), strict=True))
     )

@@ -78,7 +78,7 @@ def lean_towards_camera(
     """
     up = normalize(np.asarray(up, float))
     towards = -np.asarray(forward, float)
-    towards = normalize(towards - (towards @ up) * up)
+    towards = normalize(towards - float(towards @ up) * np.asarray(up))
     return np.degrees(np.arctan2(segment @ towards, segment @ up))
 
 

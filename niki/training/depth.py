@@ -268,8 +268,8 @@ def score_depth(weights: dict, examples: Examples) -> DepthScores:
         above, below = correction.scale_across(examples.points[clip], view, found)
         before.append(np.abs(placed[clip] - truth[clip])[..., 2])
         after.append(np.abs(found[..., 2] * above / below - truth[clip][..., 2]))
-    mean = [1000 * float(np.concatenate(parts).mean()) for parts in (before, after)]
-    return DepthScores(*(np.array(values) for values in (level, learnt, errors)), *mean)
+    placed_off, corrected_off = (1000 * float(np.concatenate(parts).mean()) for parts in (before, after))
+    return DepthScores(np.array(level), np.array(learnt), np.array(errors), placed_off, corrected_off)
 
 
 def save_depth(weights: dict[str, np.ndarray], path: str | os.PathLike) -> None:

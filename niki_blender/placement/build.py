@@ -152,8 +152,10 @@ def _add_light(scene: bpy.types.Scene) -> None:
 def _add_floor(motion: Motion) -> bpy.types.Object:
     x, y = motion.trans[:, 0].mean(), -motion.trans[:, 2].mean()
     bpy.ops.mesh.primitive_plane_add(size=60, location=(x, y, 0))
-    bpy.context.object.data.materials.append(make_material("Floor", (0.32, 0.34, 0.37, 1), 0.9))
-    return bpy.context.object
+    floor = bpy.context.object
+    assert floor is not None  # the operator has just added it
+    floor.data.materials.append(make_material("Floor", (0.32, 0.34, 0.37, 1), 0.9))
+    return floor
 
 
 def _add_box(x: float, z: float, heading: float, width: float, depth: float, height: float) -> None:

@@ -103,7 +103,7 @@ def _make_grid(upright: bool) -> bpy.types.Object:
     mesh.from_pydata(vertices.tolist(), [], faces.tolist())
     for grey in _GREYS:
         mesh.materials.append(_glowing(grey))
-    mesh.polygons.foreach_set("material_index", shades.astype(np.int32))
+    mesh.polygons.foreach_set("material_index", shades.tolist())
     return bpy.data.objects.new("Grid", mesh)
 
 

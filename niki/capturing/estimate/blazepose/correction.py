@@ -86,7 +86,7 @@ def correct_points(
 
     def moved(inputs, up):
         shown, names = np.concatenate([inputs, up], 1), members(weights, "depth")
-        return sum(predict_points(weights, n, normalized(weights, n, shown)) for n in names) / len(names)
+        return np.mean([predict_points(weights, n, normalized(weights, n, shown)) for n in names], 0)
 
     shift = (moved(inputs, up) + mirrored_points(moved(mirrored(inputs), mirrored_vectors(up)))) / 2
     return (points_among(inputs) + shift) * size

@@ -25,14 +25,12 @@ class Reading:
         world: (F, 33, 3) metres about mid-hip, in the axes of a camera that looks straight at it.
         pixels: (F, 33, 2). visibility: (F, 33).
         agreement: (F,) share of the crops that say the same.
-        exchanged: (F,) bool: frames in which most of the crops take left for right.
     """
 
     world: np.ndarray
     pixels: np.ndarray
     visibility: np.ndarray
     agreement: np.ndarray
-    exchanged: np.ndarray
 
     @classmethod
     def of(cls, journal: Journal) -> Reading:
@@ -58,7 +56,7 @@ class Reading:
         """
         count = int(found.sum())
         shapes = ((NUM_LANDMARKS, 3), (NUM_LANDMARKS, 2), (NUM_LANDMARKS,), ())
-        reading = cls(*(np.empty((count, *shape)) for shape in shapes), np.zeros(count, bool))
+        reading = cls(*(np.empty((count, *shape)) for shape in shapes))
         done = 0
         for run in true_runs(found):
             parts = [
@@ -79,7 +77,6 @@ class Reading:
         self.pixels[target] = hypotheses.masked_mean(pixels, agree)
         self.visibility[target] = hypotheses.masked_mean(visibility, agree)
         self.agreement[target] = agree.mean(1)
-        self.exchanged[target] = path >= agree.shape[1]
 
 
 def _in_order(values: np.ndarray, order: np.ndarray) -> np.ndarray:
