@@ -11,7 +11,7 @@ from ..footage.camera import Camera
 LEVEL = np.array([0.0, -1.0, 0.0])
 """Up in the axes of a level camera."""
 
-LARGEST_ERROR = 10.0
+LARGEST_ERROR = 12.0
 """Degrees: above this expected error, to take the camera as level is as good (scripts/evaluate_corpus, people who lie)."""
 
 _ODD = 10.0  # degrees: a frame further off counts less
