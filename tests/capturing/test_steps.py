@@ -83,8 +83,9 @@ def test_the_steadiest_path_avoids_flips(rng):
     path = hypotheses.steadiest_path([readings])
     in_parts = hypotheses.steadiest_path(readings[start : start + 7] for start in range(0, 40, 7))
     np.testing.assert_array_equal(in_parts, path)
-    agree, order = hypotheses.agreement(readings, path)
-    mean = hypotheses.masked_mean(np.take_along_axis(readings, order[..., None], 2), agree)
+    agree, way = hypotheses.agreement(readings, path)
+    world, _, _ = hypotheses.exchange(readings, readings[..., :2], readings[..., 0], way)
+    mean = hypotheses.masked_mean(world, agree)
     assert np.linalg.norm(mean - truth[:, 0], axis=-1).max() < 0.05
 
 

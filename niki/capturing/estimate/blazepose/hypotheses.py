@@ -19,6 +19,7 @@ BODY = [11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
 """BlazePose's shoulders, elbows, wrists, hips, knees and ankles."""
 
 _ARMS, _LEGS = range(13, 23), range(25, 33)  # landmarks beyond the shoulders and hips
+_EARS, _FACE = [7, 8], [0, 1, 2, 3, 4, 5, 6, 9, 10]
 _AS_READ, MIRRORED_LANDMARKS = np.arange(NUM_LANDMARKS), MIRRORED[:NUM_LANDMARKS]
 EXCHANGES = np.stack(
     [
@@ -28,6 +29,7 @@ EXCHANGES = np.stack(
     ]
 )
 """(4, 33) landmarks in the order of a reading as it is; all exchanged; the arms; the legs."""
+_ALL = 1
 
 _STEP_SCALE = 0.03  # metres a joint moves between frames before a change looks odd
 _STEP_LIMIT = 0.30  # a cut or a fast move costs no more than this
@@ -85,7 +87,7 @@ def agreement(world: np.ndarray, path: np.ndarray) -> tuple[np.ndarray, np.ndarr
         world: (T, V, 33, 3). path: (T,) as :func:`steadiest_path` gives it.
 
     Returns:
-        agree (T, V) bool, and order (T, V, 33): the landmarks of each reading in the way nearest the chosen one.
+        agree (T, V) bool, and way (T, V): which of :data:`EXCHANGES` brings each reading nearest the chosen one.
     """
     frames, crops = world.shape[:2]
     body = relabelled(world)[:, :, BODY]
@@ -94,7 +96,18 @@ def agreement(world: np.ndarray, path: np.ndarray) -> tuple[np.ndarray, np.ndarr
     way = path // crops
     apart[np.arange(frames), way] -= _NEARER_BY  # where arms or legs meet, both ways are near
     nearest = apart.argmin(1)
-    return apart.min(1) < _AGREE_WITHIN, EXCHANGES[nearest]
+    return apart.min(1) < _AGREE_WITHIN, nearest
+
+
+def exchange(world: np.ndarray, pixels: np.ndarray, visibility: np.ndarray, way: np.ndarray):
+    """Readings (T, V, 33, ...) with their sides as ``way`` (T, V) says. Whose left is taken for right is taken to face
+    the other way, too: the face is put on the other side of the ears."""
+    order = EXCHANGES[way]
+    world = np.take_along_axis(world, order[..., None], 2)
+    ears = world[:, :, _EARS, 2].mean(-1, keepdims=True)
+    face = world[:, :, _FACE, 2]
+    world[:, :, _FACE, 2] = np.where((way == _ALL)[..., None], 2 * ears - face, face)
+    return world, np.take_along_axis(pixels, order[..., None], 2), np.take_along_axis(visibility, order, 2)
 
 
 def masked_mean(values: np.ndarray, mask: np.ndarray) -> np.ndarray:

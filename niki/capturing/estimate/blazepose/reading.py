@@ -71,17 +71,12 @@ class Reading:
         return reading
 
     def _fill(self, target: slice, crops, path: np.ndarray) -> None:
-        agree, order = hypotheses.agreement(crops[0], path)
-        world, pixels, visibility = (_in_order(values, order) for values in crops)
+        agree, way = hypotheses.agreement(crops[0], path)
+        world, pixels, visibility = hypotheses.exchange(*crops, way)
         self.world[target] = hypotheses.masked_mean(world, agree)
         self.pixels[target] = hypotheses.masked_mean(pixels, agree)
         self.visibility[target] = hypotheses.masked_mean(visibility, agree)
         self.agreement[target] = agree.mean(1)
-
-
-def _in_order(values: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Landmarks (n, V, 33, ...) in the order (n, V, 33)."""
-    return np.take_along_axis(values, order.reshape(*order.shape, *[1] * (values.ndim - 3)), 2)
 
 
 def true_runs(mask: np.ndarray) -> list[slice]:
