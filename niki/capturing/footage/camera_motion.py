@@ -1,0 +1,97 @@
+"""How the camera turns between frames, seen in the background."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ...body.rotation import angle_between, matrix_from_axis_angle
+from .camera import Camera
+
+SEEN = 5
+"""Numbers that a frame gives: scale, turn and shift of the picture against the frame before, and how sure that is."""
+
+_SIDE = 480  # pixels of the picture's longer side in which points are followed
+_POINTS, _LEAST_POINTS = 200, 12
+_QUALITY, _APART = 0.01, 8  # of points to follow: the least quality, and pixels between them
+_SLACK = 1.0  # pixels that a point of the background may be off
+_PERSON = 0.6  # of the square around the person: nothing in it belongs to the background
+_STILL = 1.5  # degrees: a camera that has not turned further is still
+_TRUSTED = 0.3  # share of points that move alike
+
+
+@dataclass(eq=False)
+class CameraWatcher:
+    """Follows points of the background from frame to frame.
+
+    Call it with each frame and the square around the person, if there is one: (x, y, side) in pixels.
+    """
+
+    _before: np.ndarray | None = None
+    _points: np.ndarray | None = None
+
+    def __call__(self, rgb: np.ndarray | None, person: tuple[float, float, float] | None) -> np.ndarray:
+        """(SEEN,) scale, turn in radians, shift in x and y as shares of the longer side, and the share of points
+        that agree; nothing has moved and 0 where that cannot be seen."""
+        nothing = np.array([1.0, 0, 0, 0, 0])
+        if rgb is None:
+            self._before = self._points = None
+            return nothing
+        longer = max(rgb.shape[:2])
+        scale = min(1.0, _SIDE / longer)
+        grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        seen = nothing
+        if self._before is not None and self._points is not None and len(self._points) >= _LEAST_POINTS:
+            seen = _moved(self._before, grey, self._points)
+        mask = np.full(grey.shape, 255, np.uint8)
+        if person is not None:
+            x, y, side = (scale * value for value in person)
+            reach = _PERSON * side
+            top, left = max(int(y - reach), 0), max(int(x - reach), 0)
+            mask[top : max(int(y + reach), 0), left : max(int(x + reach), 0)] = 0
+        self._before = grey
+        self._points = cv2.goodFeaturesToTrack(grey, _POINTS, _QUALITY, _APART, mask=mask)
+        return seen
+
+
+def _moved(before: np.ndarray, now: np.ndarray, points: np.ndarray) -> np.ndarray:
+    followed, status, _ = cv2.calcOpticalFlowPyrLK(before, now, points, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    good = status[:, 0] > 0
+    if good.sum() < _LEAST_POINTS:
+        return np.array([1.0, 0, 0, 0, 0])
+    middle = np.array([before.shape[1], before.shape[0]]) / 2
+    source, target = points[good, 0] - middle, followed[good, 0] - middle
+    matrix, inliers = cv2.estimateAffinePartial2D(source, target, ransacReprojThreshold=_SLACK)
+    if matrix is None:
+        return np.array([1.0, 0, 0, 0, 0])
+    longer = max(before.shape)
+    return np.array(
+        [
+            np.hypot(matrix[0, 0], matrix[1, 0]),
+            np.arctan2(matrix[1, 0], matrix[0, 0]),
+            matrix[0, 2] / longer,
+            matrix[1, 2] / longer,
+            inliers.mean(),
+        ]
+    )
+
+
+def camera_turns(seen: np.ndarray, camera: Camera) -> np.ndarray:
+    """(T, 3, 3) turns the axes of the first frame's camera into those of each frame's, from what
+    :class:`CameraWatcher` saw (T, SEEN); all the identity where the camera is still."""
+    seen = np.where(seen[:, 4:] < _TRUSTED, [1.0, 0, 0, 0, 0], seen)
+    longer = max(camera.size)
+    # The picture moves against the camera: what moves right shows a camera that turns left.
+    x, y, turn = seen[:, 2] * longer / camera.focal, seen[:, 3] * longer / camera.focal, seen[:, 1]
+    steps = matrix_from_axis_angle(np.stack([-y, x, turn], -1))
+    turns = np.empty_like(steps)
+    turns[0] = np.eye(3)
+    for t in range(1, len(steps)):
+        turns[t] = steps[t] @ turns[t - 1]
+
+    if np.degrees(angle_between(turns, np.eye(3)).max()) < _STILL:
+        return np.tile(np.eye(3), (len(seen), 1, 1))
+    return turns
