@@ -79,7 +79,7 @@ def reprojection_error(motion: Motion) -> float:
     for part in split_into_blocks(len(motion)):
         rotations = rot.matrix_from_axis_angle(motion.poses[part].reshape(-1, NUM_BONES, 3))
         joints = forward_kinematics(rotations, motion.body, motion.trans[part])[0]
-        error[part] = np.linalg.norm(motion.projected(joints) - motion.keypoints[part], axis=-1)
+        error[part] = np.linalg.norm(motion.projected(joints, part) - motion.keypoints[part], axis=-1)
     return float(np.nanmean(error[:, REPROJECTED]))
 
 
@@ -202,7 +202,9 @@ def motion_from_estimate(
         raise NikiError(f"There is no solver '{solver}'", f"choose from: {', '.join(SOLVERS)}")
     solve = solve_by_network if solver == "niki" else solve_analytically
     to_library = camera_to_library(estimate.up)
-    joints, seen = estimate.joints @ to_library.T, np.flatnonzero(estimate.seen)
+    turns = np.tile(np.eye(3), (len(estimate.joints), 1, 1)) if estimate.turns is None else estimate.turns
+    from_camera = turns @ to_library.T  # of rows: each frame's camera axes -> the first's -> library
+    joints, seen = estimate.joints @ from_camera, np.flatnonzero(estimate.seen)
     body, count = body_from_joints(joints), len(joints)
     poses, trans, lowest = np.zeros((count, 3 * NUM_BONES)), np.zeros((count, 3)), np.zeros(len(seen))
     confidence = np.zeros((count, NUM_JOINTS))
@@ -210,7 +212,7 @@ def motion_from_estimate(
     for part in split_into_blocks(len(seen)):
         progress("solving", part.start, len(seen))
         at = seen[part]
-        hints = estimate.hints[at] @ to_library.T
+        hints = estimate.hints[at] @ from_camera[at]
         rotations, trans[at], confidence[at] = solve(joints[at], hints, estimate.sigma[at], body)
         lowest[part] = forward_kinematics(rotations, body, trans[at])[0][..., 1].min(-1)
         poses[at] = rot.axis_angle_from_matrix(rotations).reshape(-1, 3 * NUM_BONES)
@@ -233,6 +235,7 @@ def motion_from_estimate(
         keypoints=estimate.keypoints,
         camera=camera.matrix,
         camera_pose=pose,
+        camera_turns=turns,
         image_size=np.array(camera.size),
     )
 

@@ -33,11 +33,12 @@ _SHAPES = {  # T is the number of frames
     "times": ("T",),
     "camera": (3, 3),
     "camera_pose": (4, 4),
+    "camera_turns": ("T", 3, 3),
     "image_size": (2,),
     "footage": (),
     "source": (),
 }
-MOST_FRAMES = MOST_BYTES // 2016
+MOST_FRAMES = MOST_BYTES // 2088
 """Longest motion that can be loaded again: :func:`niki.files.read_npz` reads no more."""
 _TEXT = {"gender", "footage", "source"}
 _MAY_HOLD_NAN = {"joints", "keypoints"}
@@ -62,7 +63,10 @@ class Motion:
         joints: (T, 29, 3) metres as estimated, before the solver; NaN in gaps.
         keypoints: (T, 29, 2) pixels as estimated; NaN in gaps.
         camera: (3, 3) intrinsics in pixels, OpenCV's.
-        camera_pose: (4, 4) from OpenCV camera space (X right, Y down, Z forward) to library space.
+        camera_pose: (4, 4) from OpenCV camera space (X right, Y down, Z forward) to library space, of the first
+            frame.
+        camera_turns: (T, 3, 3) from the camera space of the first frame to that of each frame: the identity
+            where the camera is still, which is the default. It turns, but stays where it is.
         image_size: (2,) width and height of the footage in pixels.
         betas, gender: SMPL's shape, zeros and "neutral" where unknown.
         footage: path of the footage. source: the program that made the file.
@@ -83,6 +87,7 @@ class Motion:
     keypoints: np.ndarray = _FILLED_IN
     camera: np.ndarray = field(default_factory=lambda: np.eye(3))
     camera_pose: np.ndarray = field(default_factory=lambda: np.diag([1.0, -1.0, -1.0, 1.0]))
+    camera_turns: np.ndarray = _FILLED_IN
     image_size: np.ndarray = field(default_factory=lambda: np.zeros(2, int))
     betas: np.ndarray = field(default_factory=lambda: np.zeros(10))
     gender: str = "neutral"
@@ -116,6 +121,8 @@ class Motion:
             self.joints = np.full((count, NUM_JOINTS, 3), np.nan)
         if self.keypoints is None:
             self.keypoints = np.full((count, NUM_JOINTS, 2), np.nan)
+        if self.camera_turns is None:
+            self.camera_turns = np.tile(np.eye(3), (count, 1, 1))
         for name, shape in _SHAPES.items():
             setattr(self, name, _checked(name, getattr(self, name), shape, count, copy))
         Body(self.rest_joints)
@@ -128,6 +135,9 @@ class Motion:
         turn = self.camera_pose[:3, :3]
         if not np.abs(turn @ turn.T - np.eye(3)).max() < 1e-3:
             raise NikiError("camera_pose must hold a rotation")
+        gram = self.camera_turns @ rot.transpose(self.camera_turns)
+        if not (np.abs(gram - np.eye(3)).max() < 1e-3 and (np.linalg.det(self.camera_turns) > 0).all()):
+            raise NikiError("camera_turns must hold rotations")
 
     def __len__(self) -> int:
         return len(self.poses)
@@ -151,11 +161,20 @@ class Motion:
         """(T, 29, 3) metres, library space: the joints of the animated body."""
         return forward_kinematics(self.rotations, self.body, self.trans)[0]
 
-    def projected(self, joints: np.ndarray | None = None) -> np.ndarray:
-        """(T, ..., 2) pixels of ``joints`` (default: the solved ones) in the footage."""
+    @property
+    def camera_is_still(self) -> bool:
+        """Whether the camera never turns."""
+        return bool((self.camera_turns == np.eye(3)).all())
+
+    def in_camera(self, joints: np.ndarray, frames: slice = slice(None)) -> np.ndarray:
+        """(T, K, 3) joints of library space, of all frames or some, in the camera space of each frame."""
+        first = (joints - self.camera_pose[:3, 3]) @ self.camera_pose[:3, :3]
+        return first @ rot.transpose(self.camera_turns[frames])
+
+    def projected(self, joints: np.ndarray | None = None, frames: slice = slice(None)) -> np.ndarray:
+        """(T, K, 2) pixels of ``joints`` (T, K, 3) in the footage; default the solved ones, or of some ``frames``."""
         joints = self.solved_joints() if joints is None else joints
-        in_camera = (joints - self.camera_pose[:3, 3]) @ self.camera_pose[:3, :3]
-        image = in_camera @ self.camera.T
+        image = self.in_camera(joints, frames) @ self.camera.T
         return image[..., :2] / image[..., 2:]
 
     def resampled(self, rate: float) -> Motion:
@@ -189,6 +208,7 @@ class Motion:
             frames=self.frames[nearest],
             joints=self.joints[nearest],
             keypoints=self.keypoints[nearest],
+            camera_turns=self.camera_turns[nearest],
         )
 
     def save(self, path: str | os.PathLike) -> None:
@@ -198,6 +218,8 @@ class Motion:
             NikiError: the path cannot be written.
         """
         values = {name: getattr(self, name) for name in _SHAPES}
+        if self.camera_is_still:
+            del values["camera_turns"]
         save_npz(path, values)
 
     @classmethod
@@ -210,7 +232,7 @@ class Motion:
         values: dict[str, Any] = read_npz(
             path, _SHAPES, "a motion file", "expected the .npz that niki capture writes"
         )
-        required = {f.name for f in fields(cls)} - {"betas", "gender", "footage", "source"}
+        required = {f.name for f in fields(cls)} - {"betas", "gender", "footage", "source", "camera_turns"}
         missing = sorted(required - values.keys())
         if missing:
             raise NikiError(f"{path} lacks the field '{missing[0]}'")

@@ -46,7 +46,7 @@ def build_scene(motion: Motion, footage: str = "", skin_file: str = "") -> tuple
         human if skin_file else add_mannequin,
     )
     if scene.camera is None:
-        scene.camera = create_camera(motion, "NIKI Camera", scene, scene.collection)
+        scene.camera = create_camera(motion, "NIKI Camera", scene, scene.collection, FRAME_START)
     _add_light(scene)
     scene.frame_set(FRAME_START)
     return rig, warnings

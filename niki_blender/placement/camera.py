@@ -4,7 +4,9 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from ...niki.body.rotation import continuous_quaternions, quaternion_from_matrix, transpose
 from ...niki.motion.motion import Motion
+from ..rig.animation import new_action, write_curves
 from ..rig.space import LIBRARY_TO_BLENDER
 from ..work.paths import is_file
 
@@ -13,9 +15,14 @@ _SENSOR_WIDTH = 36.0  # millimeters; only its ratio to the focal length matters
 
 
 def create_camera(
-    motion: Motion, name: str, scene: bpy.types.Scene, collection: bpy.types.Collection
+    motion: Motion,
+    name: str,
+    scene: bpy.types.Scene,
+    collection: bpy.types.Collection,
+    frame_start: int = 1,
 ) -> bpy.types.Object:
-    """Create a camera with the motion's intrinsics and pose in ``collection``. Does not change ``scene``.
+    """Create a camera with the motion's intrinsics and pose in ``collection``. Does not change ``scene``. A camera that
+    turns is keyed, from ``frame_start`` on.
 
     The whole footage fits into the picture that ``scene`` renders, whatever its aspect ratio. A motion without a
     camera (no image size) gets Blender's default lens.
@@ -25,10 +32,16 @@ def create_camera(
     camera[_MARK] = True
     collection.objects.link(camera)
     pose = np.eye(4)
-    # Blender's camera looks down its own -Z with Y up, OpenCV's down +Z with Y down.
-    pose[:3, :3] = LIBRARY_TO_BLENDER @ motion.camera_pose[:3, :3] @ np.diag([1.0, -1.0, -1.0])
+    turns = _turns(motion)
+    pose[:3, :3] = turns[0]
     pose[:3, 3] = LIBRARY_TO_BLENDER @ motion.camera_pose[:3, 3]
     camera.matrix_world = Matrix(pose.tolist())
+    if not motion.camera_is_still:
+        camera.rotation_mode = "QUATERNION"
+        _, owner = new_action(camera, name)
+        frames = (frame_start + np.arange(len(motion))).astype(np.float32)
+        quaternions = continuous_quaternions(quaternion_from_matrix(turns))
+        write_curves(owner, "rotation_quaternion", "Object Transforms", frames, quaternions)
     width, height = (int(n) for n in motion.image_size)
     if width and height:
         fits_width = _fits_width(width, height, scene.render)
@@ -39,6 +52,13 @@ def create_camera(
         data.shift_x = (width / 2 - float(motion.camera[0, 2])) / fitted
         data.shift_y = (float(motion.camera[1, 2]) - height / 2) / fitted
     return camera
+
+
+def _turns(motion: Motion) -> np.ndarray:
+    """(T, 3, 3) the rotation of Blender's camera in each frame: it looks down its own -Z with Y up, OpenCV's down +Z
+    with Y down."""
+    first = LIBRARY_TO_BLENDER @ motion.camera_pose[:3, :3]
+    return first @ transpose(motion.camera_turns) @ np.diag([1.0, -1.0, -1.0])
 
 
 def is_footage_camera(camera: bpy.types.Object) -> bool:

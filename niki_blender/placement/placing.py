@@ -142,7 +142,9 @@ def _add_to_scene(
     if not matching:
         _warn_if_cut(scene, placement.frame_start + len(motion) - 1, warnings)
     if placement.camera and motion.image_size.all():
-        camera = create_camera(camera_motion, f"{rig.name} Camera", scene, additions.collection)
+        camera = create_camera(
+            camera_motion, f"{rig.name} Camera", scene, additions.collection, placement.frame_start
+        )
         if scene.camera is None or placement.active_camera or matching:
             scene.camera = camera
         if placement.footage and motion.footage:

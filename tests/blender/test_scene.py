@@ -156,6 +156,26 @@ def test_image_sequences_can_be_behind_the_camera(tmp_path):
     assert (clip.source, clip.frame_duration, tuple(clip.size)) == ("SEQUENCE", 5, (64, 48))
 
 
+def test_a_camera_that_turns_is_keyed_and_follows_the_person():
+    from bpy_extras.object_utils import world_to_camera_view
+    from mathutils import Vector
+
+    turns = rot.matrix_from_axis_angle(np.linspace(0, 0.4, 6)[:, None] * [0.3, 1, 0.2])
+    motion = some_motion(frames=6, footage="", camera_turns=turns)
+    current = bpy.context.scene
+    still = footage.create_camera(some_motion(frames=6, footage=""), "Still", current, current.collection)
+    assert still.animation_data is None
+    current.render.resolution_x, current.render.resolution_y = (int(n) for n in motion.image_size)
+    current.camera = footage.create_camera(motion, "Turning", current, current.collection, frame_start=11)
+    joints, pixels = motion.solved_joints(), motion.projected()
+    for t in (0, 3, 5):
+        current.frame_set(11 + t)
+        for joint, pixel in zip(joints[t], pixels[t], strict=True):
+            seen = world_to_camera_view(current, current.camera, Vector(space.to_blender(joint)))
+            x, y = seen.x * motion.image_size[0], (1 - seen.y) * motion.image_size[1]
+            np.testing.assert_allclose([x, y], pixel, atol=0.1)
+
+
 def test_scene_keeps_fractional_rates():
     for rate in (24, 24000 / 1001, 30000 / 1001, 59.94005994, 12.5, 50):
         users_scene.set_rate(bpy.context.scene, rate)

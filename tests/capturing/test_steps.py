@@ -15,6 +15,7 @@ from niki.capturing.estimate.blazepose import hypotheses, landmarks, steps
 from niki.capturing.estimate.blazepose.networks import Landmarks, Roi
 from niki.capturing.estimate.journal import Journal
 from niki.capturing.footage.camera import CAMERA_TO_LIBRARY, Camera, solve_translation
+from niki.capturing.footage.camera_motion import SEEN
 from niki.motion import blocks
 from niki.motion.smoothing import whittaker
 from niki.network.uncertainty import metres_from_sigma, sigma_from_metres
@@ -141,7 +142,7 @@ def test_gaps_and_exchanged_sides_are_no_steps(rng):
 
 def synthetic_journal(rng, frames, crops=10):
     """A journal of readings of somebody who sways, at quality "best", a moment of it without anybody."""
-    journal = Journal(None, {}, Landmarks.width(crops))
+    journal = Journal(None, {}, Landmarks.width(crops) + SEEN)
     body = rng.normal(size=(33, 3)) * [0.2, 0.6, 0.2]
     for t in range(frames):
         if t in (40, 41, 42):
@@ -151,7 +152,7 @@ def synthetic_journal(rng, frames, crops=10):
         pixels = CAMERA.project(world + [0, 0, 3])
         ones = np.ones((crops, 33))
         seen = Landmarks(pixels, world, ones, ones[:, 0], Roi(320.0, 240.0, 400.0, 0.0))
-        journal.append(t, t / 24, seen.as_vector())
+        journal.append(t, t / 24, np.concatenate([seen.as_vector(), [1, 0, 0, 0, 1]]))
     return journal
 
 

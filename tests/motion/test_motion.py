@@ -112,9 +112,26 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_projection_puts_a_point_straight_ahead_at_the_principal_point():
     motion = some_motion()
     ahead = motion.camera_pose[:3, 3] + [0, 0, -2.0]
-    np.testing.assert_allclose(motion.projected(ahead[None]), [[330, 230]])
+    np.testing.assert_allclose(motion.projected(ahead[None, None])[:, 0], np.tile([330, 230], (12, 1)))
     right_and_up = ahead + [0.1, 0.2, 0]
-    np.testing.assert_allclose(motion.projected(right_and_up[None]), [[330 + 45, 230 - 90]])
+    pixels = motion.projected(right_and_up[None, None], slice(3, 5))
+    np.testing.assert_allclose(pixels, np.tile([330 + 45, 230 - 90], (2, 1, 1)))
+
+
+def test_a_camera_that_turns_is_kept_and_sees_where_it_looks(tmp_path):
+    turns = rot.matrix_from_axis_angle(np.linspace(0, 0.3, 12)[:, None] * [0.2, 1, 0.1])
+    motion, still = some_motion(camera_turns=turns), some_motion()
+    assert still.camera_is_still
+    assert not motion.camera_is_still
+    motion.save(tmp_path / "turning.npz")
+    still.save(tmp_path / "still.npz")
+    np.testing.assert_array_equal(Motion.load(tmp_path / "turning.npz").camera_turns, turns)
+    assert Motion.load(tmp_path / "still.npz").camera_is_still
+    in_first = (motion.solved_joints() - motion.camera_pose[:3, 3]) @ motion.camera_pose[:3, :3]
+    np.testing.assert_allclose(motion.in_camera(motion.solved_joints())[7], in_first[7] @ turns[7].T)
+    assert len(motion.resampled(60.0).camera_turns) == len(motion.resampled(60.0)) == 23
+    with pytest.raises(NikiError, match="camera_turns must hold rotations"):
+        some_motion(camera_turns=2 * turns)
 
 
 def test_bvh_has_a_t_pose_rest_and_every_bone(tmp_path):

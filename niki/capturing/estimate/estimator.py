@@ -25,8 +25,10 @@ class Estimate:
             nothing tells. The front end's knowledge of twist.
         seen: (T,) whether the person was found.
         frames, times: (T,) numbers in the footage and seconds.
-        up: (3,) unit, the world's up in camera axes. up_error: degrees it may be off by, one standard error;
+        up: (3,) unit, the world's up in the camera axes of the first frame. up_error: degrees it may be off by, one standard error;
             0 where the camera's tilt was given, NaN where the camera is only assumed to be level.
+        turns: (T, 3, 3) from the camera axes of the first frame to those of each frame; None where the camera is
+            still.
         jumps: (J,) indices of frames to which a step leads that no body makes: the person may be another.
     """
 
@@ -39,6 +41,7 @@ class Estimate:
     times: np.ndarray
     up: np.ndarray = field(default_factory=lambda: np.array([0.0, -1.0, 0.0]))
     up_error: float = np.nan
+    turns: np.ndarray | None = None
     jumps: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
 
 

@@ -17,7 +17,7 @@ _SIDE = 480  # pixels of the picture's longer side in which points are followed
 _POINTS, _LEAST_POINTS = 200, 12
 _QUALITY, _APART = 0.01, 8  # of points to follow: the least quality, and pixels between them
 _SLACK = 1.0  # pixels that a point of the background may be off
-_PERSON = 0.6  # of the square around the person: nothing in it belongs to the background
+_PERSON = 0.4  # of the square around the person, to each side of its middle: no background is looked for in it
 _STILL = 1.5  # degrees: a camera that has not turned further is still
 _TRUSTED = 0.3  # share of points that move alike
 
@@ -79,9 +79,9 @@ def _moved(before: np.ndarray, now: np.ndarray, points: np.ndarray) -> np.ndarra
     )
 
 
-def camera_turns(seen: np.ndarray, camera: Camera) -> np.ndarray:
+def camera_turns(seen: np.ndarray, camera: Camera) -> np.ndarray | None:
     """(T, 3, 3) turns the axes of the first frame's camera into those of each frame's, from what
-    :class:`CameraWatcher` saw (T, SEEN); all the identity where the camera is still."""
+    :class:`CameraWatcher` saw (T, SEEN); None where the camera is still."""
     seen = np.where(seen[:, 4:] < _TRUSTED, [1.0, 0, 0, 0, 0], seen)
     longer = max(camera.size)
     # The picture moves against the camera: what moves right shows a camera that turns left.
@@ -93,5 +93,5 @@ def camera_turns(seen: np.ndarray, camera: Camera) -> np.ndarray:
         turns[t] = steps[t] @ turns[t - 1]
 
     if np.degrees(angle_between(turns, np.eye(3)).max()) < _STILL:
-        return np.tile(np.eye(3), (len(seen), 1, 1))
+        return None
     return turns

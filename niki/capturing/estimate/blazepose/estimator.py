@@ -13,6 +13,7 @@ from ....motion.blocks import split_into_blocks
 from ....motion.smoothing import whittaker
 from ....network.uncertainty import sigma_from_metres
 from ...footage.camera import Camera
+from ...footage.camera_motion import SEEN, CameraWatcher, camera_turns
 from ...footage.video import Frame
 from ..calibration import STANDARD_ERROR
 from ..estimator import Estimate
@@ -45,15 +46,21 @@ class BlazePoseEstimator:
     ):
         self.name = f"blazepose:{quality}" + ("@{:.0f},{:.0f}".format(*subject) if subject else "")
         self._variants, self._subject = VARIANTS[quality], subject
-        self.width = Landmarks.width(len(self._variants))
+        self.width = Landmarks.width(len(self._variants)) + SEEN
         self._blazepose = BlazePose(device)
 
     def estimate(self, frames: Iterable[Frame], journal: Journal, camera: Camera, rate: float) -> Estimate:
         follower = Follower(self._blazepose, self._variants, self._subject, round(rate))
         _go_on(follower, journal)
+        watch = CameraWatcher()
         for frame in frames:
             reading = follower(frame.rgb)
-            journal.append(frame.number, frame.time, None if reading is None else reading.as_vector())
+            if reading is None:
+                watch(frame.rgb, None)
+                journal.append(frame.number, frame.time, None)
+            else:
+                seen = watch(frame.rgb, (reading.roi.x, reading.roi.y, reading.roi.side))
+                journal.append(frame.number, frame.time, np.concatenate([reading.as_vector(), seen]))
         return estimate_from_journal(journal, camera, rate)
 
 
@@ -66,7 +73,19 @@ def estimate_from_journal(journal: Journal, camera: Camera, rate: float) -> Esti
     found = journal.found
     if not found.any():
         raise NikiError("No person was found in the footage", "the whole body should be in view and lit")
-    return estimate_from_reading(Reading.of(journal), found, camera, rate, journal.numbers, journal.times)
+    turns = camera_turns(_background(journal), camera)
+    return estimate_from_reading(
+        Reading.of(journal), found, camera, rate, journal.numbers, journal.times, turns
+    )
+
+
+def _background(journal: Journal) -> np.ndarray:
+    """(T, SEEN) what was seen of the camera's motion; nothing where nobody was found."""
+    seen = np.tile([1.0, 0, 0, 0, 0], (len(journal), 1))
+    for part in split_into_blocks(len(journal)):
+        rows, found = journal.readings(part.start, part.stop), journal.found[part]
+        seen[part][found] = rows[found, -SEEN:]
+    return seen
 
 
 def _go_on(follower: Follower, journal: Journal) -> None:
@@ -74,17 +93,24 @@ def _go_on(follower: Follower, journal: Journal) -> None:
     found = journal.found
     for part in split_into_blocks(len(journal)):
         for row, was_found in zip(journal.readings(part.start, part.stop), found[part], strict=True):
-            follower.go_on_after(Landmarks.from_vector(row) if was_found else None)
+            follower.go_on_after(Landmarks.from_vector(row[:-SEEN]) if was_found else None)
 
 
 def estimate_from_reading(
-    reading: Reading, found: np.ndarray, camera: Camera, rate: float, numbers: np.ndarray, times: np.ndarray
+    reading: Reading,
+    found: np.ndarray,
+    camera: Camera,
+    rate: float,
+    numbers: np.ndarray,
+    times: np.ndarray,
+    turns: np.ndarray | None = None,
 ) -> Estimate:
     """What a reading comes to.
 
     Args:
         reading: of the found frames; it is changed. found: (T,) frames in which the person was found.
         numbers, times: (T,) of the frames in the footage, and seconds.
+        turns: (T, 3, 3) of the camera, as ``Estimate`` has them.
     """
     parts, frames = split_into_blocks(len(reading.world)), np.flatnonzero(found)
     repair_outliers(reading, found, rate)
@@ -94,8 +120,9 @@ def estimate_from_reading(
         _point_pixels(reading, slice(None)), distance / camera.focal, times[frames], rate
     )
     sizes = limb_sizes(reading, placed)
-    up, up_error = _up(reading, placed, sizes, camera, parts)
-    _correct_depth(reading, placed, sizes, camera, up, parts)
+    turned = np.tile(np.eye(3), (len(frames), 1, 1)) if turns is None else turns[frames]
+    up, up_error = _up(reading, placed, sizes, camera, turned, parts)
+    _correct_depth(reading, placed, sizes, camera, apply(turned, up), parts)
     head, hands = _head_and_hands(reading, placed, parts)
     done = 0
     for run in true_runs(found):
@@ -118,6 +145,7 @@ def estimate_from_reading(
         times=times,
         up=up,
         up_error=up_error,
+        turns=turns,
         jumps=frames[jumps],
     )
     for part in parts:
@@ -136,21 +164,28 @@ def _point_pixels(reading: Reading, part: slice) -> np.ndarray:
     return landmarks.points_of(reading.pixels[part])
 
 
-def _up(reading: Reading, placed: Placed, sizes: Sizes, camera: Camera, parts) -> tuple[np.ndarray, float]:
-    """Up in camera axes (3,) and its error in degrees, as ``Estimate`` has them."""
+def _up(
+    reading: Reading, placed: Placed, sizes: Sizes, camera: Camera, turned: np.ndarray, parts
+) -> tuple[np.ndarray, float]:
+    """Up in the first frame's camera axes (3,) and its error in degrees, as ``Estimate`` has them; the camera has
+    ``turned`` (F, 3, 3) since."""
     if camera.tilt is not None and camera.roll is not None:
         return camera_up(camera, LEVEL, np.nan)
     told = [correction.frame_up(network_inputs(reading, placed, sizes, camera, part)) for part in parts]
-    ups = [correction.up_in_camera(up, placed.view[part]) for (up, _), part in zip(told, parts, strict=True)]
+    ups = [
+        apply(transpose(turned[part]), correction.up_in_camera(up, placed.view[part]))
+        for (up, _), part in zip(told, parts, strict=True)
+    ]
     return camera_up(camera, *clip_up(np.concatenate(ups), np.concatenate([error for _, error in told])))
 
 
 def _correct_depth(reading: Reading, placed: Placed, sizes: Sizes, camera: Camera, up, parts) -> None:
-    """Slide the points along their rays to where the network puts them, the person as large as before."""
+    """Slide the points along their rays to where the network puts them, the person as large as before. ``up`` (F, 3)
+    is in each frame's camera axes."""
     corrected, sums = np.empty_like(placed.points), np.zeros(2)
     for part in parts:
         inputs, view = network_inputs(reading, placed, sizes, camera, part), placed.view[part]
-        corrected[part] = correction.correct_points(inputs, apply(view, up), sizes.placed)
+        corrected[part] = correction.correct_points(inputs, apply(view, up[part]), sizes.placed)
         sums += correction.scale_across(placed.points[part], view, corrected[part])
     for part in parts:
         placed.points[part] = correction.with_depth(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....motion.blocks import split_into_blocks
+from ...footage.camera_motion import SEEN
 from ..journal import Journal
 from . import hypotheses
 from .networks import NUM_LANDMARKS, Landmarks
@@ -37,7 +38,7 @@ class Reading:
         """From the readings in a journal."""
 
         def crops(part: slice):
-            seen = [Landmarks.from_vector(row) for row in journal.readings(part.start, part.stop)]
+            seen = [Landmarks.from_vector(row[:-SEEN]) for row in journal.readings(part.start, part.stop)]
             world, pixels, visibility = (
                 np.stack([getattr(s, name) for s in seen]) for name in ("world", "pixels", "visibility")
             )
@@ -56,7 +57,8 @@ class Reading:
         """
         count = int(found.sum())
         shapes = ((NUM_LANDMARKS, 3), (NUM_LANDMARKS, 2), (NUM_LANDMARKS,), ())
-        reading = cls(*(np.empty((count, *shape)) for shape in shapes))
+        world, pixels, visibility, agreement = (np.empty((count, *shape)) for shape in shapes)
+        reading = cls(world, pixels, visibility, agreement)
         done = 0
         for run in true_runs(found):
             parts = [
@@ -66,13 +68,13 @@ class Reading:
             path = hypotheses.steadiest_path(crops(part)[0] for part in parts)
             for part in parts:
                 chosen = path[part.start - run.start : part.stop - run.start]
-                reading._fill(slice(done, done + len(chosen)), crops(part), chosen)
+                reading._fill(slice(done, done + len(chosen)), *crops(part), chosen)
                 done += len(chosen)
         return reading
 
-    def _fill(self, target: slice, crops, path: np.ndarray) -> None:
-        agree, way = hypotheses.agreement(crops[0], path)
-        world, pixels, visibility = hypotheses.exchange(*crops, way)
+    def _fill(self, target: slice, world, pixels, visibility, path: np.ndarray) -> None:
+        agree, way = hypotheses.agreement(world, path)
+        world, pixels, visibility = hypotheses.exchange(world, pixels, visibility, way)
         self.world[target] = hypotheses.masked_mean(world, agree)
         self.pixels[target] = hypotheses.masked_mean(pixels, agree)
         self.visibility[target] = hypotheses.masked_mean(visibility, agree)
