@@ -17,7 +17,9 @@ _SIDE = 480  # pixels of the picture's longer side in which points are followed
 _POINTS, _LEAST_POINTS = 200, 12
 _QUALITY, _APART = 0.01, 8  # of points to follow: the least quality, and pixels between them
 _SLACK = 1.0  # pixels that a point of the background may be off
-_PERSON = 0.4  # of the square around the person, to each side of its middle: no background is looked for in it
+_PERSON = (
+    0.4  # of the square around the person, to each side of its middle: no background is looked for in it
+)
 _STILL = 1.5  # degrees: a camera that has not turned further is still
 _TRUSTED = 0.3  # share of points that move alike
 
