@@ -14,14 +14,16 @@ SEEN = 5
 """Numbers that a frame gives: scale, turn and shift of the picture against the frame before, and how sure that is."""
 
 _SIDE = 480  # pixels of the picture's longer side in which points are followed
-_POINTS, _LEAST_POINTS = 200, 12
+_POINTS, _LEAST_POINTS = 200, 30
 _QUALITY, _APART = 0.01, 8  # of points to follow: the least quality, and pixels between them
 _SLACK = 1.0  # pixels that a point of the background may be off
 _PERSON = (
     0.4  # of the square around the person, to each side of its middle: no background is looked for in it
 )
-_STILL = 1.5  # degrees: a camera that has not turned further is still
-_TRUSTED = 0.3  # share of points that move alike
+_STILL = 2.0  # degrees: a camera that has not turned further is still
+_TRUSTED = 0.6  # share of points that must move alike
+_OFTEN = 0.8  # of the frames, that must show how the camera turns
+_RESTING = 0.3  # pixels: a point that moves less rests
 
 
 @dataclass(eq=False)
@@ -66,6 +68,9 @@ def _moved(before: np.ndarray, now: np.ndarray, points: np.ndarray) -> np.ndarra
         return np.array([1.0, 0, 0, 0, 0])
     middle = np.array([before.shape[1], before.shape[0]]) / 2
     source, target = points[good, 0] - middle, followed[good, 0] - middle
+    resting = float((np.linalg.norm(target - source, axis=1) < _RESTING).mean())
+    if resting > 1 - _TRUSTED:  # what moves is somebody, or a shadow
+        return np.array([1.0, 0, 0, 0, resting])
     matrix, inliers = cv2.estimateAffinePartial2D(source, target, ransacReprojThreshold=_SLACK)
     if matrix is None:
         return np.array([1.0, 0, 0, 0, 0])
@@ -84,7 +89,10 @@ def _moved(before: np.ndarray, now: np.ndarray, points: np.ndarray) -> np.ndarra
 def camera_turns(seen: np.ndarray, camera: Camera) -> np.ndarray | None:
     """(T, 3, 3) turns the axes of the first frame's camera into those of each frame's, from what
     :class:`CameraWatcher` saw (T, SEEN); None where the camera is still."""
-    seen = np.where(seen[:, 4:] < _TRUSTED, [1.0, 0, 0, 0, 0], seen)
+    trusted = (seen[:, 4] >= _TRUSTED) | ((seen[:, 1:4] == 0).all(1) & (seen[:, 4] > 0))
+    if len(seen) < 2 or trusted[1:].mean() < _OFTEN:
+        return None
+    seen = np.where(trusted[:, None], seen, [1.0, 0, 0, 0, 0])
     longer = max(camera.size)
     # The picture moves against the camera: what moves right shows a camera that turns left.
     x, y, turn = seen[:, 2] * longer / camera.focal, seen[:, 3] * longer / camera.focal, seen[:, 1]
