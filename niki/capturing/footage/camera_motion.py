@@ -13,13 +13,14 @@ from .camera import Camera
 SEEN = 5
 """Numbers that a frame gives: scale, turn and shift of the picture against the frame before, and how sure that is."""
 
+NOTHING_SEEN = np.array([1.0, 0, 0, 0, 0])
+"""Of a frame that does not show whether the camera has moved."""
+
 _SIDE = 480  # pixels of the picture's longer side in which points are followed
 _POINTS, _LEAST_POINTS = 200, 30
 _QUALITY, _APART = 0.01, 8  # of points to follow: the least quality, and pixels between them
 _SLACK = 1.0  # pixels that a point of the background may be off
-_PERSON = (
-    0.4  # of the square around the person, to each side of its middle: no background is looked for in it
-)
+_PERSON = 0.4  # of the square around the person, to each side of its middle: there is no background
 _STILL = 2.0  # degrees: a camera that has not turned further is still
 _TRUSTED = 0.6  # share of points that must move alike
 _OFTEN = 0.8  # of the frames, that must show how the camera turns
@@ -39,15 +40,14 @@ class CameraWatcher:
     def __call__(self, rgb: np.ndarray | None, person: tuple[float, float, float] | None) -> np.ndarray:
         """(SEEN,) scale, turn in radians, shift in x and y as shares of the longer side, and the share of points
         that agree; nothing has moved and 0 where that cannot be seen."""
-        nothing = np.array([1.0, 0, 0, 0, 0])
         if rgb is None:
             self._before = self._points = None
-            return nothing
+            return NOTHING_SEEN
         longer = max(rgb.shape[:2])
         scale = min(1.0, _SIDE / longer)
         grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        seen = nothing
+        seen = NOTHING_SEEN
         if self._before is not None and self._points is not None and len(self._points) >= _LEAST_POINTS:
             seen = _moved(self._before, grey, self._points)
         mask = np.full(grey.shape, 255, np.uint8)
@@ -65,7 +65,7 @@ def _moved(before: np.ndarray, now: np.ndarray, points: np.ndarray) -> np.ndarra
     followed, status, _ = cv2.calcOpticalFlowPyrLK(before, now, points, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
     good = status[:, 0] > 0
     if good.sum() < _LEAST_POINTS:
-        return np.array([1.0, 0, 0, 0, 0])
+        return NOTHING_SEEN
     middle = np.array([before.shape[1], before.shape[0]]) / 2
     source, target = points[good, 0] - middle, followed[good, 0] - middle
     resting = float((np.linalg.norm(target - source, axis=1) < _RESTING).mean())
@@ -73,7 +73,7 @@ def _moved(before: np.ndarray, now: np.ndarray, points: np.ndarray) -> np.ndarra
         return np.array([1.0, 0, 0, 0, resting])
     matrix, inliers = cv2.estimateAffinePartial2D(source, target, ransacReprojThreshold=_SLACK)
     if matrix is None:
-        return np.array([1.0, 0, 0, 0, 0])
+        return NOTHING_SEEN
     longer = max(before.shape)
     return np.array(
         [
@@ -92,7 +92,7 @@ def camera_turns(seen: np.ndarray, camera: Camera) -> np.ndarray | None:
     trusted = (seen[:, 4] >= _TRUSTED) | ((seen[:, 1:4] == 0).all(1) & (seen[:, 4] > 0))
     if len(seen) < 2 or trusted[1:].mean() < _OFTEN:
         return None
-    seen = np.where(trusted[:, None], seen, [1.0, 0, 0, 0, 0])
+    seen = np.where(trusted[:, None], seen, NOTHING_SEEN)
     longer = max(camera.size)
     # The picture moves against the camera: what moves right shows a camera that turns left.
     x, y, turn = seen[:, 2] * longer / camera.focal, seen[:, 3] * longer / camera.focal, seen[:, 1]
@@ -101,7 +101,6 @@ def camera_turns(seen: np.ndarray, camera: Camera) -> np.ndarray | None:
     turns[0] = np.eye(3)
     for t in range(1, len(steps)):
         turns[t] = steps[t] @ turns[t - 1]
-
     if np.degrees(angle_between(turns, np.eye(3)).max()) < _STILL:
         return None
     return turns

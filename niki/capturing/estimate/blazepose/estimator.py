@@ -13,7 +13,7 @@ from ....motion.blocks import split_into_blocks
 from ....motion.smoothing import whittaker
 from ....network.uncertainty import sigma_from_metres
 from ...footage.camera import Camera
-from ...footage.camera_motion import SEEN, CameraWatcher, camera_turns
+from ...footage.camera_motion import NOTHING_SEEN, SEEN, CameraWatcher, camera_turns
 from ...footage.video import Frame
 from ..calibration import STANDARD_ERROR
 from ..estimator import Estimate
@@ -81,7 +81,7 @@ def estimate_from_journal(journal: Journal, camera: Camera, rate: float) -> Esti
 
 def _background(journal: Journal) -> np.ndarray:
     """(T, SEEN) what was seen of the camera's motion; nothing where nobody was found."""
-    seen = np.tile([1.0, 0, 0, 0, 0], (len(journal), 1))
+    seen = np.tile(NOTHING_SEEN, (len(journal), 1))
     for part in split_into_blocks(len(journal)):
         rows, found = journal.readings(part.start, part.stop), journal.found[part]
         seen[part][found] = rows[found, -SEEN:]
