@@ -155,7 +155,8 @@ def load_archives(folder: str | os.PathLike, progress: Callable[[int, int], None
             row = wanted[path]
             with name_errors(path):
                 refitted = refit(_thinned(recording))
-            clips.append((clip_name(row), person_of(row["cmu"], row["source"]), row["source"], refitted))
+            name = clip_name(row)
+            clips.append((name, person_of(row["cmu"], row["source"], name), row["source"], refitted))
             progress(len(clips), len(wanted))
     lacking = len(wanted) - len(clips)
     if lacking:

@@ -8,7 +8,7 @@ HELD_OUT_PEOPLE = ("14", "55", "86", "131")
 """CMU subjects that are never trained on: laughing, a dance with whirls, jumps, kicks, punches and sitting,
 Michael Jackson's steps. Evaluation uses all their trials that are read. ``niki mocap`` shows that no unnamed
 clip is a copy of one of these. Subjects 27 and 29 do have such copies and are therefore in the training set.
-Subject 14 has one (14_24, left out), and an unnamed clip of washing windows is probably the same person's."""
+Subject 14 has one, and an unnamed clip of washing windows is probably the same person's: both are held out."""
 SAME_PERSON = {"17": "16"}
 """CMU subjects who may be one person (their limbs agree within 12 mm) count as one, so that no split parts them."""
 
@@ -30,6 +30,7 @@ class Source:
             direction is right, so the half-turn can be taken back.
         own_lengths: whether the bone lengths are the recorded person's.
         person: whom clips without a CMU number show; empty where nobody knows.
+        people: the same for single clips, by name.
         left_out: clips, by name, and why they are not read.
     """
 
@@ -42,6 +43,7 @@ class Source:
     rolled: dict[str, str] = field(default_factory=dict)
     own_lengths: bool = True
     person: str = ""
+    people: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
     def frames_to_cut(self, clip: str) -> int:
@@ -52,7 +54,9 @@ class Source:
 SOURCES = {
     "cyun9601_cmu": Source(left_out={"01_12": "its left ankle flips by 180 degrees"}),
     "francisco_cmu": Source(cut=1),
-    "chaneyddtt_cmu": Source(cut=1, own_lengths=False),
+    "chaneyddtt_cmu": Source(
+        cut=1, own_lengths=False, people={"directing_traffic_4": "14", "washwindow_1": "14"}
+    ),
     "gpmat_bvh_hist": Source(own_lengths=False),
     "keijiro_cmu": Source(own_lengths=False),
     # The body is thrown by 0.8 m between two frames.
@@ -60,7 +64,7 @@ SOURCES = {
         cuts={"09_10": 4, "16_23": 3, "16_28": 6},
         left_out={
             "127_32": "its head is turned by 140 to 175 degrees throughout",
-            "14_24": "of a held-out person, and the same recording as directing_traffic_4, which is trained on",
+            "14_24": "the same recording as directing_traffic_4",
         },
     ),
     "ethanngam_cmu": Source(own_lengths=False),
@@ -91,10 +95,12 @@ def source_named(name: str) -> Source:
     return SOURCES.get(name, _PLAIN)
 
 
-def person_of(clip: str, source: str) -> str:
-    """Who is seen in a clip: its CMU subject, or the source's person where ``clip``, its CMU number, is empty."""
+def person_of(clip: str, source: str, name: str = "") -> str:
+    """Who is seen in a clip: its CMU subject, or whom the source's clips show where ``clip``, its CMU number, is
+    empty. ``name`` is the clip's in the source."""
     subject = clip.split("_")[0]
-    return SAME_PERSON.get(subject, subject) or source_named(source).person
+    facts = source_named(source)
+    return SAME_PERSON.get(subject, subject) or facts.people.get(name, facts.person)
 
 
 _PLAIN = Source()

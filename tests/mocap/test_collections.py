@@ -209,6 +209,8 @@ def test_one_person_has_one_name():
     assert person_of("17_03", "x") == person_of("16_01", "y") == "16"
     assert person_of("140_01", "x") == "140"
     assert person_of("", "unheard of") == ""
+    assert person_of("", "chaneyddtt_cmu", "directing_traffic_4") == "14"
+    assert person_of("", "chaneyddtt_cmu", "charleston_01") == ""
     for one, other in SAME_PERSON.items():
         assert (one in HELD_OUT_PEOPLE) == (other in HELD_OUT_PEOPLE)
 
