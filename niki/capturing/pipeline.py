@@ -251,16 +251,34 @@ def _trust(count: int, jumps: np.ndarray) -> np.ndarray:
 
 
 def solve_by_network(joints, hints, sigma, body: Body):
-    """NIKI: rotations (T, 24, 3, 3), translation (T, 3) and confidence (T, 29). It knows bodies with the usual
-    arrangement of hips and collars, so the joints are rearranged for it; the pose is then put on the person's."""
+    """NIKI: rotations (T, 24, 3, 3), translation (T, 3) and confidence (T, 29)."""
+    seen = seen_by_network(joints, hints, body)
+    pose = Solver().inverse(seen.joints, sigma, seen.twist, seen.body, seen.view)
+    return pose.rotations, _translation(pose.rotations, joints, sigma, body), pose.confidence
+
+
+@dataclass(eq=False)
+class SeenByNetwork:
+    """What the network is given beside sigma, as :meth:`niki.solve.solver.Solver.inverse` takes it.
+
+    It knows bodies with the usual arrangement of hips and collars, so the joints are rearranged for it; the pose is
+    then put on the person's.
+    """
+
+    joints: np.ndarray
+    twist: np.ndarray
+    body: Body
+    view: np.ndarray
+
+
+def seen_by_network(joints: np.ndarray, hints: np.ndarray, body: Body) -> SeenByNetwork:
+    """What the network is given of joints (T, 29, 3), the camera at the origin, and of hints (T, 24, 3)."""
     usual = Body.from_bone_lengths(body.bone_lengths)
     shown = rearrange_trunk(joints, body, usual)
-    view = rot.normalize(joints[:, 0])  # from the camera, which is at the origin
     with_hints = analytic_ik(shown, usual, hints=hints, rest_hints=REST_HINTS)
     twist = swing_and_twist(with_hints, usual)[1]
     twist[~np.isfinite(hints).all(-1)[:, 1:]] = np.nan
-    pose = Solver().inverse(shown, sigma, twist, usual, view)
-    return pose.rotations, _translation(pose.rotations, joints, sigma, body), pose.confidence
+    return SeenByNetwork(shown, twist, usual, rot.normalize(joints[:, 0]))
 
 
 def solve_analytically(joints, hints, sigma, body: Body):

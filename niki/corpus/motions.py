@@ -8,20 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..body.kinematics import forward_kinematics
-from ..body.skeleton import JOINTS, MIRROR, NUM_BONES, Body
+from ..body.skeleton import MIRROR, NUM_BONES
 from ..mocap.collection import HELD_OUT_PEOPLE, Poses
 from ..mocap.collection import RATE as MOCAP_RATE
+from ..mocap.rare import rare_poses
 from .shards import RATE
 
 STEP = round(MOCAP_RATE / RATE)
 SHORTEST, LONGEST = 30, 60  # frames of the corpus: 2 to 4 seconds
 _FEWEST = 24  # poses of a clip that is used; a short one is played to and fro
 _RARE = 0.25  # of all windows show a rare pose
-_LOW_PELVIS = 0.7  # metres above the lowest joint, of the default body, which stands at 0.93
-_LOW_HEAD = 0.15  # metres above the pelvis: bent double, lying or upside down
 _FLIP = np.diag([-1.0, 1, 1])
-_BLOCK = 4096
 
 
 @dataclass(eq=False)
@@ -93,7 +90,7 @@ def digest(poses: Poses) -> str:
 
 
 def _clips_of(poses: Poses, held_out: bool):
-    rare = _rare_poses(poses.rotations)
+    rare = rare_poses(poses.rotations)
     for number, (name, subject, source) in enumerate(
         zip(poses.names, poses.subjects, poses.sources, strict=True)
     ):
@@ -101,18 +98,6 @@ def _clips_of(poses: Poses, held_out: bool):
         if len(mine) >= _FEWEST and (subject in HELD_OUT_PEOPLE) == held_out:
             group = str(subject or source + name[:3])  # nameless archives: by kind of motion
             yield _Clip(poses.rotations[mine], rare[mine], str(name), str(subject or source), group)
-
-
-def _rare_poses(rotations: np.ndarray) -> np.ndarray:
-    """(N,) somebody sits, kneels, lies, gets up, or is bent double or upside down."""
-    parts = []
-    for start in range(0, len(rotations), _BLOCK):
-        height = forward_kinematics(rotations[start : start + _BLOCK].astype(float), Body.default())[0][
-            ..., 1
-        ]
-        above = height[:, JOINTS.index("head")] - height[:, 0]
-        parts.append((height[:, 0] - height.min(1) < _LOW_PELVIS) | (above < _LOW_HEAD))
-    return np.concatenate(parts)
 
 
 def _to_and_fro(index: np.ndarray, count: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from ....network.uncertainty import sigma_from_metres
 from ...footage.camera import Camera
 from ...footage.camera_motion import NOTHING_SEEN, SEEN, CameraWatcher, camera_turns
 from ...footage.video import Frame
-from ..calibration import STANDARD_ERROR
+from ..calibration import STANDARD_ERROR, TOGETHER, WHEN_HIDDEN
 from ..estimator import Estimate
 from ..gravity import LEVEL, camera_up, clip_up
 from ..journal import Journal
@@ -33,8 +33,6 @@ _MADE_FROM = {  # landmarks whose visibility speaks for a joint; the rest goes b
     "middle_finger": [19, 20], "hip": [23, 24], "knee": [25, 26], "ankle": [27, 28],
     "foot": [31, 32], "big_toe": [31, 32],
 }  # fmt: skip
-_WHEN_HIDDEN = 8  # times the usual error: what scripts/evaluate_capture shows of ankles behind a box
-_TOGETHER = 0.5  # joints err together, and the network takes each error for the joint's own
 _ACROSS_HZ, _DEPTH_HZ, _DISTANCE_HZ = 6.0, 2.0, 1.5
 
 
@@ -227,11 +225,11 @@ def _sigma(visibility, agreement, pixels, camera: Camera) -> np.ndarray:
     """(T, 29, 2): half the calibrated error, raised where the joint is hidden, outside the picture, or
     where the crops disagree."""
     error = np.array([STANDARD_ERROR[kind] for kind in KINDS])
-    factor = np.full((len(visibility), NUM_JOINTS), _TOGETHER)
+    factor = np.full((len(visibility), NUM_JOINTS), TOGETHER)
     for j, (name, kind) in enumerate(zip(JOINTS, KINDS, strict=True)):
         if kind in _MADE_FROM:
             landmark = _MADE_FROM[kind]["right_" in name]
-            factor[:, j] *= 1 + _WHEN_HIDDEN * np.clip(1 - visibility[:, landmark] / 0.3, 0, 1) ** 2
+            factor[:, j] *= 1 + WHEN_HIDDEN * np.clip(1 - visibility[:, landmark] / 0.3, 0, 1) ** 2
     factor *= (1 + np.clip(0.7 - agreement, 0, None))[:, None]
     outside = (pixels < 0).any(-1) | (pixels > np.array(camera.size)).any(-1)
     factor = np.where(outside, factor * 3, factor)
