@@ -11,13 +11,18 @@ import torch
 from ..body import rotation as rot
 from ..body.kinematics import forward_kinematics, swing_and_twist
 from ..body.skeleton import Bodies
+from ..errors import NikiError
+from ..evaluation.front_end import WINDOW, FrontEnd, random_cameras
+from ..mocap.rare import rare_poses
 from ..network.model import Observation, observe
 from .augmentation import augment_poses
 from .bodies import mismeasure_bodies, random_bodies
 from .corruption import KINDS_OF_CORRUPTION, Corrupted, Corrupter
+from .readings import Readings
 
 CHUNK = 2048  # poses made at once: many small tensor operations cost little each
 _CLUSTERS = 512
+_RARE = 4.0  # times as often as their number says
 
 
 @dataclass(eq=False)
@@ -66,15 +71,23 @@ class BatchMaker:
         mix: share of each kind of corruption, by name.
         seed: same seed, same stream.
         reference: keep the frame of the input joints, as the published network does.
+        readings: of a corpus; needed where the mix has a share of them.
     """
 
-    def __init__(self, rotations: np.ndarray, mix: dict[str, float], seed: int, reference: bool = False):
+    def __init__(
+        self,
+        rotations: np.ndarray,
+        mix: dict[str, float],
+        seed: int,
+        reference: bool = False,
+        readings: Readings | None = None,
+    ):
         self._poses = torch.as_tensor(rotations)
         self._shares = torch.tensor([float(mix[name]) for name in KINDS_OF_CORRUPTION])
         self._generator = torch.Generator().manual_seed(seed)
         self._corrupt = Corrupter(self._generator)
-        self._reference = reference
-        self._weights = _even_weights(self._poses)
+        self._reference, self._readings = reference, readings
+        self._weights = _even_weights(self._poses) * _rare_weights(rotations)
 
     def skip_to(self, chunk: int, seed: int) -> None:
         """Continue after ``chunk`` chunks; each chunk has its own seed, derived from ``seed``."""
@@ -91,18 +104,26 @@ class BatchMaker:
     def chunk(self, count: int) -> Batch:
         """``count`` new poses and observations."""
         generator = self._generator
+        kind = torch.multinomial(self._shares, count, replacement=True, generator=generator)
         rotations = augment_poses(self._draw(count), self._draw(count), generator)
         others = self._draw(count)
         rotations[:, 0] = _turned(rotations[:, 0], generator)
         others[:, 0] = _nearly(rotations[:, 0], generator)
         bodies = random_bodies(count, generator)
-        joints, other_joints = (forward_kinematics(r, bodies)[0] for r in (rotations, others))
-        swing, twist = swing_and_twist(rotations, bodies)
-        kind = torch.multinomial(self._shares, count, replacement=True, generator=generator)
-        seen = self._corrupt(kind, joints, other_joints, twist)
         mistake = 0.03 * torch.rand(count, generator=generator)
         mistake = torch.where(torch.rand(count, generator=generator) < 0.4, mistake, 0.0)
         measured = mismeasure_bodies(bodies, mistake * (kind > 0), generator)
+        joints, other_joints = (forward_kinematics(r, bodies)[0] for r in (rotations, others))
+        twist = swing_and_twist(rotations, bodies)[1]
+        seen = self._corrupt(kind, joints, other_joints, twist)
+        drawn = torch.nonzero(kind == KINDS_OF_CORRUPTION.index("front end"))[:, 0]
+        if len(drawn):
+            self._draw_front_end(drawn, seen, joints, bodies, measured)
+        read = torch.nonzero(kind == KINDS_OF_CORRUPTION.index("reading"))[:, 0]
+        if len(read):
+            self._draw_readings(read, seen, rotations, bodies, measured)
+            joints = forward_kinematics(rotations, bodies)[0]
+        swing, twist = swing_and_twist(rotations, bodies)
         observation = self._observe(seen, measured)
         clean = self._observe(self._uncorrupted(joints, twist), bodies)
         pose, true_swing = (_in_frame(part, observation.frame) for part in (rotations, swing))
@@ -111,6 +132,31 @@ class BatchMaker:
             kind, observation, pose, true_swing, rot.apply(into, joints), bodies.offsets, seen.hidden, clean,
             *(_in_frame(part, clean.frame) for part in (rotations, swing)),
         )  # fmt: skip
+
+    def _draw_front_end(self, rows, seen: Corrupted, joints, bodies: Bodies, measured: Bodies) -> None:
+        """Replace what is seen in ``rows`` by what a front end makes of them, and how it measures the bodies."""
+        rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=self._generator)))
+        count = len(rows)
+        turn, pitch, place = random_cameras(rng, count)
+        in_camera = (joints[rows] - joints[rows, :1]).numpy() @ np.swapaxes(turn, 1, 2) + place[:, None]
+        frame = rng.integers(WINDOW, size=(count, 1))
+        drawn = FrontEnd(rng, spells=True)(in_camera[:, None], bodies.offsets[rows].numpy(), pitch, frame)
+        back = [drawn.joints[:, 0], drawn.joints[:, 0, :1] / np.linalg.norm(drawn.joints[:, 0, :1], axis=-1, keepdims=True)]
+        seen_there, view = (torch.as_tensor((part @ turn).astype(np.float32)) for part in back)
+        seen.joints[rows], seen.view[rows] = seen_there - seen_there[:, :1], view[:, 0]
+        seen.sigma[rows], seen.hidden[rows] = (torch.as_tensor(part[:, 0]) for part in (drawn.sigma, drawn.hidden))
+        seen.known[rows] = 0.0
+        measured.offsets[rows] = torch.as_tensor(drawn.offsets)
+
+    def _draw_readings(self, rows, seen: Corrupted, rotations, bodies: Bodies, measured: Bodies) -> None:
+        """Replace what is in ``rows``, poses and bodies included, by readings."""
+        if self._readings is None:
+            raise NikiError("The mix has a share of readings, but there is no corpus")
+        true, reading, own, theirs, _ = self._readings.draw(len(rows), self._generator)
+        rotations[rows], bodies.offsets[rows], measured.offsets[rows] = true, own.offsets, theirs.offsets
+        for field in fields(Corrupted):
+            getattr(seen, field.name)[rows] = getattr(reading, field.name)
+        seen.joints[rows] -= seen.joints[rows, :1].clone()
 
     def _draw(self, count):
         indices = torch.multinomial(self._weights, count, replacement=True, generator=self._generator)
@@ -168,6 +214,11 @@ def _even_weights(poses, seed: int = 0):
     picked = torch.randperm(len(poses), generator=generator)[:_CLUSTERS]
     nearest = torch.cat([torch.cdist(part, features[picked]).argmin(1) for part in features.split(4096)])
     return torch.bincount(nearest, minlength=_CLUSTERS)[nearest].float() ** -0.5
+
+
+def _rare_weights(rotations: np.ndarray) -> torch.Tensor:
+    """(N,) more for poses that are rare."""
+    return torch.as_tensor(np.where(rare_poses(rotations), np.float32(_RARE), np.float32(1)))
 
 
 def clean_means(maker: BatchMaker, count: int = 20000) -> dict[str, np.ndarray]:

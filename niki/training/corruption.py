@@ -14,9 +14,13 @@ import torch
 from ..body.rotation import dot
 from ..body.skeleton import BONE_CHILD, JOINTS, KINDS, NUM_JOINTS
 from ..capturing.estimate.calibration import STANDARD_ERROR
+from ..evaluation.cases import EFFECTORS
+from ..evaluation.front_end import HIDDEN_TOGETHER
 from ..network.uncertainty import sigma_from_metres
 
-KINDS_OF_CORRUPTION = ("clean", "noise", "detector", "occluded", "sparse")
+KINDS_OF_CORRUPTION = ("clean", "noise", "detector", "occluded", "sparse", "front end", "reading")
+"""The last two are not drawn here: :mod:`niki.evaluation.front_end` draws what a front end makes of a pose, and a reading
+comes from a corpus of rendered people, with its pose."""
 
 _ARMS, _LEGS = (
     [[JOINTS.index(f"{side}_{kind}") for kind in kinds] for side in ("left", "right")]
@@ -27,18 +31,8 @@ _ARMS, _LEGS = (
 )
 _HEAD = [JOINTS.index(name) for name in ("neck", "head", "head_top")]
 LIMBS = [*_ARMS, *_LEGS]
-_HIDDEN = [  # groups that an object or the edge of the picture occludes together
-    *LIMBS, *(limb[1:] for limb in LIMBS), *(limb[2:] for limb in LIMBS), _HEAD,
-    _LEGS[0] + _LEGS[1], _LEGS[0][1:] + _LEGS[1][1:], _LEGS[0][2:] + _LEGS[1][2:],
-    _ARMS[0] + _LEGS[0], _ARMS[1] + _LEGS[1], _HEAD + _ARMS[0] + _ARMS[1],
-]  # fmt: skip
-_HIDDEN_MASKS = torch.zeros(len(_HIDDEN), NUM_JOINTS, dtype=torch.bool)
-for _k, _group in enumerate(_HIDDEN):
-    _HIDDEN_MASKS[_k, _group] = True
+_HIDDEN_MASKS = torch.tensor(HIDDEN_TOGETHER)
 
-EFFECTORS = [
-    JOINTS.index(n) for n in ("pelvis", "neck", "left_wrist", "right_wrist", "left_ankle", "right_ankle")
-]
 _TRUNK = [JOINTS.index(n) for n in ("pelvis", "spine1", "spine2", "spine3", "left_collar", "right_collar")]
 _OUTSIDE_ZONES = torch.ones(6, NUM_JOINTS)
 for _k, _group in enumerate((*LIMBS, _TRUNK, _HEAD)):
@@ -174,8 +168,8 @@ class Corrupter:
     def _hidden(self, is_kind):
         """(N, 29) bool: occluded joints, and those of them that are marked unknown."""
         count = len(is_kind["clean"])
-        groups = _HIDDEN_MASKS[self._integers(len(_HIDDEN), count)]
-        second = _HIDDEN_MASKS[self._integers(len(_HIDDEN), count)]
+        groups = _HIDDEN_MASKS[self._integers(len(_HIDDEN_MASKS), count)]
+        second = _HIDDEN_MASKS[self._integers(len(_HIDDEN_MASKS), count)]
         groups = groups | (second & self._chance(count, 0.35)[:, None])
         scattered = self._uniform(count, NUM_JOINTS) < (0.05 + 0.5 * self._uniform(count, 1))
         occluded = torch.where(self._chance(count, 0.65)[:, None], groups, scattered)
