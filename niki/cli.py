@@ -58,6 +58,7 @@ EXTRAS = {
 _ALSO_TRIED_FIRST = {
     "train": "train", "render-corpus": "train", "export-weights": "train", "eval": "evaluate", "bench": "evaluate", "export": "human",
 }  # fmt: skip
+_MOCAP = ("../shared/data/mocap", "../shared/data/mocap/more")
 _OVERWRITE = "choose another name, or replace it with --overwrite"
 
 
@@ -108,6 +109,13 @@ def _parser() -> argparse.ArgumentParser:
         c.add_argument(
             "--unit", choices=("m", "cm", "mm", "in", "ft", "cmu"),
             help="length unit of the .bvh files; cmu is 1/0.45 inch (default: guessed from leg length)",
+        )  # fmt: skip
+
+    def data(c):
+        c.add_argument(
+            "--data", nargs="+", default=list(_MOCAP), metavar="DIR",
+            help="folders with clips.csv, of which only people not in the training set are used, or any folder"
+            f" of .bvh files (default: {' and '.join(_MOCAP)})",
         )  # fmt: skip
 
     def command(name, run, text):
@@ -222,13 +230,7 @@ def _parser() -> argparse.ArgumentParser:
 
     c = command("eval", _eval, "measure the solvers")
     c.add_argument("what", choices=("ik",), help="ik: inverse kinematics on people never trained on")
-    c.add_argument(
-        "--data",
-        default="../shared/data/mocap",
-        metavar="DIR",
-        help="folder with clips.csv, of which only people not in the training set are used, or any folder"
-        " of .bvh files (default: %(default)s)",
-    )
+    data(c)
     unit(c)
     c.add_argument(
         "--trained", action="store_true", help="measure on the people that the network was trained on"
@@ -241,7 +243,7 @@ def _parser() -> argparse.ArgumentParser:
 
     c = command("bench", _bench, "compare posing with classical inverse kinematics")
     c.add_argument("what", choices=("posing",), help="posing: pulled joints, on people never trained on")
-    c.add_argument("--data", default="../shared/data/mocap", metavar="DIR", help="same as for niki eval")
+    data(c)
     unit(c)
     c.add_argument(
         "--trained", action="store_true", help="measure on the people that the network was trained on"
@@ -435,9 +437,7 @@ def _eval(options) -> None:
     for path, suffix in ((options.output, ".md"), (options.plot, ".png")):
         if path:
             _check_output(options, path, (suffix,), itertools.chain(networks, _data_in(options.data)))
-    poses = _poses(options.data, options.unit)
-    if (Path(options.data) / "clips.csv").is_file():
-        poses = poses.split()[0 if options.trained else 1]
+    poses = _measured_poses(options)
     runs = [path for path in runs if path.parent.name != WEIGHTS.stem]  # measured as what ships
     solver = Solver.load(options.weights) if options.weights else Solver()
     report = evaluate(poses, solver, {path.parent.name: Network.load(path) for path in runs}, options.poses)
@@ -457,9 +457,7 @@ def _bench(options) -> None:
         networks = [Path(folder) / "network.npz" for folder in options.runs]
         inputs = itertools.chain(networks, _data_in(options.data))
         _check_output(options, options.output, (".md",), inputs)
-    poses = _poses(options.data, options.unit)
-    if (Path(options.data) / "clips.csv").is_file():
-        poses = poses.split()[0 if options.trained else 1]
+    poses = _measured_poses(options)
     runs = {Path(folder).name: Network.load(Path(folder) / "network.npz") for folder in options.runs}
     text = as_markdown(*evaluate(poses, options.poses, runs))
     print(text, end="")
@@ -472,10 +470,21 @@ def _write_report(text: str, path: str | None) -> None:
             temporary.write_text(text, encoding="utf-8")
 
 
-def _data_in(folder: str) -> Iterator[Path]:
+def _data_in(folders: list[str]) -> Iterator[Path]:
     """Files with motion capture; reports and pictures may lie beside them."""
-    files = (path for path in Path(folder).rglob("*") if path.is_file())
+    files = (path for folder in folders for path in Path(folder).rglob("*") if path.is_file())
     return (path for path in files if path.suffix.lower() not in (".md", ".png"))
+
+
+def _measured_poses(options):
+    """The poses of the people held out, or with ``--trained`` of the others, in the folders of ``--data``; of .bvh
+    files all."""
+    from .mocap.collection import Poses
+
+    poses = Poses.joined(_poses(folder, options.unit) for folder in options.data)
+    if any((Path(folder) / "clips.csv").is_file() for folder in options.data):
+        return poses.split()[0 if options.trained else 1]
+    return poses
 
 
 def _poses(folder: str, unit: str | None):

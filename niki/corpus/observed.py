@@ -90,10 +90,14 @@ def cached_observed(
 ) -> Observed:
     """:func:`observe_corpus` of the shards of ``split`` in a folder, cached in the user's cache directory until the
     shards or the estimator change."""
-    cached = Path(platformdirs.user_cache_dir("niki", False)) / f"observed-{split}-{_digest(folder, split)}.npz"
+    cached = (
+        Path(platformdirs.user_cache_dir("niki", False)) / f"observed-{split}-{_digest(folder, split)}.npz"
+    )
     if cached.is_file():
         try:
-            return Observed(**read_npz(cached, [f.name for f in fields(Observed)], "observations", most=_MOST_BYTES))
+            return Observed(
+                **read_npz(cached, [f.name for f in fields(Observed)], "observations", most=_MOST_BYTES)
+            )
         except (NikiError, TypeError):
             pass  # damaged: read the corpus again
     observed = observe_corpus(load_corpus([folder], split), progress)

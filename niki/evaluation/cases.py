@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,9 @@ from ..body import rotation as rot
 from ..body.kinematics import forward_kinematics, swing_and_twist
 from ..body.skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS, Bodies, Body
 from ..mocap.collection import Poses
+from ..mocap.rare import rare_poses
 from ..network.uncertainty import sigma_from_metres
+from .front_end import WINDOW, FrontEnd, random_cameras
 from .metrics import procrustes_aligned
 
 EFFECTORS = [
@@ -58,15 +60,24 @@ class Case:
     """Observations of N poses.
 
     Attributes:
+        truth: the poses.
         joints, sigma, twist, view: as :meth:`niki.solve.solver.Solver.inverse` takes them.
         hidden: (N, 29) bool: joints that carry no information.
+        measured: the proportions as the solver knows them; None if it knows the true ones.
     """
 
+    truth: Truth
     joints: np.ndarray
     sigma: np.ndarray
     twist: np.ndarray
     view: np.ndarray
     hidden: np.ndarray
+    measured: Bodies | None = None
+
+    @property
+    def bodies(self) -> Bodies:
+        """The proportions as the solver knows them."""
+        return self.measured or self.truth.bodies
 
 
 def draw_truth(poses: Poses, count: int, seed: int = 0) -> Truth:
@@ -88,8 +99,13 @@ def draw_truth(poses: Poses, count: int, seed: int = 0) -> Truth:
     return Truth(rotations, offsets, joints, swing_and_twist(rotations, bodies)[1], clip, other_joints)
 
 
-def make_cases(truth: Truth, seed: int = 1) -> dict[str, Case]:
-    """The cases of the table, by name."""
+def make_cases(poses: Poses, count: int, seed: int = 1) -> dict[str, Case]:
+    """The cases of the table, by name: of ``count`` poses each, the last of as many rare ones as there are.
+
+    Args:
+        poses: of people held out.
+    """
+    truth = draw_truth(poses, count)
     makers = {
         "clean, twist given": clean,
         "clean, no twist": lambda t, rng: without_twist(clean(t, rng)),
@@ -99,24 +115,29 @@ def make_cases(truth: Truth, seed: int = 1) -> dict[str, Case]:
         "30-50 % occluded": much_occluded,
         "6 effectors": lambda t, rng: known_only(t, rng, _six(t)),
         "6-12 joints": lambda t, rng: known_only(t, rng, _six_to_twelve(t, rng)),
+        "real-like": real_like,
     }
-    return {
+    cases = {
         name: make(truth, np.random.default_rng([seed, k])) for k, (name, make) in enumerate(makers.items())
     }
+    rare = rare_poses(poses.rotations)
+    if rare.any():
+        cases["rare poses"] = real_like(draw_truth(poses.of_frames(rare), count), np.random.default_rng(seed))
+    return cases
 
 
 def clean(truth: Truth, rng: np.random.Generator) -> Case:
     """Exact joints and twists."""
     count = len(truth.joints)
     return Case(
-        truth.joints, np.zeros((count, NUM_JOINTS, 2)), truth.twist, np.zeros((count, 3)),
+        truth, truth.joints, np.zeros((count, NUM_JOINTS, 2)), truth.twist, np.zeros((count, 3)),
         np.zeros((count, NUM_JOINTS), bool),
     )  # fmt: skip
 
 
 def without_twist(case: Case) -> Case:
     """The same case with all twists unknown."""
-    return Case(case.joints, case.sigma, np.full_like(case.twist, np.nan), case.view, case.hidden)
+    return replace(case, twist=np.full_like(case.twist, np.nan))
 
 
 def noisy(truth: Truth, rng: np.random.Generator, error: float) -> Case:
@@ -144,6 +165,22 @@ def detector(truth: Truth, rng: np.random.Generator) -> Case:
     case.joints = truth.joints + (noise - along) * per_axis[..., :1] + along * per_axis[..., 1:]
     case.sigma = sigma_from_metres(per_axis)
     return case
+
+
+def real_like(truth: Truth, rng: np.random.Generator) -> Case:
+    """A front end's errors as they were measured (:mod:`niki.evaluation.front_end`), bones that it measured too short
+    included; no twist."""
+    turn, pitch, place = random_cameras(rng, len(truth.joints))
+    in_camera = truth.joints @ np.swapaxes(turn, 1, 2) + place[:, None]
+    frames = rng.integers(WINDOW, size=(len(turn), 1))
+    drawn = FrontEnd(rng)(in_camera[:, None], truth.offsets, pitch, frames)
+    seen = drawn.joints[:, 0].astype(float)
+    view = np.einsum("ni,nij->nj", rot.normalize(seen[:, 0]), turn)
+    case = without_twist(clean(truth, rng))
+    return replace(
+        case, joints=(seen - seen[:, :1]) @ turn, sigma=drawn.sigma[:, 0].astype(float), view=view,
+        measured=Bodies(drawn.offsets.astype(float)),
+    )  # fmt: skip
 
 
 def one_limb_occluded(truth: Truth, rng: np.random.Generator) -> Case:
@@ -218,8 +255,8 @@ def _random_yaw(rng, count):
     return rot.matrix_from_axis_angle(angle[:, None] * np.array([0.0, 1.0, 0.0]))
 
 
-def scores(truth: Truth, case: Case, rotations: np.ndarray) -> dict[str, float]:
-    """Errors of solved ``rotations`` (N, 24, 3, 3), in mm and degrees.
+def scores(case: Case, rotations: np.ndarray) -> dict[str, float]:
+    """Errors of solved ``rotations`` (N, 24, 3, 3), in mm and degrees, on the proportions that the solver knows.
 
     Returns:
         mpjpe: mm over the 29 joints, pelvis on pelvis. pa: the same after similarity alignment.
@@ -227,7 +264,7 @@ def scores(truth: Truth, case: Case, rotations: np.ndarray) -> dict[str, float]:
         of the other joints (NaN if there are none). across, along: mm across and along the view (NaN
         without a view).
     """
-    joints = forward_kinematics(rotations, truth.bodies)[0]
+    truth, joints = case.truth, forward_kinematics(rotations, case.bodies)[0]
     error = np.linalg.norm(joints - truth.joints, axis=-1) * 1000
     aligned = np.linalg.norm(procrustes_aligned(joints, truth.joints) - truth.joints, axis=-1) * 1000
     angles = np.degrees(rot.angle_between(rotations, truth.rotations))

@@ -24,7 +24,9 @@ WINDOW = 64
 """Frames, at 30 per second, through which what is constant stays constant."""
 
 _PARENTS = [max(parent, 0) for parent in PARENTS]
-_SPINE = np.array([float(kind in ("spine1", "spine2", "spine3", "neck", "collar", "shoulder")) for kind in KINDS])
+_SPINE = np.array(
+    [float(kind in ("spine1", "spine2", "spine3", "neck", "collar", "shoulder")) for kind in KINDS]
+)
 _LIMBS = [
     [JOINTS.index(f"{side}_{kind}") for kind in kinds]
     for side in ("left", "right")
@@ -106,7 +108,9 @@ class FrontEnd:
         sigma = self._sigma(hidden)
         if missing.any():
             seen = _bridged(seen, missing)
-            sigma = np.where(missing[..., None, None], sigma_from_metres(_STANDARD * TOGETHER * WHEN_HIDDEN), sigma)
+            sigma = np.where(
+                missing[..., None, None], sigma_from_metres(_STANDARD * TOGETHER * WHEN_HIDDEN), sigma
+            )
         return Drawn(seen, sigma.astype(np.float32), hidden, missing, measured)
 
     # --- the body as measured ------------------------------------------------------------------
@@ -119,7 +123,9 @@ class FrontEnd:
         short = np.ones((count, len(_KIND_NAMES)), np.float32)
         for kind, (low, high) in _SHORT.items():
             short[:, _KIND_NAMES.index(kind)] = low + (high - low) * self._uniform(count)
-        scale = short * (1 + 0.03 * self._normal(count, len(_KIND_NAMES))) * (1 + 0.03 * self._normal(count, 1))
+        scale = (
+            short * (1 + 0.03 * self._normal(count, len(_KIND_NAMES))) * (1 + 0.03 * self._normal(count, 1))
+        )
         return offsets * scale[:, _KIND, None]
 
     # --- across the view -----------------------------------------------------------------------
@@ -294,7 +300,9 @@ def _bridged(seen, missing):
     after = np.minimum.accumulate(np.where(missing, length - 1, time)[:, ::-1], 1)[:, ::-1]
     part = ((time - before) / np.maximum(after - before, 1))[..., None, None].astype(np.float32)
     rows = np.arange(count)[:, None]
-    return np.where(missing[..., None, None], seen[rows, before] * (1 - part) + seen[rows, after] * part, seen)
+    return np.where(
+        missing[..., None, None], seen[rows, before] * (1 - part) + seen[rows, after] * part, seen
+    )
 
 
 def _hidden_together() -> np.ndarray:

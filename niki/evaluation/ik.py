@@ -10,19 +10,19 @@ import numpy as np
 
 from ..body import rotation as rot
 from ..body.kinematics import analytic_ik, forward_kinematics
-from ..body.skeleton import KINDS
+from ..body.skeleton import KINDS, Bodies
 from ..mocap.collection import Poses
 from ..network.model import Network, observe
 from ..network.uncertainty import KNOWN_BELOW
 from ..solve.solver import Solver
-from .cases import Case, Truth, draw_truth, make_cases, noisy, scores, split_error
+from .cases import Case, Truth, make_cases, noisy, scores, split_error
 
 SWEEP = (0, 2, 5, 10, 15, 20, 30, 40, 60, 80, 100)
 """Millimetres of noise per axis."""
 _LENGTH_ERROR = 0.03
 _CONFIDENCE_BINS = 10
 
-Method = Callable[[Truth, Case], np.ndarray]
+Method = Callable[[Case], np.ndarray]
 """A function that solves a case: rotations (N, 24, 3, 3)."""
 
 
@@ -35,9 +35,10 @@ class Report:
         table: errors by method, case and column, as :func:`niki.evaluation.cases.scores` names them.
         sweep: MPJPE in mm by method at each of ``SWEEP``.
         forward: mm between the network's forward pass with zero latents and kinematics, by network.
-        lengths: MPJPE in mm by case, with true bone lengths and with bone lengths 3 % off.
+        lengths: MPJPE in mm by case, with true bone lengths and with bone lengths 3 % off; of cases that give the true
+            ones.
         confidence: (10, 2) mean predicted and actual error in mm, in ten equal parts by predicted error.
-        rank: Spearman's correlation of the two.
+        rank: Spearman's correlation of the two, of all cases together and by case.
     """
 
     poses: int
@@ -47,36 +48,38 @@ class Report:
     forward: dict[str, float]
     lengths: dict[str, tuple[float, float]]
     confidence: np.ndarray
-    rank: float
+    rank: dict[str, float]
 
 
 def evaluate(held_out: Poses, solver: Solver, runs: dict[str, Network], count: int) -> Report:
     """Measure ``solver``, the analytic solver and every network in ``runs``."""
-    truth = draw_truth(held_out, count)
-    cases = make_cases(truth)
+    cases = make_cases(held_out, count)
+    truth = next(iter(cases.values())).truth
     methods = _methods(solver, runs)
-    table = {"input": {name: _input_scores(truth, case) for name, case in cases.items()}}
+    table = {"input": {name: _input_scores(case) for name, case in cases.items()}}
     sweep = {}
     for title, method in methods.items():
-        table[title] = {name: scores(truth, case, method(truth, case)) for name, case in cases.items()}
+        table[title] = {name: scores(case, method(case)) for name, case in cases.items()}
         noise = [noisy(truth, np.random.default_rng(k), mm / 1000) for k, mm in enumerate(SWEEP)]
-        sweep[title] = [scores(truth, case, method(truth, case))["mpjpe"] for case in noise]
+        sweep[title] = [scores(case, method(case))["mpjpe"] for case in noise]
     networks = {"NIKI": solver.network} | {n: net for n, net in runs.items() if net.spec.kind == "flow"}
-    predicted, actual = _predicted_and_actual(truth, cases, solver)
+    predicted, actual = _predicted_and_actual(cases, solver)
+    every = [np.concatenate([*values.values()]) for values in (predicted, actual)]
     from scipy.stats import spearmanr
 
     return Report(
         len(truth.clip), len(np.unique(held_out.subjects[truth.clip])), table, sweep,
         {name: _forward_error(truth, network) for name, network in networks.items()},
-        _length_errors(truth, cases, methods["NIKI"]),
-        _reliability(predicted, actual), float(spearmanr(predicted, actual).statistic),
+        _length_errors(cases, methods["NIKI"]), _reliability(*every),
+        {"all": float(spearmanr(*every).statistic)}
+        | {name: float(spearmanr(predicted[name], actual[name]).statistic) for name in predicted},
     )  # fmt: skip
 
 
 def _methods(solver: Solver, runs: dict[str, Network]) -> dict[str, Method]:
     def with_solver(solver: Solver) -> Method:
-        return lambda truth, case: (
-            solver.inverse(case.joints, case.sigma, case.twist, truth.bodies, case.view).rotations
+        return lambda case: (
+            solver.inverse(case.joints, case.sigma, case.twist, case.bodies, case.view).rotations
         )
 
     return {
@@ -86,15 +89,15 @@ def _methods(solver: Solver, runs: dict[str, Network]) -> dict[str, Method]:
     } | {name: with_solver(Solver(network, blend=False, refine=False)) for name, network in runs.items()}
 
 
-def _analytic(truth: Truth, case: Case) -> np.ndarray:
+def _analytic(case: Case) -> np.ndarray:
     """HybrIK's swing and twist; unknown joints leave their bones at rest."""
     unknown = (case.sigma >= KNOWN_BELOW).all(-1)[..., None]
-    return analytic_ik(np.where(unknown, np.nan, case.joints), truth.bodies, case.twist)
+    return analytic_ik(np.where(unknown, np.nan, case.joints), case.bodies, case.twist)
 
 
-def _input_scores(truth: Truth, case: Case) -> dict[str, float]:
+def _input_scores(case: Case) -> dict[str, float]:
     """Errors of the joints themselves, pelvis on pelvis."""
-    error = case.joints - case.joints[:, :1] - truth.joints
+    error = case.joints - case.joints[:, :1] - case.truth.joints
     size = np.linalg.norm(error, axis=-1) * 1000
     hidden = size[case.hidden].mean() if case.hidden.any() else np.nan
     seen = size[~case.hidden].mean()
@@ -123,32 +126,30 @@ def _forward_error(truth: Truth, network: Network) -> float:
     return float(np.linalg.norm(joints - wanted, axis=-1).mean() * 1000)
 
 
-def _length_errors(truth: Truth, cases: dict[str, Case], method: Method) -> dict[str, tuple[float, float]]:
+def _length_errors(cases: dict[str, Case], method: Method) -> dict[str, tuple[float, float]]:
     rng = np.random.default_rng(5)
     kinds = sorted(set(KINDS))
-    wrong = 1 + _LENGTH_ERROR * rng.normal(size=(len(truth.offsets), len(kinds)))
-    wrong = wrong[:, [kinds.index(kind) for kind in KINDS]]
-    mistaken = replace(truth, offsets=truth.offsets * wrong[..., None])
-    return {
-        name: (
-            scores(truth, case, method(truth, case))["mpjpe"],
-            scores(mistaken, case, method(mistaken, case))["mpjpe"],
-        )
-        for name, case in cases.items()
-    }
+    errors = {}
+    for name, case in cases.items():
+        if case.measured is None:
+            wrong = 1 + _LENGTH_ERROR * rng.normal(size=(len(case.joints), len(kinds)))
+            wrong = wrong[:, [kinds.index(kind) for kind in KINDS]]
+            mistaken = replace(case, measured=Bodies(case.truth.offsets * wrong[..., None]))
+            errors[name] = tuple(scores(c, method(c))["mpjpe"] for c in (case, mistaken))
+    return errors
 
 
-def _predicted_and_actual(truth: Truth, cases: dict[str, Case], solver: Solver):
-    """Errors in mm of all joints but the pelvis, in all cases with errors."""
-    predicted, actual = [], []
+def _predicted_and_actual(cases: dict[str, Case], solver: Solver):
+    """Errors in mm of all joints but the pelvis, in all cases with errors, by case."""
+    predicted, actual = {}, {}
     for name, case in cases.items():
         if name.startswith("clean"):
             continue
-        pose = solver.inverse(case.joints, case.sigma, case.twist, truth.bodies, case.view)
-        joints = forward_kinematics(pose.rotations, truth.bodies)[0]
-        predicted.append(pose.error[:, 1:].ravel() * 1000)
-        actual.append(np.linalg.norm(joints - truth.joints, axis=-1)[:, 1:].ravel() * 1000)
-    return np.concatenate(predicted), np.concatenate(actual)
+        pose = solver.inverse(case.joints, case.sigma, case.twist, case.bodies, case.view)
+        joints = forward_kinematics(pose.rotations, case.bodies)[0]
+        predicted[name] = pose.error[:, 1:].ravel() * 1000
+        actual[name] = np.linalg.norm(joints - case.truth.joints, axis=-1)[:, 1:].ravel() * 1000
+    return predicted, actual
 
 
 def _reliability(predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
@@ -205,7 +206,8 @@ def as_markdown(report: Report, who: str = "never trained on") -> str:
               + ", ".join(f"{name} {a:.1f} and {b:.1f}" for name, (a, b) in report.lengths.items()) + "."]  # fmt: skip
     lines += [
         "",
-        f"Error predicted against error found, mm, by tenths (Spearman's correlation {report.rank:.2f}):",
+        "Error predicted against error found, mm, by tenths (Spearman's correlation "
+        f"{', '.join(f'{name} {rank:.2f}' for name, rank in report.rank.items())}):",
         "",
     ]
     lines += ["| predicted | " + " | ".join(f"{p:.0f}" for p, _ in report.confidence) + " |",

@@ -9,7 +9,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +66,10 @@ class Poses:
         clip = (np.cumsum(wanted) - 1)[self.clip[keep]]
         parts = (self.names, self.subjects, self.sources, self.lengths, self.residual)
         return Poses(self.rotations[keep], clip, *(part[np.asarray(wanted)] for part in parts))
+
+    def of_frames(self, wanted: ArrayLike) -> Poses:
+        """The poses for which ``wanted`` (N,) is true; of all clips."""
+        return replace(self, rotations=self.rotations[wanted], clip=self.clip[wanted])
 
     @classmethod
     def joined(cls, parts: Iterable[Poses]) -> Poses:

@@ -116,16 +116,19 @@ class BatchMaker:
         joints, other_joints = (forward_kinematics(r, bodies)[0] for r in (rotations, others))
         twist = swing_and_twist(rotations, bodies)[1]
         seen = self._corrupt(kind, joints, other_joints, twist)
+        upright = torch.ones(count, dtype=torch.bool)
         drawn = torch.nonzero(kind == KINDS_OF_CORRUPTION.index("front end"))[:, 0]
         if len(drawn):
             self._draw_front_end(drawn, seen, joints, bodies, measured)
         read = torch.nonzero(kind == KINDS_OF_CORRUPTION.index("reading"))[:, 0]
         if len(read):
-            self._draw_readings(read, seen, rotations, bodies, measured)
+            self._draw_readings(read, seen, rotations, bodies, measured, upright)
             joints = forward_kinematics(rotations, bodies)[0]
         swing, twist = swing_and_twist(rotations, bodies)
-        observation = self._observe(seen, measured)
-        clean = self._observe(self._uncorrupted(joints, twist), bodies)
+        upright &= torch.rand(count, generator=generator) < 0.5
+        up = upright[:, None] * torch.tensor([0.0, 1.0, 0.0])
+        observation = self._observe(seen, measured, up)
+        clean = self._observe(self._uncorrupted(joints, twist), bodies, up)
         pose, true_swing = (_in_frame(part, observation.frame) for part in (rotations, swing))
         into = rot.transpose(observation.frame)[:, None]
         return Batch(
@@ -141,18 +144,25 @@ class BatchMaker:
         in_camera = (joints[rows] - joints[rows, :1]).numpy() @ np.swapaxes(turn, 1, 2) + place[:, None]
         frame = rng.integers(WINDOW, size=(count, 1))
         drawn = FrontEnd(rng, spells=True)(in_camera[:, None], bodies.offsets[rows].numpy(), pitch, frame)
-        back = [drawn.joints[:, 0], drawn.joints[:, 0, :1] / np.linalg.norm(drawn.joints[:, 0, :1], axis=-1, keepdims=True)]
+        back = [
+            drawn.joints[:, 0],
+            drawn.joints[:, 0, :1] / np.linalg.norm(drawn.joints[:, 0, :1], axis=-1, keepdims=True),
+        ]
         seen_there, view = (torch.as_tensor((part @ turn).astype(np.float32)) for part in back)
         seen.joints[rows], seen.view[rows] = seen_there - seen_there[:, :1], view[:, 0]
-        seen.sigma[rows], seen.hidden[rows] = (torch.as_tensor(part[:, 0]) for part in (drawn.sigma, drawn.hidden))
+        seen.sigma[rows], seen.hidden[rows] = (
+            torch.as_tensor(part[:, 0]) for part in (drawn.sigma, drawn.hidden)
+        )
         seen.known[rows] = 0.0
         measured.offsets[rows] = torch.as_tensor(drawn.offsets)
 
-    def _draw_readings(self, rows, seen: Corrupted, rotations, bodies: Bodies, measured: Bodies) -> None:
+    def _draw_readings(
+        self, rows, seen: Corrupted, rotations, bodies: Bodies, measured: Bodies, upright
+    ) -> None:
         """Replace what is in ``rows``, poses and bodies included, by readings."""
         if self._readings is None:
             raise NikiError("The mix has a share of readings, but there is no corpus")
-        true, reading, own, theirs, _ = self._readings.draw(len(rows), self._generator)
+        true, reading, own, theirs, upright[rows] = self._readings.draw(len(rows), self._generator)
         rotations[rows], bodies.offsets[rows], measured.offsets[rows] = true, own.offsets, theirs.offsets
         for field in fields(Corrupted):
             getattr(seen, field.name)[rows] = getattr(reading, field.name)
@@ -162,8 +172,8 @@ class BatchMaker:
         indices = torch.multinomial(self._weights, count, replacement=True, generator=self._generator)
         return self._poses[indices].clone()
 
-    def _observe(self, seen: Corrupted, bodies) -> Observation:
-        observation = observe(seen.joints, seen.sigma, seen.view, seen.twist, seen.known, bodies)
+    def _observe(self, seen: Corrupted, bodies, up) -> Observation:
+        observation = observe(seen.joints, seen.sigma, seen.view, seen.twist, seen.known, bodies, up)
         if not self._reference:
             return observation
         unmoved = torch.eye(3).expand(len(seen.joints), 3, 3)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from ..corpus.examples import load_examples
 from ..corpus.shards import load_corpus
-from ..mocap.collection import cached_archives
+from ..mocap.collection import load_collections
 from .depth import DEPTH_NETWORK, DepthConfig, save_depth, score_depth, train_depth
 from .settings import read_kind
 from .train import Config, Training, export
@@ -45,7 +45,7 @@ def _train_depth(config: DepthConfig, folder: Path, quiet: bool) -> None:
     print(
         f"{folder / DEPTH_NETWORK}: {count:,} weights, {os.path.getsize(folder / DEPTH_NETWORK) / 1e6:.1f} MB"
     )
-    scores = score_depth(weights, load_examples(load_corpus([config.data], "test")))
+    scores = score_depth(weights, load_examples(load_corpus(config.data, "test")))
     print(f"on people held out, {len(scores.up)} clips:")
     for name, degrees in (("level camera", scores.level), ("gravity", scores.up)):
         print(
@@ -60,7 +60,7 @@ def _train_depth(config: DepthConfig, folder: Path, quiet: bool) -> None:
 
 def _train_flow(settings: Config, folder: str | os.PathLike, quiet: bool) -> None:
     """Train a NIKI network, resuming an interrupted run."""
-    training = Training(settings, folder, cached_archives(settings.data).split())
+    training = Training(settings, folder, load_collections(settings.data).split())
     if training.step:
         print(f"resuming {folder} at step {training.step} of {settings.steps}")
     with tqdm(total=settings.steps, initial=training.step, unit=" steps", disable=quiet) as bar:

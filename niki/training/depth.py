@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ class DepthConfig:
         dropout: share of inputs that are blanked.
     """
 
-    data: str = ""
+    data: list[str] = field(default_factory=list)
     share: float = 1.0
     without: str = ""
     members: int = 2
@@ -155,10 +155,10 @@ def true_points(examples: Examples) -> np.ndarray:
 def train_depth(config: DepthConfig, progress: Progress = lambda *_: None) -> dict[str, np.ndarray]:
     """Both networks' weights, as ``correction.load_weights`` has them."""
     torch.set_num_threads(config.threads)
-    corpus = load_corpus([config.data], "train")
+    corpus = load_corpus(config.data, "train")
     unknown = sorted({*config.without.split()} - {*map(str, corpus.clip_subject)})
     if unknown:
-        raise NikiError(f"'without' names people who are not in {config.data}: {', '.join(unknown)}")
+        raise NikiError(f"'without' names people who are not in the corpus: {', '.join(unknown)}")
     chosen = np.random.default_rng(config.seed).random(corpus.clips) < config.share
     corpus = corpus.of_clips(chosen & ~np.isin(corpus.clip_subject, config.without.split()))
     lessons = _Lessons.of(load_examples(corpus))

@@ -40,14 +40,20 @@ class LossWeights:
 
 
 def losses(
-    network: Network, batch: Batch, weights: LossWeights, clean_share: int = 8
+    network: Network, batch: Batch, weights: LossWeights, clean_share: int = 8, half: bool = False
 ) -> dict[str, torch.Tensor]:
     """Each loss times its weight, by name.
 
     Args:
         clean_share: one in this many poses is used for the losses from exact joints.
+        half: let the network, and nothing else, multiply in bfloat16.
     """
-    solved = network.inverse(batch.observation)
+
+    def multiplying():
+        return torch.autocast("cpu", torch.bfloat16, enabled=half)
+
+    with multiplying():
+        solved = network.inverse(batch.observation)
     parts = _inverse(solved, batch.pose, batch.swing, batch.joints, batch.bodies, weights)
     if network.spec.kind == "regressor":
         return parts
@@ -55,14 +61,16 @@ def losses(
         parts["independence"] = weights.independence * _independence(solved, batch.pose)
     few = batch.part(slice(0, max(1, len(batch.kind) // clean_share)))
     if weights.clean:
-        solved = network.inverse(few.clean)
+        with multiplying():
+            solved = network.inverse(few.clean)
         joints = few.clean.joints - few.clean.joints[:, :1]
         clean = _inverse(solved, few.clean_pose, few.clean_swing, joints, few.bodies, weights)
         parts |= {f"clean_{name}": weights.clean * value for name, value in clean.items()}
         if weights.zero_error:
             parts["zero_error"] = weights.zero_error * (solved.latents**2).mean()  # pyright: ignore[reportOptionalOperand]
     if weights.forward:
-        parts["forward"] = weights.forward * _forward(network, few)
+        with multiplying():
+            parts["forward"] = weights.forward * _forward(network, few)
     return parts
 
 

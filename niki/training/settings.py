@@ -28,15 +28,26 @@ def read_toml(path: Path, above: tuple[Path, ...] = ()) -> dict:
     if path.resolve() in above:
         raise NikiError(f"{path} names itself as its base, by itself or through others")
     values = _load(path)
-    for name in ("data", "start", "base"):
+    for name in ("start", "base", "corpus"):
         if not isinstance(values.get(name, ""), str):
             raise NikiError(f"{path}: '{name}' must be a text, not {values[name]!r}")
-    for name in ("data", "start"):
+    here = path.resolve().parent
+    for name in ("start", "corpus"):
         if values.get(name):
-            values[name] = str((path.resolve().parent / values[name]).resolve())
+            values[name] = str((here / values[name]).resolve())
+    if "data" in values:
+        values["data"] = _folders(path, values["data"], here)
     values.pop("kind", None)
     base = values.pop("base", None)
     return (read_toml(path.parent / base, (*above, path.resolve())) if base else {}) | values
+
+
+def _folders(path: Path, value, here: Path):
+    """The folder that ``value`` names, or the folders, as seen from ``here``."""
+    names = value if isinstance(value, list) else [value]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise NikiError(f"{path}: 'data' must be a text or texts, not {value!r}")
+    return [str((here / name).resolve()) for name in names if name]
 
 
 def _load(path: Path) -> dict:
@@ -67,6 +78,8 @@ def checked_table(table: str, kind: type, values: dict) -> dict:
                 value = type(usual)(**checked_table(name, type(usual), value))
             elif not all(_is_a(float, share) for share in value.values()):
                 raise NikiError(f"[{name}] must hold numbers")
+        elif isinstance(usual, list):
+            pass  # folders, which are checked where they are read
         elif isinstance(usual, tuple):
             pairs = isinstance(value, list) and all(isinstance(p, list) and len(p) == 2 for p in value)
             if not pairs or not all(_is_a(int, n) and n >= 0 for pair in value for n in pair):

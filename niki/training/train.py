@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..corpus.observed import cached_observed
 from ..errors import NikiError
-from ..evaluation.cases import draw_truth, make_cases, scores
+from ..evaluation.cases import make_cases, scores
 from ..files import writing
 from ..mocap.collection import Poses
 from ..network.model import Network, NetworkSpec
@@ -23,6 +24,7 @@ from .batches import CHUNK, BatchMaker, clean_means
 from .corruption import KINDS_OF_CORRUPTION
 from .error_head import train_error_head
 from .losses import LossWeights, losses
+from .readings import Readings
 from .settings import checked_table, read_toml
 
 CHECKPOINT, LOG, NETWORK = "checkpoint.pt", "log.jsonl", "network.npz"
@@ -35,22 +37,28 @@ class Config:
     name another one as ``base`` and then only lists the settings that differ.
 
     Attributes:
-        data: folder with the mocap archives, relative to the file that names it.
+        data: folders with mocap archives, relative to the file that names them.
+        corpus: folder with rendered people, relative to the file that names it; needed for a share of readings.
         start: weights (.npz) to start from, relative to the file that names them; default random ones.
         steps, batch: number of steps, and poses per step.
         error_steps: number of steps in which the error head is trained afterwards.
         learning_rate: the highest; it warms up over ``warm_up`` steps and falls along a cosine to a
             hundredth.
         mix: share of each kind of corruption (``KINDS_OF_CORRUPTION``).
+        threads: of the processor; 0 for all.
+        half: multiply in half precision (bfloat16), where the processor can: two to three times as fast.
         save_every, evaluate_every: in steps.
     """
 
     network: NetworkSpec = field(default_factory=NetworkSpec)
     losses: LossWeights = field(default_factory=LossWeights)
     mix: dict[str, float] = field(
-        default_factory=lambda: dict(zip(KINDS_OF_CORRUPTION, (0.10, 0.20, 0.28, 0.20, 0.22), strict=True))
+        default_factory=lambda: dict(
+            zip(KINDS_OF_CORRUPTION, (0.10, 0.20, 0.14, 0.20, 0.20, 0.16, 0), strict=True)
+        )
     )
-    data: str = ""
+    data: list[str] = field(default_factory=list)
+    corpus: str = ""
     start: str = ""
     steps: int = 20000
     error_steps: int = 2000
@@ -61,6 +69,7 @@ class Config:
     clip: float = 1.0
     seed: int = 0
     threads: int = 0
+    half: bool = False
     save_every: int = 400
     evaluate_every: int = 2000
 
@@ -98,6 +107,10 @@ class Config:
             raise NikiError(f"'kind' in [network] must be flow or regressor, not {self.network.kind}")
         if not self.data:
             raise NikiError("'data' is missing", "name the folder with the mocap archives")
+        if self.mix["reading"] and not self.corpus:
+            raise NikiError(
+                "'corpus' is missing", "name the folder with rendered people, or set reading in [mix] to 0"
+            )
 
 
 class Training:
@@ -119,7 +132,8 @@ class Training:
             torch.set_num_threads(config.threads)
         training, self._held_out = poses
         reference = config.network.reference
-        self._maker = BatchMaker(training.rotations, config.mix, config.seed, reference)
+        readings = Readings(cached_observed(config.corpus, "train")) if config.mix["reading"] else None
+        self._maker = BatchMaker(training.rotations, config.mix, config.seed, reference, readings)
         self.step, self.seconds = 0, 0.0
         network = self._initial()
         trained = {n: not n.startswith("mean_") for n in network.weights}
@@ -194,7 +208,7 @@ class Training:
         fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.step / config.steps))
         for group in self._optimizer.param_groups:
             group["lr"] = config.learning_rate * warm * fall
-        parts = losses(self.network, batch, config.losses)
+        parts = losses(self.network, batch, config.losses, half=config.half)
         self._optimizer.zero_grad(set_to_none=True)
         sum(parts.values()).backward()  # pyright: ignore[reportAttributeAccessIssue]
         size = torch.nn.utils.clip_grad_norm_(self._parameters, config.clip)
@@ -241,11 +255,10 @@ class Training:
 
 def evaluate(network: Network, held_out: Poses, count: int) -> dict[str, dict[str, float]]:
     """Scores by case of the network alone, without the analytic part, on ``count`` held-out poses."""
-    truth = draw_truth(held_out, count)
     solver = Solver(network, blend=False, refine=False)
     return {
-        name: scores(truth, case, solver.inverse(case.joints, case.sigma, case.twist, truth.bodies, case.view).rotations)
-        for name, case in make_cases(truth).items()
+        name: scores(case, solver.inverse(case.joints, case.sigma, case.twist, case.bodies, case.view).rotations)
+        for name, case in make_cases(held_out, count).items()
     }  # fmt: skip
 
 
