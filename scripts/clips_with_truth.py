@@ -13,6 +13,7 @@ from niki.body.skeleton import JOINTS
 from niki.capturing.estimate.blazepose import landmarks
 from niki.capturing.estimate.blazepose.joint_map import points_on
 from niki.capturing.footage.video import Footage, VideoWriter
+from niki.evaluation.error_statistics import LIMBS
 from niki.motion.motion import Motion
 
 SAMPLES = {
@@ -21,9 +22,6 @@ SAMPLES = {
 }  # fmt: skip
 OCCLUDED = ROOT / "build/occluded.mp4"
 VIEWS = ("cam01", "cam02", "cam03")
-LIMBS = [
-    f"{s}_{n}" for n in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist") for s in ("left", "right")
-]
 _KNEES = [JOINTS.index("left_knee"), JOINTS.index("right_knee")]
 _MARGIN, _WIDTH = 25, 110  # pixels above the knees, and to each side
 

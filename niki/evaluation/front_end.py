@@ -136,7 +136,7 @@ class FrontEnd:
         count, length = frames.shape
         size = np.exp(0.35 * self._normal(count, 1, 1))
         error = (self._mixed(frames, 2 * NUM_JOINTS, 6) * size).reshape(count, length, NUM_JOINTS, 2)
-        error = error * (0.75 * _STANDARD[:, :1]) + 0.0015 * self._normal(count, length, NUM_JOINTS, 2)
+        error = error * (0.65 * _STANDARD[:, :1]) + 0.0015 * self._normal(count, length, NUM_JOINTS, 2)
         return np.where(hidden[..., None], 7 * error, error)
 
     # --- along the view ------------------------------------------------------------------------
@@ -157,12 +157,12 @@ class FrontEnd:
         return dz @ ANCESTRY.T.astype(np.float32), other_side
 
     def _lean(self, frames, pitch):
-        """(N, T, 2) twice, radians about x and y: the whole body turned by 5 degrees, and the trunk by another 10
+        """(N, T, 2) twice, radians about x and y: the whole body turned by 5 degrees, and the trunk by another 8
         (treadmill: 4 to 13 degrees towards a level camera in 5 of 7 views; left and right shoulder err as one, 0.8 to
         1); both lean as if the camera were level, for up to a quarter and a half of its pitch."""
         count = len(frames)
         lean = math.radians(5) * self._mixed(frames, 2, 10)
-        trunk = math.radians(10.5) * self._mixed(frames, 2, 10)
+        trunk = math.radians(8) * self._mixed(frames, 2, 10)
         lean[..., 0] -= (0.25 * self._uniform(count) * pitch)[:, None]
         trunk[..., 0] -= (0.5 * self._uniform(count) * pitch)[:, None]
         return lean, trunk
@@ -179,11 +179,11 @@ class FrontEnd:
         return np.where(hidden, 2.5 * error, error)
 
     def _as_long_as_measured(self, dx, dy, dz, measured):
-        """Depths pulled by a third to nine tenths towards those that give bones their measured length: front ends know
+        """Depths pulled by a half to the whole way towards those that give bones their measured length: front ends know
         a person's bones."""
         length = np.linalg.norm(measured, axis=-1)[:, None]
         wanted = np.sqrt(np.maximum(length**2 - dx**2 - dy**2, 0))
-        share = 0.3 + 0.6 * self._uniform(len(dz), 1, 1)
+        share = 0.5 + 0.5 * self._uniform(len(dz), 1, 1)
         size = np.abs(dz)
         pulled = np.sign(dz) * ((1 - share) * size + share * np.minimum(wanted, size + 0.10))
         return np.where(size > 0.01, pulled, dz)

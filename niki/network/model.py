@@ -68,7 +68,6 @@ class Observation:
         lengths: (..., 29) bone lengths, metres.
         frame: (..., 3, 3) rotation from the body's frame to the frame of the input joints.
         origin: (..., 3) metres: the origin of the body's frame in the frame of the input joints.
-        up: (..., 3) unit direction of up, or zero where it is not known; None is the same.
     """
 
     joints: np.ndarray
@@ -79,17 +78,10 @@ class Observation:
     lengths: np.ndarray
     frame: np.ndarray
     origin: np.ndarray
-    up: np.ndarray | None = None
 
 
 def observe(
-    joints: Array,
-    sigma: Array,
-    view: Array,
-    twist: Array,
-    known: Array,
-    body: Body | Bodies,
-    up: Array | None = None,
+    joints: Array, sigma: Array, view: Array, twist: Array, known: Array, body: Body | Bodies
 ) -> Observation:
     """Joints in any frame -> observation in the body's own.
 
@@ -122,7 +114,6 @@ def observe(
         rot.cast_like(body.bone_lengths, joints) + 0 * joints[..., 0],
         frame,
         middle - rot.apply(rot.cast_like(frame, joints), rest_middle),
-        None if up is None else rot.apply(into_body, up),
     )
 
 
@@ -184,14 +175,12 @@ class NetworkSpec:
         second: the same for the second stage, (swing, twist) -> rotation; empty for one stage.
         reference: use the published layout, in which joints, sigma and padding are mixed by alternating
             masks in the frame of the input, without a condition.
-        gravity: let the direction of up, where it is known, condition the flow too.
     """
 
     kind: str = "flow"
     first: tuple[tuple[int, int], ...] = ((384, 3), (384, 1), (384, 1), (384, 1))
     second: tuple[tuple[int, int], ...] = ((384, 1), (384, 1), (384, 1))
     reference: bool = False
-    gravity: bool = False
 
     def __post_init__(self):
         for name in ("first", "second"):
@@ -378,13 +367,7 @@ class Network:
         return sum(w.size if isinstance(w, np.ndarray) else w.numel() for w in self.weights.values())
 
     def _condition(self, observation):
-        if self.spec.reference:
-            return observation.joints[..., 0, :0]
-        condition = condition_of(observation)
-        if not self.spec.gravity:
-            return condition
-        up = _zeros(condition, 3) if observation.up is None else observation.up
-        return rot.namespace(condition).concatenate([condition, up], -1)
+        return observation.joints[..., 0, :0] if self.spec.reference else condition_of(observation)
 
     def _padded(self, *features):
         """[0 | features, 0], or as published [features, 0], to the first stage's width."""
@@ -424,7 +407,7 @@ def _flow_specs(spec: NetworkSpec) -> list[FlowSpec]:
     if spec.reference:  # NIKI's released code: 144 + 32 and 144 + 46 values
         first = FlowSpec(POSE + 32, (POSE + 32) // 2, 0, spec.first, alternating=True)
         return [first, FlowSpec(POSE + TWIST, (POSE + TWIST) // 2, 0, spec.second, alternating=True)]
-    first = FlowSpec(2 * POSE, POSE, CONDITION + 3 * spec.gravity, spec.first)
+    first = FlowSpec(2 * POSE, POSE, CONDITION, spec.first)
     if not spec.second:
         return [first]
     return [first, replace(first, subnets=spec.second, first="B")]

@@ -108,7 +108,6 @@ class Solver:
         twist: ArrayLike | None = None,
         body: Body | Bodies | None = None,
         view: ArrayLike | None = None,
-        up: ArrayLike | None = None,
     ) -> Pose:
         """Joint positions with their uncertainty -> pose.
 
@@ -122,7 +121,6 @@ class Solver:
             body: the proportions; default :meth:`Body.default`.
             view: (3,) or (..., 3) direction of view in the joints' frame; required where the columns of
                 sigma differ.
-            up: (3,) or (..., 3) direction of up in the joints' frame, zero or None where it is not known.
 
         Returns:
             the pose, batched like ``joints``.
@@ -136,11 +134,8 @@ class Solver:
         twist, known = _checked_twist(twist, joints.shape[:-2])
         middle = np.median(joints, axis=-2)  # far from the origin, single precision would be too coarse
         joints = np.clip(joints - middle[..., None, :], -FARTHEST, FARTHEST)
-        up = np.broadcast_to(rot.normalize(np.zeros(3) if up is None else np.asarray(up, float)), view.shape)
         observation = observe(
-            *(np.asarray(part, np.float32) for part in (joints, sigma, view, twist, known)),
-            body=body,
-            up=np.asarray(up, np.float32),
+            *(np.asarray(part, np.float32) for part in (joints, sigma, view, twist, known)), body=body
         )
         solution = self.network.inverse(observation)
         rotations = _rotations_of(solution, observation)

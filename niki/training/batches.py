@@ -116,19 +116,16 @@ class BatchMaker:
         joints, other_joints = (forward_kinematics(r, bodies)[0] for r in (rotations, others))
         twist = swing_and_twist(rotations, bodies)[1]
         seen = self._corrupt(kind, joints, other_joints, twist)
-        upright = torch.ones(count, dtype=torch.bool)
         drawn = torch.nonzero(kind == KINDS_OF_CORRUPTION.index("front end"))[:, 0]
         if len(drawn):
             self._draw_front_end(drawn, seen, joints, bodies, measured)
         read = torch.nonzero(kind == KINDS_OF_CORRUPTION.index("reading"))[:, 0]
         if len(read):
-            self._draw_readings(read, seen, rotations, bodies, measured, upright)
+            self._draw_readings(read, seen, rotations, bodies, measured)
             joints = forward_kinematics(rotations, bodies)[0]
         swing, twist = swing_and_twist(rotations, bodies)
-        upright &= torch.rand(count, generator=generator) < 0.5
-        up = upright[:, None] * torch.tensor([0.0, 1.0, 0.0])
-        observation = self._observe(seen, measured, up)
-        clean = self._observe(self._uncorrupted(joints, twist), bodies, up)
+        observation = self._observe(seen, measured)
+        clean = self._observe(self._uncorrupted(joints, twist), bodies)
         pose, true_swing = (_in_frame(part, observation.frame) for part in (rotations, swing))
         into = rot.transpose(observation.frame)[:, None]
         return Batch(
@@ -156,13 +153,11 @@ class BatchMaker:
         seen.known[rows] = 0.0
         measured.offsets[rows] = torch.as_tensor(drawn.offsets)
 
-    def _draw_readings(
-        self, rows, seen: Corrupted, rotations, bodies: Bodies, measured: Bodies, upright
-    ) -> None:
+    def _draw_readings(self, rows, seen: Corrupted, rotations, bodies: Bodies, measured: Bodies) -> None:
         """Replace what is in ``rows``, poses and bodies included, by readings."""
         if self._readings is None:
             raise NikiError("The mix has a share of readings, but there is no corpus")
-        true, reading, own, theirs, upright[rows] = self._readings.draw(len(rows), self._generator)
+        true, reading, own, theirs = self._readings.draw(len(rows), self._generator)
         rotations[rows], bodies.offsets[rows], measured.offsets[rows] = true, own.offsets, theirs.offsets
         for field in fields(Corrupted):
             getattr(seen, field.name)[rows] = getattr(reading, field.name)
@@ -172,8 +167,8 @@ class BatchMaker:
         indices = torch.multinomial(self._weights, count, replacement=True, generator=self._generator)
         return self._poses[indices].clone()
 
-    def _observe(self, seen: Corrupted, bodies, up) -> Observation:
-        observation = observe(seen.joints, seen.sigma, seen.view, seen.twist, seen.known, bodies, up)
+    def _observe(self, seen: Corrupted, bodies) -> Observation:
+        observation = observe(seen.joints, seen.sigma, seen.view, seen.twist, seen.known, bodies)
         if not self._reference:
             return observation
         unmoved = torch.eye(3).expand(len(seen.joints), 3, 3)

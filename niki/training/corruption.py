@@ -1,4 +1,4 @@
-"""Corrupts joints: errors as detectors make them, and the few joints that animators set.
+"""Corrupts joints: errors as detectors make them, and the few joints that people set.
 
 Each kind of corruption draws the uncertainty first and the error from it, so that sigma is the standard error
 per axis that :func:`niki.network.uncertainty.metres_from_sigma` defines.
@@ -37,10 +37,6 @@ _TRUNK = [JOINTS.index(n) for n in ("pelvis", "spine1", "spine2", "spine3", "lef
 _OUTSIDE_ZONES = torch.ones(6, NUM_JOINTS)
 for _k, _group in enumerate((*LIMBS, _TRUNK, _HEAD)):
     _OUTSIDE_ZONES[_k, _group] = 0.0
-_PULLED = [  # joints that an animator pulls
-    JOINTS.index(n) for n in JOINTS
-    if n in ("head", "head_top", "spine3") or n.split("_")[-1] in ("elbow", "wrist", "hand", "knee", "ankle", "foot", "shoulder")
-]  # fmt: skip
 
 
 @dataclass(eq=False)
@@ -179,24 +175,18 @@ class Corrupter:
         return hidden, hidden & unknown[:, None]
 
     def _given(self, count):
-        """The joints that an animator sets (N, 29), and whether the rest is unknown (N,) or comes from another
-        pose, as it always does where too few are set to determine a pose."""
+        """The joints that are set (N, 29), and whether the rest is unknown (N,) or comes from another pose."""
         order = self._uniform(count, NUM_JOINTS)
         one_each = torch.stack([(order + outside).argmin(1) for outside in _OUTSIDE_ZONES], 1)
-        extra = torch.where(self._chance(count, 0.5), self._integers(7, count), 5 + self._integers(8, count))
+        extra = torch.where(self._chance(count, 0.65), self._integers(7, count), 5 + self._integers(8, count))
         some = order.argsort(1).argsort(1) < extra[:, None]
         zoned = some.scatter(1, one_each, True)
-        some = torch.where((extra < 7)[:, None] & self._chance(count, 0.7)[:, None], zoned, some)
+        some = torch.where((extra < 7)[:, None] & self._chance(count, 0.85)[:, None], zoned, some)
         some[:, 0] |= ~some.any(1)
-        order = order + 10
-        order[:, _PULLED] -= 10
-        few = order.argsort(1).argsort(1) < (1 + self._integers(8, count))[:, None]
-        few[:, 0] = self._chance(count, 0.8)
         six = torch.zeros(count, NUM_JOINTS, dtype=torch.bool)
         six[:, EFFECTORS] = True
-        pick = self._uniform(count)
-        given = torch.where((pick < 0.3)[:, None], six, torch.where((pick < 0.65)[:, None], some, few))
-        return given, (pick < 0.65) & self._chance(count, 0.75)
+        given = torch.where(self._chance(count, 0.4)[:, None], six, some)
+        return given, self._chance(count, 0.85)
 
     # --- twist ---------------------------------------------------------------------------------
 

@@ -76,7 +76,7 @@ def _features_and_errors(solver: Solver, batch: Batch):
     usual = np.linalg.norm(batch.offsets.numpy(), axis=-1)
     measured = Bodies(batch.offsets.numpy() * (seen.lengths / np.where(usual > 0, usual, 1))[..., None])
     twist = np.where(seen.known[..., None] > 0, seen.twist, np.nan)
-    rotations = solver.inverse(seen.joints, seen.sigma, twist, measured, seen.view, seen.up).rotations
+    rotations = solver.inverse(seen.joints, seen.sigma, twist, measured, seen.view).rotations
     positions = forward_kinematics(rotations, measured)[0]
     error = np.linalg.norm(positions - positions[:, :1] - batch.joints.numpy(), axis=-1)
     features = result_features(seen, rotations, measured)

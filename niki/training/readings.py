@@ -30,21 +30,20 @@ class Readings:
         if not len(observed):
             raise NikiError("The corpus has no readings of people who are trained on")
         self._rows = {
-            name: torch.as_tensor(values) for name, values in vars(observed).items() if name != "subject"
+            name: torch.as_tensor(values)
+            for name, values in vars(observed).items()
+            if name not in ("subject", "gravity", "time")
         }
         self._default = torch.tensor(Body.default().offsets, dtype=torch.float32)
 
     def __len__(self) -> int:
         return len(self._rows["clip"])
 
-    def draw(
-        self, count: int, generator: torch.Generator
-    ) -> tuple[torch.Tensor, Corrupted, Bodies, Bodies, torch.Tensor]:
+    def draw(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, Corrupted, Bodies, Bodies]:
         """``count`` readings, half of them mirrored.
 
         Returns:
-            true rotations (N, 24, 3, 3), what the solver is given, the people's proportions, those as measured, and
-            whether up is known to be +Y (N,).
+            true rotations (N, 24, 3, 3), what the solver is given, the people's proportions, and those as measured.
         """
         picked = torch.randint(len(self), (count,), generator=generator)
         rows = {name: values[picked] for name, values in self._rows.items()}
@@ -58,7 +57,7 @@ class Readings:
         flip = torch.rand(count, generator=generator) < 0.5
         rotations = torch.where(flip[:, None, None, None], mirror_poses(rows["rotations"]), rows["rotations"])
         own, measured = (self._bodies(rows[name]) for name in ("own_lengths", "lengths"))
-        return rotations, _mirrored(seen, flip), own, measured, torch.isfinite(rows["gravity"])
+        return rotations, _mirrored(seen, flip), own, measured
 
     def _bodies(self, lengths: torch.Tensor) -> Bodies:
         """The default body with bones of these lengths (N, 29), left and right alike."""
