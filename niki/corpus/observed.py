@@ -120,6 +120,7 @@ def _of_clip(corpus: Corpus, clip: int) -> Observed | None:
     rotations[:, 0] = to_library @ CAMERA_TO_LIBRARY @ rotations[:, 0]
     count, true_joints = len(joints), corpus.truth[frames][found].astype(np.float64)
     own = np.linalg.norm(true_joints - true_joints[:, list(PARENTS)], axis=-1)
+    own[:, 0] = 0
     single = np.float32
     return Observed(
         seen.joints.astype(single), estimate.sigma[found].astype(single), seen.twist.astype(single),

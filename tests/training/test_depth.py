@@ -13,6 +13,7 @@ from niki.capturing.estimate.blazepose import correction, joint_map, landmarks
 from niki.capturing.estimate.blazepose.inputs import INPUTS
 from niki.capturing.footage.camera import CAMERA_TO_LIBRARY
 from niki.corpus.examples import load_examples
+from niki.corpus.observed import cached_observed, observe_corpus
 from niki.corpus.shards import NUMBERS, load_corpus
 from niki.errors import NikiError
 from niki.files import read_npz, save_npz
@@ -99,6 +100,26 @@ def test_examples_show_the_truth_beside_what_was_read(corpus):
     np.testing.assert_allclose(
         points[..., :2] / points[..., 2:], landmarks.points_of(examples.rays)[..., :2], atol=0.01
     )
+
+
+def test_what_the_solver_is_given_stands_beside_the_true_pose(corpus, tmp_path, monkeypatch):
+    observed = observe_corpus(load_corpus([corpus], "test"))
+    assert len(observed) == 8 * FRAMES
+    truth = forward_kinematics(observed.rotations.astype(float), Body.default())[0]
+    apart = (observed.joints - observed.joints[:, :1]) - (truth - truth[:, :1])
+    along = (apart * observed.view[:, None]).sum(-1)
+    across = np.linalg.norm(apart - along[..., None] * observed.view[:, None], axis=-1)
+    assert np.median(across) < 0.06  # in the same axes as the truth, and as large
+    assert np.median(across) < np.median(np.abs(along))
+    own = Body.default().bone_lengths
+    np.testing.assert_allclose(observed.own_lengths, np.tile(own, (len(observed), 1)), atol=2e-3)
+    assert set(observed.subject) == {"even", "odd"}
+    assert np.isfinite(observed.twist).all(-1).any()
+
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(tmp_path))
+    first = cached_observed(corpus, "test")
+    monkeypatch.setattr("niki.corpus.observed.observe_corpus", None)  # is not asked again
+    np.testing.assert_array_equal(cached_observed(corpus, "test").joints, first.joints)
 
 
 def test_what_is_learnt_is_nearer_the_truth_on_people_not_seen(corpus, tmp_path, capsys):

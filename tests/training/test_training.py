@@ -1,7 +1,5 @@
 """Training in torch: corruption means what sigma says, losses fall, runs resume to the same network."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from conftest import ROOT, random_rotations
@@ -24,7 +22,7 @@ from niki.training.losses import LossWeights, discrepancy, losses
 from niki.training.settings import read_kind
 from niki.training.train import Config, Training, export
 
-EVEN = dict.fromkeys(KINDS_OF_CORRUPTION, 0.2)
+EVEN = dict.fromkeys(KINDS_OF_CORRUPTION, 0.2) | {"reading": 0.0}
 TINY = {
     "flow, two stages": NetworkSpec(first=((24, 1),) * 2, second=((24, 1),) * 2),
     "flow, one stage": NetworkSpec(first=((24, 1),) * 3, second=()),
@@ -285,7 +283,14 @@ def test_a_batch_may_be_as_large_as_a_chunk_and_larger(batch, poses, tmp_path):
         ('[network]\nkind = "flew"', "a flow or a regressor"),
         ('[losses]\npose = "much"', r"'pose' in \[losses\] must be a number"),
         ("[mix]\nclean = 1.0", r"\[mix\] must have a share for each"),
-        ("data = 3", "'data' must be a text"),
+        ("data = 3", "'data' must be a text or texts, not 3"),
+        ("data = [3]", "'data' must be a text or texts"),
+        ("data = []", "'data' must be a text or texts"),
+        ("corpus = 3", "'corpus' must be a text"),
+        (
+            "[mix]\nclean = 1\nnoise = 1\ndetector = 1\noccluded = 1\nsparse = 1\n'front end' = 1\nreading = 1",
+            "'corpus' is missing",
+        ),
         ('base = "c.toml"', "names itself as its base"),
         ("steps = 3\ndata = ''", "'data' is missing"),
     ],
@@ -300,10 +305,11 @@ def test_a_wrong_configuration_is_named(text, message, tmp_path):
 
 def test_paths_are_relative_to_the_file_that_names_them(tmp_path):
     (tmp_path / "inner").mkdir()
-    (tmp_path / "base.toml").write_text("data = 'mocap'\nsteps = 7\nlearning_rate = 1\n")
-    (tmp_path / "inner/c.toml").write_text("base = '../base.toml'\nstart = 'w.npz'\n")
+    (tmp_path / "base.toml").write_text("data = ['mocap', 'more']\nsteps = 7\nlearning_rate = 1\n")
+    (tmp_path / "inner/c.toml").write_text("base = '../base.toml'\nstart = 'w.npz'\ncorpus = 'people'\n")
     config = Config.read(tmp_path / "inner/c.toml")
-    assert config.data == str(tmp_path / "mocap")
+    assert config.data == [str(tmp_path / "mocap"), str(tmp_path / "more")]
+    assert config.corpus == str(tmp_path / "inner/people")
     assert config.start == str(tmp_path / "inner/w.npz")
     assert config.steps == 7
 
@@ -311,8 +317,7 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path):
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/**/*.toml")), ids=lambda path: path.stem)
 def test_every_configuration_that_ships_can_be_read(path):
     if read_kind(path, ("niki", "depth")) == "depth":
-        assert DepthConfig.read(path).data == str(ROOT / "build/corpus")
+        assert DepthConfig.read(path).data == [str(ROOT / "build/corpus")]
         return
     config = Config.read(path)
-    assert config.data.endswith("shared/data/mocap")
-    assert Path(config.data).parents[2] == ROOT.parent
+    assert config.data[0] == str(ROOT.parent / "shared/data/mocap")
