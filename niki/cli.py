@@ -19,6 +19,7 @@ from .files import check_output, check_replaceable, is_motion, is_network, writi
 from .formats.bvh import save_bvh
 from .motion.camera_tilt import describe_camera, tilt_and_roll
 from .motion.motion import Motion
+from .network.posing import PosingNetwork
 from .pose.corrections import blend_pose, posture_at
 from .pose.posing import MODES, Poser
 from .pose.targets import Target
@@ -390,7 +391,7 @@ def _export(options) -> None:
 def _pose(options) -> None:
     _check_output(options, options.output, (".npz",), [options.motion], is_motion)
     motion = Motion.load(options.motion)
-    start, poser = posture_at(motion, options.frame), Poser(motion.body, Solver())
+    start, poser = posture_at(motion, options.frame), Poser(motion.body, PosingNetwork.default())
     places = dict(zip(JOINTS, poser.joints(start), strict=True))
     pins = [Target(joint, places.get(joint), pinned=True) for joint in options.pin]
     posture = poser.solve(start, [*pins, *options.target], options.mode, not options.free_feet)

@@ -16,6 +16,7 @@ from ..body.skeleton import JOINTS, NUM_BONES, PARENTS, Body
 from ..errors import NikiError
 from ..mocap.collection import Poses
 from ..network.model import Network
+from ..network.posing import PosingNetwork
 from ..pose.posing import Poser
 from ..pose.targets import Posture, Target
 from ..solve.solver import Solver
@@ -58,7 +59,7 @@ def evaluate(held_out: Poses, count: int, runs: dict[str, Network]) -> tuple[dic
     paths = max(1, min(_MOST_PATHS, count // 4))
     problems = make_problems(held_out, "1 dragged wrist", paths, np.random.default_rng(9))
     return table, {
-        "NIKI + refinement": _jumps(problems, Solver()),
+        "NIKI + refinement": _jumps(problems, PosingNetwork.default()),
         "refinement alone": _jumps(problems, None),
     }
 
@@ -96,23 +97,22 @@ def make_problems(poses: Poses, case: str, count: int, rng: np.random.Generator)
 
 
 def _methods(runs: dict[str, Network]) -> dict[str, Method]:
-    def refined(solver: Solver | None, from_rest: bool = False) -> Method:
+    def refined(network: PosingNetwork | None, from_rest: bool = False) -> Method:
         def solve(p: Problem) -> Posture:
             start = _rest(p.start) if from_rest else p.start
-            return Poser(p.body, solver).solve(start, p.targets, plant_feet=False)
+            return Poser(p.body, network).solve(start, p.targets, plant_feet=False)
 
         return solve
 
     methods = {
         "the true pose": lambda p: p.truth,
-        "NIKI + refinement": refined(Solver()),
+        "NIKI + refinement": refined(PosingNetwork.default()),
         "NIKI, network alone": partial(_network_alone, solver=Solver()),
         "refinement from the previous pose": refined(None),
         "refinement from the rest pose": refined(None, from_rest=True),
         "CCD for each limb": _ccd,
     }
     for name, network in runs.items():
-        methods[f"{name} + refinement"] = refined(Solver(network))
         methods[f"{name} alone"] = partial(_network_alone, solver=Solver(network))
     return methods
 
@@ -188,12 +188,12 @@ def _scores(problems: list[Problem], solved: list[Posture]) -> dict[str, float]:
     return dict(zip(names, np.mean(rows, 0), strict=True))
 
 
-def _jumps(problems: list[Problem], solver: Solver | None) -> tuple[float, float]:
+def _jumps(problems: list[Problem], network: PosingNetwork | None) -> tuple[float, float]:
     """Largest turn of a bone in degrees while a wrist is pulled along random smooth paths, one millimetre at a
     time: median and maximum over all steps."""
     rng, steps = np.random.default_rng(3), []
     for problem in problems:
-        poser, joint = Poser(problem.body, solver), problem.targets[0].index
+        poser, joint = Poser(problem.body, network), problem.targets[0].index
         place, heading = poser.joints(problem.start)[joint], rng.normal(size=3)
         last = None
         for _ in range(_MILLIMETRES):

@@ -1,6 +1,6 @@
 """Damped least squares from a prior onto targets, within the joints' ranges. numpy, one pose at a time.
 
-Each step is that of an iterated extended Kalman filter: bones turn as their stiffness allows, and targets
+Each step is that of an iterated extended Kalman filter: bones turn as their covariance has it, and targets
 are measurements. In this form the linear system is as small as the number of targets. Where a target
 cannot be met, damping grows with the remaining distance (Sugihara, Solvability-unconcerned inverse kinematics by
 the Levenberg-Marquardt method, IEEE Transactions on Robotics 27, 2011).
@@ -14,14 +14,16 @@ import numpy as np
 
 from ..body import rotation as rot
 from ..body.freedom import Freedom
-from ..body.kinematics import forward_kinematics, joint_jacobian, parent_orientations, turn_bones
+from ..body.kinematics import forward_kinematics, parent_orientations
 from ..body.limits import nearest_in_range
 from ..body.skeleton import ANCESTRY, NUM_BONES, Body
+from .steps import MOVES, step_towards, turn_derivatives
 from .targets import Posture, Target
 
 _PINNED, _EXACT, _SOFT = 5e-5, 3e-4, 0.02  # metres of standard error: pins, exact targets, soft constraints
 _RADIANS = 3.0  # per metre: the weight of an orientation against a position
 _LIMIT = np.radians(0.5)
+_LEAST_VARIANCE = 1e-12  # where a locked direction belongs to a bone that cannot turn anyway
 _DAMPING, _PINNED_DAMPING = 0.1, 0.02  # added standard error, as a share of the distance to the target
 _FAR = 2.3  # radians beyond which a rotation vector no longer changes roughly as its bone turns
 _FARTHEST_STEP = 0.35  # radians
@@ -29,7 +31,8 @@ _FARTHEST_PULL = 0.25  # metres
 _STEPS, _SETTLING = 16, 12
 _PULLED = 2  # steps that also pull back to the prior; the others only go onto the targets
 _CLOSE = 2e-4  # metres at which the search stops
-_TURNS = ANCESTRY[:NUM_BONES, :NUM_BONES]  # bones that turn a bone: itself and those above
+_TURNS = ANCESTRY[:NUM_BONES, :NUM_BONES, None]  # bones that turn a bone: itself and those above
+_SIZE = 3 * NUM_BONES + 3  # of a step: turns, and a move of the whole body in library axes
 
 
 class Effectors:
@@ -39,8 +42,9 @@ class Effectors:
         targets: what to meet.
         body: the proportions.
         ranges: (24, 3, 2) radians, as in :mod:`niki.body.limits`.
-        stiffness: (25,) radians by which each bone readily turns and, last, metres by which the whole body
-            readily moves; 0 if it may not.
+        covariance: (75, 75) of a step: turns as :mod:`niki.pose.steps` has them, radians, and a move of the whole
+            body, metres. It is zero for bones that may not turn.
+        heading: (3, 3) the frame in which the pelvis turns.
         start: the pose before the drag, to which locked directions are restored.
         freedom: what is locked; None for nothing.
     """
@@ -50,13 +54,14 @@ class Effectors:
         targets: Sequence[Target],
         body: Body,
         ranges: np.ndarray,
-        stiffness: np.ndarray,
+        covariance: np.ndarray,
+        heading: np.ndarray,
         start: Posture | None = None,
         freedom: Freedom | None = None,
     ):
         self._body, self._ranges, self._start, self._freedom = body, ranges, start, freedom
-        self._variance = np.repeat(stiffness**2, 3)
-        self._limited = np.flatnonzero(stiffness[:NUM_BONES] > 0)
+        self._covariance, self._heading = covariance, heading
+        self._limited = [b for b in range(NUM_BONES) if covariance[3 * b, 3 * b] > 0]
         positioned = [t for t in targets if t.position is not None]
         self._joints = [t.index for t in positioned]
         self._positions = np.array([t.position for t in positioned]).reshape(-1, 3)
@@ -96,29 +101,39 @@ class Effectors:
             the new state, and metres by which exact targets were missed before the step.
         """
         positions, world = forward_kinematics(rotations, self._body, translation)
-        parents = parent_orientations(world)
-        residual, rows, errors, left = self._rows(positions, world, parents, rotations)
+        frames = parent_orientations(world)
+        frames[0] = self._heading
+        residual, rows, errors, left = self._rows(positions, world, frames, rotations)
         if not len(residual) or (not pulled and left < _CLOSE):
             return (rotations, translation, moved), left
-        spread = self._spread(rows, rotations, parents)
-        system = spread @ rows.T
-        system[np.diag_indices_from(system)] += errors**2
-        if pulled:
-            residual = residual + rows @ moved
-        step = spread.T @ np.linalg.solve(system, residual) - (moved if pulled else 0)
+        spread = self._spread(rows, rotations)
+        step = step_towards(residual, rows, errors, spread, moved if pulled else None)
         turns = step[:-3].reshape(NUM_BONES, 3)
         step *= min(1.0, _FARTHEST_STEP / max(np.sqrt((turns**2).sum(-1).max()), 1e-12))
-        rotations = turn_bones(rotations, parents, rot.matrix_from_axis_angle(turns))
+        rotations = self._turned(rotations, turns)
         translation = translation + step[-3:]
         if self._freedom is not None:
             rotations, translation = self._freedom.restore_locked(rotations, translation, self._start)  # pyright: ignore[reportArgumentType]
         return (rotations, translation, moved + step), left
 
-    def _spread(self, rows, rotations, parents):
-        """Rows times the covariance of the step."""
+    def _turned(self, rotations, turns):
+        """Rotations after turns (24, 3) in the bones' frames."""
+        matrices = rot.matrix_from_axis_angle(turns)
+        matrices[0] = self._heading @ matrices[0] @ self._heading.T
+        return matrices @ rotations
+
+    def _spread(self, rows, rotations):
+        """Rows times the covariance of the step, which does not go in locked directions."""
+        spread = rows @ self._covariance
         if self._freedom is None:
-            return rows * self._variance
-        return self._freedom.spread(rows, self._variance, rotations, parents, self._start)  # pyright: ignore[reportArgumentType]
+            return spread
+        locked = self._freedom.locked_directions(rotations, self._start)  # pyright: ignore[reportArgumentType]
+        if not len(locked):
+            return spread
+        locked[:, :3] = locked[:, :3] @ self._heading
+        taken = locked @ self._covariance
+        system = taken @ locked.T + _LEAST_VARIANCE * np.eye(len(locked))
+        return spread - (spread @ locked.T) @ np.linalg.solve(system, taken)
 
     def _yield(self, state):
         """Turn exact targets that are not pinned into soft ones at the positions that their joints have reached."""
@@ -127,45 +142,55 @@ class Effectors:
         self._positions[yielding], self._errors[yielding] = positions[yielding], _SOFT
 
     def _change(self, prior, first):
-        """(75,) turns about the world's axes, and metres, from ``prior`` to ``first``."""
+        """(75,) turns in the bones' frames, and metres, from ``prior`` to ``first``."""
         if first is prior:
-            return np.zeros(3 * NUM_BONES + 3)
-        world = forward_kinematics(first.rotations, self._body)[1]
-        turns = rot.apply(
-            parent_orientations(world),
-            rot.axis_angle_from_matrix(first.rotations @ rot.transpose(prior.rotations)),
-        )
-        return np.append(turns.ravel(), first.translation - prior.translation)
+            return np.zeros(_SIZE)
+        turns = rot.axis_angle_from_matrix(first.rotations @ rot.transpose(prior.rotations))
+        turns[0] = turns[0] @ self._heading
+        return np.append(turns, first.translation - prior.translation)
 
-    def _rows(self, positions, world, parents, rotations):
+    def _rows(self, positions, world, frames, rotations):
         """The residuals, their derivatives with respect to a step, their standard errors and, last, the
         metres by which exact targets are missed."""
-        joints, count = self._joints, len(self._joints)
+        joints = self._joints
         missed = self._positions - positions[joints]
         distance = np.sqrt((missed**2).sum(-1))
         missed *= np.minimum(1, _FARTHEST_PULL / np.maximum(distance, 1e-12))[:, None]
         parts = [
             (
                 missed.ravel(),
-                joint_jacobian(positions, joints).reshape(3 * count, 3 * NUM_BONES + 3),
+                self._joint_rows(positions, frames),
                 self._damped(self._errors, distance),
             )
         ]
         left = float(distance[self._errors < _SOFT].max(initial=0.0))
         if self._bones:
             turn = rot.axis_angle_from_matrix(self._turns @ rot.transpose(world[self._bones]))
-            rows = _turn_rows(self._bones)
+            rows = _turn_rows(self._bones, frames)
             angle = np.sqrt((turn**2).sum(-1))
             parts.append((turn.ravel(), rows, self._damped(self._turn_errors, angle / _RADIANS)))
         if self._looking:
             turn = self._look(positions, world)
             angle = np.sqrt((turn**2).sum(-1))
             parts.append(
-                (turn.ravel(), _turn_rows(self._looking), self._damped(self._look_errors, angle / _RADIANS))
+                (
+                    turn.ravel(),
+                    _turn_rows(self._looking, frames),
+                    self._damped(self._look_errors, angle / _RADIANS),
+                )
             )
-        parts += self._limits(parents, rotations)
+        parts += self._limits(rotations)
         residual, rows, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
         return residual, rows, errors, left
+
+    def _joint_rows(self, positions, frames):
+        """(3 n, 75) derivatives of the joints' positions with respect to a step."""
+        joints = self._joints
+        arms = (positions[joints][:, None] - positions[:NUM_BONES]) * MOVES[joints][..., None]
+        rows = np.empty((len(joints), 3, _SIZE))
+        rows[..., :-3] = turn_derivatives(arms, frames).reshape(len(joints), 3, 3 * NUM_BONES)
+        rows[..., -3:] = np.eye(3)
+        return rows.reshape(-1, _SIZE)
 
     def _damped(self, errors, left):
         damping = np.where(errors < _EXACT, _PINNED_DAMPING, _DAMPING)
@@ -177,7 +202,7 @@ class Effectors:
         direction = rot.normalize(self._looked_at - positions[self._looking], fallback=[0.0, 0.0, 1.0])
         return rot.axis_angle_from_matrix(rot.swing_between(gaze, direction))
 
-    def _limits(self, parents, rotations):
+    def _limits(self, rotations):
         """Residuals that bring bones back into their ranges."""
         vectors, over = nearest_in_range(rotations[self._limited], self._ranges[self._limited], fade=True)
         outside = np.argwhere(over != 0)
@@ -187,18 +212,18 @@ class Effectors:
         for row, (k, component) in enumerate(outside):
             bone = self._limited[k]
             if vectors[k] @ vectors[k] > _FAR**2:
-                rows[row, bone] = parents[bone] @ rot.rotation_vector_jacobian(vectors[k])[component]
+                rows[row, bone] = rot.rotation_vector_jacobian(vectors[k])[component]
             else:
-                rows[row, bone] = parents[bone][:, component]
+                rows[row, bone, component] = 1
         return [(-over[over != 0], rows.reshape(len(outside), -1), np.full(len(outside), _LIMIT))]
 
 
-def _turn_rows(bones):
+def _turn_rows(bones, frames):
     """(3 n, 75) derivatives of bones' orientations with respect to a step."""
-    rows = np.zeros((len(bones), 3, NUM_BONES + 1, 3))
+    rows = np.zeros((len(bones), 3, _SIZE))
     for row in range(3):
-        rows[:, row, :NUM_BONES, row] = _TURNS[bones]
-    return rows.reshape(3 * len(bones), -1)
+        rows[:, row, :-3] = (_TURNS[bones] * frames[:, row]).reshape(len(bones), 3 * NUM_BONES)
+    return rows.reshape(-1, _SIZE)
 
 
 def _standard_error(target) -> float:

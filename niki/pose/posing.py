@@ -1,28 +1,26 @@
-"""Pull some joints, the body follows: NIKI as an interactive posing tool. numpy only.
+"""Pull some joints, the body follows. numpy only.
 
-The network sees the pulled and pinned joints as certain and all others where they were, with an
-uncertainty that grows with the distance of the pull and with nearness to the pulled joint in the skeleton
-(Li et al., NIKI, CVPR 2023, section 3: uncertain joints in, plausible pose out). Its pose is the prior of a
-damped least-squares refinement, which meets the targets exactly within the joints' ranges.
+The network knows how bodies move when some of their joints are pulled: what it expects is the prior of a damped
+least-squares refinement, which meets the targets exactly within the joints' ranges.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..body import rotation as rot
 from ..body.freedom import Freedom
 from ..body.kinematics import forward_kinematics
 from ..body.limits import widen_ranges
-from ..body.skeleton import ANCESTRY, JOINTS, KINDS, NUM_BONES, NUM_JOINTS, PARENTS, Body
+from ..body.skeleton import ANCESTRY, JOINTS, KINDS, NUM_BONES, PARENTS, Body
 from ..errors import NikiError
-from ..network.uncertainty import sigma_from_metres
-from ..solve.solver import Solver
+from ..network.posing import PosingNetwork, facing
 from .effectors import Effectors
+from .steps import conditional_covariance
 from .targets import Posture, Target
 
 MODES = ("full", "limb", "hips")
@@ -32,7 +30,6 @@ _GOALS = {"position": "position", "orientation": "orientation", "look_at": "poin
 _SAME = 1e-6  # metres, or matrix entries, by which two goals may differ and still be the same
 _FARTHEST = 1e4  # metres from the pelvis to a target; beyond, even double precision is too coarse
 _BETWEEN = np.abs(ANCESTRY[:, None] - ANCESTRY)  # (29, 29, 29): the bones between two joints
-_TREE_DISTANCE = _BETWEEN.sum(-1)
 _LIMB_ROOTS = [
     JOINTS.index(n) for n in ("left_collar", "right_collar", "left_hip", "right_hip", "neck", "spine1")
 ]
@@ -41,14 +38,10 @@ _LEGS = {
     for side in ("left", "right")
 }
 
-FREEDOM, FADE = 3.0, 0.85
-"""The standard error that the network sees at the pulled joint, as a multiple of the length of the pull,
-and the factor by which it falls with each joint along the skeleton."""
-TAKEN_OVER = 0.4
-"""The network's share of a bone's prior grows with that error, and is most of it at this many metres; without
-error the prior is the pose before the drag."""
+FOLLOW = 0.5
+"""How much the body follows a pulled joint unless told otherwise."""
 
-_STIFFNESS = {  # degrees by which refinement readily turns a bone away from the prior
+_STIFFNESS = {  # degrees by which a bone readily turns, without a network
     "pelvis": 5, "hip": 8, "knee": 10, "ankle": 5, "foot": 3, "spine1": 3, "spine2": 3, "spine3": 3, "neck": 4,
     "head": 4, "collar": 3, "shoulder": 10, "elbow": 12, "wrist": 5, "hand": 0,
 }  # fmt: skip
@@ -62,14 +55,13 @@ class Poser:
     >>> body = Body.default()
     >>> start = Posture(np.tile(np.eye(3), (24, 1, 1)), np.zeros(3))  # the T-pose
     >>> target = Target("left_wrist", (0.4, 1.5, 0.3))
-    >>> posture = Poser(body, Solver()).solve(start, [target])
+    >>> posture = Poser(body, PosingNetwork.default()).solve(start, [target])
     >>> posture.error["left_wrist"] < 0.001
     True
 
     Args:
         body: the proportions.
-        solver: the network behind the pose's prior; None to start from the pose before the drag and only
-            refine it.
+        network: what it knows of how bodies move; None for damped least squares alone.
         free: (25, 3, 3) what may move, default everything: for each of the 24 bones and, last, for the
             whole body, the symmetric projection onto its free directions. The identity leaves it free,
             zeros lock it, ``I - a aT`` locks turning about the unit axis ``a``, ``a aT`` leaves only that.
@@ -93,9 +85,10 @@ class Poser:
         NikiError: ``free`` has the wrong shape or a matrix is not a symmetric projection.
     """
 
-    def __init__(self, body: Body, solver: Solver | None = None, free: ArrayLike | None = None):
-        self.body, self._solver, self._start = body, solver, None
+    def __init__(self, body: Body, network: PosingNetwork | None = None, free: ArrayLike | None = None):
+        self.body, self._network, self._start = body, network, None
         self._freedom = None if free is None else Freedom(free)
+        self._covariance = lru_cache(8)(self._make_covariance)
 
     def joints(self, posture: Posture) -> np.ndarray:
         """(29, 3) joint positions of a posture, metres in library space."""
@@ -108,6 +101,7 @@ class Poser:
         mode: str = "full",
         plant_feet: bool = True,
         last: Posture | None = None,
+        follow: float = FOLLOW,
     ) -> Posture:
         """The pose that meets ``targets`` and otherwise stays natural and near ``start``.
 
@@ -119,25 +113,32 @@ class Poser:
                 nearest pinned joint, or to the root of its limb, move.
             plant_feet: keep feet that are not pulled where they are; no effect in "limb".
             last: the result of the last call in the same drag, from which the search starts.
+            follow: how much the rest of the body follows, from 0, where only limbs that hold a pulled joint
+                readily move, to 1, as bodies do. Without a network it changes nothing.
 
         Returns:
             the pose, with the distance to each position target in ``error``. A target out of reach is
             approached as far as the body reaches.
 
         Raises:
-            NikiError: there is no such mode, or two exact targets conflict at a joint; the message names it.
+            NikiError: there is no such mode, follow is not in [0, 1], or two exact targets conflict at a joint; the
+                message names it.
         """
+        if not 0 <= follow <= 1:
+            raise NikiError(f"follow must be from 0 to 1, not {follow}")
         if mode not in MODES:
             raise NikiError(f"There is no mode '{mode}'", f"choose from: {', '.join(MODES)}")
         targets = _without_repetition(targets)
         positions, world, ranges = self._known_of(start)
-        stiffness = self._stiffness(targets, mode)
+        moving = self._moving(targets, mode)
         if plant_feet and mode != "limb":
             targets += planted_feet(targets, positions, world)
-        reachable = _within_reach(targets, positions, self.body, stiffness)
-        prior = self._prior(start, positions, reachable, stiffness)
-        effectors = Effectors(reachable, self.body, ranges, stiffness, start, self._freedom)
-        rotations, translation = effectors.refine(prior, (last or prior))
+        reachable = _within_reach(targets, positions, self.body, moving)
+        covariance = self._covariance(float(follow), moving.tobytes())
+        heading = facing(start.rotations[0])
+        effectors = Effectors(reachable, self.body, ranges, covariance, heading, start, self._freedom)
+        prior = start
+        rotations, translation = effectors.refine(prior, last or prior)
         if self._freedom is not None:
             rotations, translation = self._freedom.restore_locked(rotations, translation, start)
         return self._with_errors(Posture(rotations, translation), targets)
@@ -149,48 +150,29 @@ class Poser:
             self._start = start, positions, world, widen_ranges(start.rotations)
         return self._start[1:]
 
-    def _stiffness(self, targets: list[Target], mode: str) -> np.ndarray:
-        """(25,) how far each bone and, last, the whole body readily moves; 0 if it may not move."""
-        stiffness = np.append(_STIFF, _STIFF_TRANSLATION)
+    def _moving(self, targets: list[Target], mode: str) -> np.ndarray:
+        """(25,) bool: whether each bone and, last, the whole body may move."""
+        moving = np.append(_STIFF > 0, True)
         if mode == "hips":
-            stiffness[[0, NUM_BONES]] = 0
+            moving[[0, NUM_BONES]] = False
         elif mode == "limb":
             pinned = {t.index for t in targets if t.pinned}
-            moving = {b for t in targets if not t.pinned for b in _chain(t.index, pinned)}
-            stiffness[[b for b in range(NUM_BONES + 1) if b not in moving]] = 0
+            chains = {b for t in targets if not t.pinned for b in _chain(t.index, pinned)}
+            moving &= np.isin(np.arange(NUM_BONES + 1), list(chains))
         if self._freedom is not None:
-            stiffness[self._freedom.locked] = 0
-        return stiffness
+            moving &= ~self._freedom.locked
+        return moving
 
-    def _prior(self, start: Posture, positions, targets, stiffness) -> Posture:
-        """The start blended into the network's pose, near pulled joints and where bones may move."""
-        positioned = [t for t in targets if t.position is not None]
-        pull = {}
-        for t in positioned:
-            distance = float(np.linalg.norm(t.position - positions[t.index]))
-            pull[t.index] = max(distance, pull.get(t.index, 0.0))
-        farthest = max(pull.values(), default=0.0)
-        if self._solver is None or farthest < 1e-6:
-            return start
-        joints, certain = positions.copy(), np.full(NUM_JOINTS, np.inf)
-        error = np.max([d * FREEDOM * FADE ** _TREE_DISTANCE[k] for k, d in pull.items()], 0)
-        for t in positioned:
-            if t.exact:
-                joints[t.index], certain[t.index] = t.position, 0.0
-        sigma = sigma_from_metres(np.minimum(error, certain))
-        rotations, translation = self._solver.guess(joints, np.repeat(sigma[:, None], 2, 1), self.body)
-        share = 1 - np.exp(-((error[:NUM_BONES, None] / TAKEN_OVER) ** 2))
-        free = stiffness > 0
-        turned = share * rot.axis_angle_from_matrix(rot.transpose(start.rotations) @ rotations)
-        turned = start.rotations @ rot.matrix_from_axis_angle(turned)
-        rotations = np.where(free[:NUM_BONES, None, None], turned, start.rotations)
-        if free[NUM_BONES]:
-            translation = start.translation + share[0] * (translation - start.translation)
+    def _make_covariance(self, follow: float, moving: bytes) -> np.ndarray:
+        """(75, 75) of a step, if only what is ``moving``, from :meth:`_moving`, moves."""
+        covariance = np.zeros((3 * NUM_BONES + 3, 3 * NUM_BONES + 3))
+        if self._network is None:
+            covariance[:-3, :-3] = np.diag(np.repeat(_STIFF**2, 3))
         else:
-            translation = start.translation
-        if self._freedom is not None:
-            rotations, translation = self._freedom.restore_locked(rotations, translation, start)
-        return Posture(rotations, translation)
+            covariance[:-3, :-3] = self._network.covariance(follow)
+        covariance[-3:, -3:] = np.eye(3) * _STIFF_TRANSLATION**2
+        free = np.repeat(np.frombuffer(moving, bool), 3)
+        return conditional_covariance(covariance, free)
 
     def _with_errors(self, posture: Posture, targets: list[Target]) -> Posture:
         positions, missed = self.joints(posture), {}
@@ -256,13 +238,13 @@ def _chain(joint: int, pinned: set[int]) -> list[int]:
     return chain
 
 
-def _within_reach(targets: list[Target], positions, body: Body, stiffness) -> list[Target]:
+def _within_reach(targets: list[Target], positions, body: Body, moving) -> list[Target]:
     """The targets, pulled ones moved within the reach of the bones between them and what stays in place."""
     fixed = {t.index: t.position for t in targets if t.pinned and t.position is not None}
     for j in range(NUM_BONES):  # a joint stays in place where the bones above it do not move
-        if stiffness[j] > 0 and (stiffness[NUM_BONES] == 0 if j == 0 else stiffness[PARENTS[j]] == 0):
+        if moving[j] and not moving[NUM_BONES if j == 0 else PARENTS[j]]:
             fixed[j] = positions[j]
-    if stiffness[0] == 0 and stiffness[NUM_BONES] == 0:
+    if not moving[0] and not moving[NUM_BONES]:
         fixed.setdefault(0, positions[0])
     result = []
     for t in targets:

@@ -13,9 +13,9 @@ from ...niki.body import rotation as rot
 from ...niki.body.kinematics import forward_kinematics
 from ...niki.body.skeleton import BONES, JOINTS
 from ...niki.errors import NikiError
+from ...niki.network.posing import PosingNetwork
 from ...niki.pose.posing import Poser
 from ...niki.pose.targets import Posture, Target
-from ...niki.solve.solver import Solver
 from ..rig.armature import rest_orientations
 from ..rig.channels import MIN_MOVE, MIN_TURN, Channels, rotation_property
 from ..rig.locks import unlocked_directions
@@ -68,7 +68,7 @@ class Pull:
             raise NikiError(f"{rig.name} has zero scale", "set the scale of the object to 1")
         start = start or Start.of(rig)
         self.start, self._channels = start.posture, start.channels
-        self._poser, self._last = Poser(self._body, Solver(), unlocked_directions(rig)), None
+        self._poser, self._last = Poser(self._body, PosingNetwork.default(), unlocked_directions(rig)), None
         self._changed: dict[str, list[str]] = {}
         settings = rig.niki_pose
         self._mode, self._plant = settings.pull_mode.lower(), settings.plant_feet
