@@ -21,7 +21,7 @@ from .motion.camera_tilt import describe_camera, tilt_and_roll
 from .motion.motion import Motion
 from .network.posing import PosingNetwork
 from .pose.corrections import blend_pose, posture_at
-from .pose.posing import MODES, Poser
+from .pose.posing import FOLLOW, MODES, Poser
 from .pose.targets import Target
 from .review.blender_process import save_blend
 from .solve.solver import Solver
@@ -213,6 +213,11 @@ def _parser() -> argparse.ArgumentParser:
         choices=MODES,
         help="what may move: the whole body, the pulled limb, or all but the hips (default: full)",
     )
+    c.add_argument(
+        "--follow", type=float, default=FOLLOW, metavar="SHARE",
+        help="how much the rest of the body moves along, from 0 (little but the pulled limbs) to 1 (as a person"
+        " would; default: %(default)s)",
+    )  # fmt: skip
     c.add_argument("--free-feet", action="store_true", help="let feet that are not pulled move too")
     c.add_argument(
         "--propagate", type=int, nargs=2, default=(0, 0), metavar=("BEFORE", "AFTER"),
@@ -394,7 +399,9 @@ def _pose(options) -> None:
     start, poser = posture_at(motion, options.frame), Poser(motion.body, PosingNetwork.default())
     places = dict(zip(JOINTS, poser.joints(start), strict=True))
     pins = [Target(joint, places.get(joint), pinned=True) for joint in options.pin]
-    posture = poser.solve(start, [*pins, *options.target], options.mode, not options.free_feet)
+    posture = poser.solve(
+        start, [*pins, *options.target], options.mode, not options.free_feet, follow=options.follow
+    )
     blend_pose(motion, options.frame, posture, *options.propagate).save(options.output)
     for target in options.target:
         print(f"{target.joint}: {1000 * posture.error[target.joint]:.1f} mm from its target")

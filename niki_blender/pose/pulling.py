@@ -71,7 +71,11 @@ class Pull:
         self._poser, self._last = Poser(self._body, PosingNetwork.default(), unlocked_directions(rig)), None
         self._changed: dict[str, list[str]] = {}
         settings = rig.niki_pose
-        self._mode, self._plant = settings.pull_mode.lower(), settings.plant_feet
+        self._mode, self._plant, self._follow = (
+            settings.pull_mode.lower(),
+            settings.plant_feet,
+            settings.follow,
+        )
         positions = self._poser.joints(self.start)
         self._pins = [
             Target(JOINTS[j], positions[j], pinned=True) for j, pinned in enumerate(settings.pinned) if pinned
@@ -110,7 +114,9 @@ class Pull:
         """Pose the armature for ``targets`` in library axes and armature space; pinned joints stay in place."""
         targeted = {target.joint for target in targets}
         pins = [pin for pin in self._pins if pin.joint not in targeted]
-        posture = self._poser.solve(self.start, [*pins, *targets], self._mode, self._plant, self._last)
+        posture = self._poser.solve(
+            self.start, [*pins, *targets], self._mode, self._plant, self._last, self._follow
+        )
         self._last = posture
         self._write(posture)
         return posture
