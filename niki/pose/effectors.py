@@ -14,10 +14,10 @@ import numpy as np
 
 from ..body import rotation as rot
 from ..body.freedom import Freedom
-from ..body.kinematics import forward_kinematics, parent_orientations
+from ..body.kinematics import forward_kinematics
 from ..body.limits import nearest_in_range
-from ..body.skeleton import ANCESTRY, NUM_BONES, Body
-from .steps import MOVES, step_towards, turn_derivatives
+from ..body.skeleton import ANCESTRY, NUM_BONES, PARENTS, Body
+from .steps import MOVES, step_towards, turn_derivatives, turn_matrices
 from .targets import Posture, Target
 
 _PINNED, _EXACT, _SOFT = 5e-5, 3e-4, 0.02  # metres of standard error: pins, exact targets, soft constraints
@@ -31,8 +31,9 @@ _FARTHEST_PULL = 0.25  # metres
 _STEPS, _SETTLING = 16, 12
 _PULLED = 2  # steps that also pull back to the prior; the others only go onto the targets
 _CLOSE = 2e-4  # metres at which the search stops
-_TURNS = ANCESTRY[:NUM_BONES, :NUM_BONES, None]  # bones that turn a bone: itself and those above
-_SIZE = 3 * NUM_BONES + 3  # of a step: turns, and a move of the whole body in library axes
+_BONE_PARENTS = list(PARENTS[1:NUM_BONES])
+_TURNS = ANCESTRY[:NUM_BONES, None, :NUM_BONES, None]  # bones that turn a bone: itself and those above
+_SIZE = 3 * NUM_BONES + 3  # of a step: turns, and a move of the whole body
 
 
 class Effectors:
@@ -43,8 +44,8 @@ class Effectors:
         body: the proportions.
         ranges: (24, 3, 2) radians, as in :mod:`niki.body.limits`.
         covariance: (75, 75) of a step: turns as :mod:`niki.pose.steps` has them, radians, and a move of the whole
-            body, metres. It is zero for bones that may not turn.
-        heading: (3, 3) the frame in which the pelvis turns.
+            body in the heading, metres. It is zero for bones that may not turn.
+        heading: (3, 3) the frame in which the pelvis turns and the body moves.
         start: the pose before the drag, to which locked directions are restored.
         freedom: what is locked; None for nothing.
     """
@@ -64,6 +65,7 @@ class Effectors:
         self._limited = [b for b in range(NUM_BONES) if covariance[3 * b, 3 * b] > 0]
         positioned = [t for t in targets if t.position is not None]
         self._joints = [t.index for t in positioned]
+        self._moves = MOVES[self._joints][..., None]
         self._positions = np.array([t.position for t in positioned]).reshape(-1, 3)
         self._errors = np.array([_standard_error(t) for t in positioned])
         oriented = [t for t in targets if t.orientation is not None]
@@ -101,24 +103,28 @@ class Effectors:
             the new state, and metres by which exact targets were missed before the step.
         """
         positions, world = forward_kinematics(rotations, self._body, translation)
-        frames = parent_orientations(world)
-        frames[0] = self._heading
-        residual, rows, errors, left = self._rows(positions, world, frames, rotations)
-        if not len(residual) or (not pulled and left < _CLOSE):
+        missed = self._positions - positions[self._joints]
+        distance = np.sqrt((missed * missed).sum(-1))
+        left = float(distance[self._errors < _SOFT].max(initial=0.0))
+        if not pulled and left < _CLOSE:
+            return (rotations, translation, moved), left
+        frames = np.concatenate([self._heading[None], world[_BONE_PARENTS]])
+        residual, rows, errors = self._rows(positions, world, frames, rotations, missed, distance)
+        if not len(residual):
             return (rotations, translation, moved), left
         spread = self._spread(rows, rotations)
         step = step_towards(residual, rows, errors, spread, moved if pulled else None)
         turns = step[:-3].reshape(NUM_BONES, 3)
         step *= min(1.0, _FARTHEST_STEP / max(np.sqrt((turns**2).sum(-1).max()), 1e-12))
         rotations = self._turned(rotations, turns)
-        translation = translation + step[-3:]
+        translation = translation + self._heading @ step[-3:]
         if self._freedom is not None:
             rotations, translation = self._freedom.restore_locked(rotations, translation, self._start)  # pyright: ignore[reportArgumentType]
         return (rotations, translation, moved + step), left
 
     def _turned(self, rotations, turns):
         """Rotations after turns (24, 3) in the bones' frames."""
-        matrices = rot.matrix_from_axis_angle(turns)
+        matrices = turn_matrices(turns)
         matrices[0] = self._heading @ matrices[0] @ self._heading.T
         return matrices @ rotations
 
@@ -131,6 +137,7 @@ class Effectors:
         if not len(locked):
             return spread
         locked[:, :3] = locked[:, :3] @ self._heading
+        locked[:, -3:] = locked[:, -3:] @ self._heading
         taken = locked @ self._covariance
         system = taken @ locked.T + _LEAST_VARIANCE * np.eye(len(locked))
         return spread - (spread @ locked.T) @ np.linalg.solve(system, taken)
@@ -147,15 +154,12 @@ class Effectors:
             return np.zeros(_SIZE)
         turns = rot.axis_angle_from_matrix(first.rotations @ rot.transpose(prior.rotations))
         turns[0] = turns[0] @ self._heading
-        return np.append(turns, first.translation - prior.translation)
+        return np.append(turns, (first.translation - prior.translation) @ self._heading)
 
-    def _rows(self, positions, world, frames, rotations):
-        """The residuals, their derivatives with respect to a step, their standard errors and, last, the
-        metres by which exact targets are missed."""
-        joints = self._joints
-        missed = self._positions - positions[joints]
-        distance = np.sqrt((missed**2).sum(-1))
-        missed *= np.minimum(1, _FARTHEST_PULL / np.maximum(distance, 1e-12))[:, None]
+    def _rows(self, positions, world, frames, rotations, missed, distance):
+        """The residuals, their derivatives with respect to a step, and their standard errors; ``missed`` (n, 3) and
+        ``distance`` (n,) are those of the joints."""
+        missed = missed * np.minimum(1, _FARTHEST_PULL / np.maximum(distance, 1e-12))[:, None]
         parts = [
             (
                 missed.ravel(),
@@ -163,7 +167,6 @@ class Effectors:
                 self._damped(self._errors, distance),
             )
         ]
-        left = float(distance[self._errors < _SOFT].max(initial=0.0))
         if self._bones:
             turn = rot.axis_angle_from_matrix(self._turns @ rot.transpose(world[self._bones]))
             rows = _turn_rows(self._bones, frames)
@@ -180,16 +183,17 @@ class Effectors:
                 )
             )
         parts += self._limits(rotations)
-        residual, rows, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return residual, rows, errors, left
+        if len(parts) == 1:
+            return parts[0]
+        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
     def _joint_rows(self, positions, frames):
         """(3 n, 75) derivatives of the joints' positions with respect to a step."""
         joints = self._joints
-        arms = (positions[joints][:, None] - positions[:NUM_BONES]) * MOVES[joints][..., None]
+        arms = (positions[joints][:, None] - positions[:NUM_BONES]) * self._moves
         rows = np.empty((len(joints), 3, _SIZE))
         rows[..., :-3] = turn_derivatives(arms, frames).reshape(len(joints), 3, 3 * NUM_BONES)
-        rows[..., -3:] = np.eye(3)
+        rows[..., -3:] = self._heading
         return rows.reshape(-1, _SIZE)
 
     def _damped(self, errors, left):
@@ -221,8 +225,7 @@ class Effectors:
 def _turn_rows(bones, frames):
     """(3 n, 75) derivatives of bones' orientations with respect to a step."""
     rows = np.zeros((len(bones), 3, _SIZE))
-    for row in range(3):
-        rows[:, row, :-3] = (_TURNS[bones] * frames[:, row]).reshape(len(bones), 3 * NUM_BONES)
+    rows[..., :-3] = (_TURNS[bones] * frames.swapaxes(0, 1)).reshape(len(bones), 3, 3 * NUM_BONES)
     return rows.reshape(-1, _SIZE)
 
 

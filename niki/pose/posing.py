@@ -16,11 +16,11 @@ from numpy.typing import ArrayLike
 from ..body.freedom import Freedom
 from ..body.kinematics import forward_kinematics
 from ..body.limits import widen_ranges
-from ..body.skeleton import ANCESTRY, JOINTS, KINDS, NUM_BONES, PARENTS, Body
+from ..body.skeleton import ANCESTRY, JOINTS, KINDS, NUM_BONES, NUM_JOINTS, PARENTS, Body
 from ..errors import NikiError
-from ..network.posing import PosingNetwork, facing
+from ..network.posing import PosingNetwork, Pull, facing
 from .effectors import Effectors
-from .steps import conditional_covariance
+from .steps import conditional_covariance, turn_matrices, usual_covariance
 from .targets import Posture, Target
 
 MODES = ("full", "limb", "hips")
@@ -40,13 +40,6 @@ _LEGS = {
 
 FOLLOW = 0.5
 """How much the body follows a pulled joint unless told otherwise."""
-
-_STIFFNESS = {  # degrees by which a bone readily turns, without a network
-    "pelvis": 5, "hip": 8, "knee": 10, "ankle": 5, "foot": 3, "spine1": 3, "spine2": 3, "spine3": 3, "neck": 4,
-    "head": 4, "collar": 3, "shoulder": 10, "elbow": 12, "wrist": 5, "hand": 0,
-}  # fmt: skip
-_STIFF = np.radians([_STIFFNESS[kind] for kind in KINDS[:NUM_BONES]])
-_STIFF_TRANSLATION = 0.03  # metres: the whole body
 
 
 class Poser:
@@ -129,15 +122,14 @@ class Poser:
         if mode not in MODES:
             raise NikiError(f"There is no mode '{mode}'", f"choose from: {', '.join(MODES)}")
         targets = _without_repetition(targets)
-        positions, world, ranges = self._known_of(start)
+        positions, world, ranges, heading = self._known_of(start)
         moving = self._moving(targets, mode)
         if plant_feet and mode != "limb":
             targets += planted_feet(targets, positions, world)
         reachable = _within_reach(targets, positions, self.body, moving)
         covariance = self._covariance(float(follow), moving.tobytes())
-        heading = facing(start.rotations[0])
+        prior = self._prior(start, positions, reachable, moving, heading, follow)
         effectors = Effectors(reachable, self.body, ranges, covariance, heading, start, self._freedom)
-        prior = start
         rotations, translation = effectors.refine(prior, last or prior)
         if self._freedom is not None:
             rotations, translation = self._freedom.restore_locked(rotations, translation, start)
@@ -147,12 +139,13 @@ class Poser:
         """The start's joint positions, bone orientations and ranges, cached for the length of a drag."""
         if self._start is None or self._start[0] is not start:
             positions, world = forward_kinematics(start.rotations, self.body, start.translation)
-            self._start = start, positions, world, widen_ranges(start.rotations)
+            heading = facing(start.rotations[0])
+            self._start = start, positions, world, widen_ranges(start.rotations), heading
         return self._start[1:]
 
     def _moving(self, targets: list[Target], mode: str) -> np.ndarray:
         """(25,) bool: whether each bone and, last, the whole body may move."""
-        moving = np.append(_STIFF > 0, True)
+        moving = np.append([kind != "hand" for kind in KINDS[:NUM_BONES]], True)
         if mode == "hips":
             moving[[0, NUM_BONES]] = False
         elif mode == "limb":
@@ -165,14 +158,43 @@ class Poser:
 
     def _make_covariance(self, follow: float, moving: bytes) -> np.ndarray:
         """(75, 75) of a step, if only what is ``moving``, from :meth:`_moving`, moves."""
-        covariance = np.zeros((3 * NUM_BONES + 3, 3 * NUM_BONES + 3))
-        if self._network is None:
-            covariance[:-3, :-3] = np.diag(np.repeat(_STIFF**2, 3))
-        else:
-            covariance[:-3, :-3] = self._network.covariance(follow)
-        covariance[-3:, -3:] = np.eye(3) * _STIFF_TRANSLATION**2
+        network = self._network
+        covariance = usual_covariance() if network is None else network.covariance(follow).astype(float)
         free = np.repeat(np.frombuffer(moving, bool), 3)
         return conditional_covariance(covariance, free)
+
+    def _prior(self, start: Posture, positions, targets, moving, heading, follow) -> Posture:
+        """The start after the change that the network expects, where bones may move."""
+        if self._network is None or self._network.spec.kind == "metric":
+            return start
+        displacement, pulled = np.zeros((NUM_JOINTS, 3)), np.zeros(NUM_JOINTS)
+        for t in targets:
+            if t.position is not None and (t.exact or t.weight > pulled[t.index]):
+                pulled[t.index] = 1.0 if t.exact else t.weight
+                displacement[t.index] = pulled[t.index] * (t.position - positions[t.index])
+        pelvis = displacement[0].copy()
+        if pulled[0]:
+            displacement -= pulled[:, None] * pelvis
+        if np.abs(displacement).max() < _SAME:
+            return self._moved(start, start.rotations, pelvis, moving)
+        rotations = start.rotations.copy()
+        rotations[0] = heading.T @ rotations[0]
+        pull = Pull(
+            rotations, (positions - positions[0]) @ heading, displacement @ heading, pulled, self.body.bone_lengths,
+            np.array(follow),
+        )  # fmt: skip
+        turns, move = self._network.predict(pull.astype(np.float32))
+        turns = turn_matrices(turns.astype(float))
+        turns[0] = heading @ turns[0] @ heading.T
+        turned = np.where(moving[:NUM_BONES, None, None], turns @ start.rotations, start.rotations)
+        return self._moved(start, turned, pelvis + (1 - pulled[0]) * (heading @ move), moving)
+
+    def _moved(self, start: Posture, rotations, move, moving) -> Posture:
+        """A pose with the start's place moved by ``move`` if the body may, and what is locked put back."""
+        translation = start.translation + move if moving[NUM_BONES] else start.translation
+        if self._freedom is not None:
+            rotations, translation = self._freedom.restore_locked(rotations, translation, start)
+        return Posture(rotations, translation)
 
     def _with_errors(self, posture: Posture, targets: list[Target]) -> Posture:
         positions, missed = self.joints(posture), {}
