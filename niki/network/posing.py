@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike
 
 from ..body import rotation as rot
 from ..body.rotation import Array
-from ..body.skeleton import MIRROR, NUM_BONES, NUM_JOINTS
+from ..body.skeleton import MIRROR, NUM_BONES, NUM_JOINTS, Body
 from ..errors import NikiError
 from ..files import read_npz, save_npz
 from .flow import Flow, FlowSpec
@@ -36,6 +36,7 @@ CONDITION = 6 * NUM_BONES + POINTS + 3 * NUM_JOINTS + 1
 
 _JOINT_SCALE, _DISPLACEMENT_SCALE, _LENGTH_SCALE = 2.0, 3.0, 4.0  # bring inputs to about unit size
 _HALF = 0.05  # metres of pull at which half of what is predicted is given
+_USUAL_LENGTH = float(Body.default().bone_lengths.sum())
 _WIDEST, _DEEPEST = 4096, 64
 _HINT = "expected what niki export-weights writes"
 
@@ -145,20 +146,31 @@ class PosingNetwork:
         It is exactly zero where nothing is pulled away. Where the pelvis is pulled, the body moves with it, and the move
         means nothing.
         """
-        displacement = pull.displacement.reshape(*pull.displacement.shape[:-2], POINTS) * _DISPLACEMENT_SCALE
-        condition, gate = self._condition(pull), _gate(pull)
-        xp = rot.namespace(condition)
         if self._flow is not None:
-            room = xp.zeros_like(condition[..., :CHANGE])
-            change = self._flow.inverse(xp.concatenate([room, displacement], -1), condition)[..., :CHANGE]
-        elif self.spec.kind == "mlp":
+            return self.change_and_latents(pull)[:2]
+        condition = self._condition(pull)
+        xp = rot.namespace(condition)
+        if self.spec.kind == "mlp":
+            displacement = _flat(pull.displacement / _size(pull)) * _DISPLACEMENT_SCALE
             blocks = self.spec.subnets[0][1]
             change = mlp(self.weights, "change", blocks, xp.concatenate([condition, displacement], -1))
             change = rot.cast_like(change, condition)  # mixed precision ends here
         else:
             change = xp.zeros_like(condition[..., :CHANGE])
-        change = change * gate
-        return change[..., :-3].reshape(*change.shape[:-1], NUM_BONES, 3), change[..., -3:]
+        return _parts(change * _gate(pull), pull)
+
+    def change_and_latents(self, pull: Pull) -> tuple[Array, Array, Array]:
+        """What a flow maps displacements to: turns and move as :meth:`predict`, and latents (..., 87).
+
+        Raises:
+            NikiError: the network is not a flow.
+        """
+        flow, condition = self._bijection(), self._condition(pull)
+        xp = rot.namespace(condition)
+        room = xp.zeros_like(condition[..., :CHANGE])
+        displacement = _flat(pull.displacement / _size(pull)) * _DISPLACEMENT_SCALE
+        y = flow.inverse(xp.concatenate([room, displacement], -1), condition)
+        return *_parts(y[..., :CHANGE] * _gate(pull), pull), y[..., CHANGE:]
 
     def forward(
         self, turns: Array, move: Array, pull: Pull, latents: Array | None = None
@@ -176,17 +188,22 @@ class PosingNetwork:
         Raises:
             NikiError: the network is not a flow.
         """
-        if self._flow is None:
-            raise NikiError(f"A posing network of the kind {self.spec.kind} has no inverse", "use a flow")
+        flow, condition = self._bijection(), self._condition(pull)
         xp = rot.namespace(turns)
-        condition = self._condition(pull)
         gate = _gate(pull)
         gate = xp.where(gate > 0, gate, 1 + 0 * gate)
-        change = xp.concatenate([turns.reshape(*turns.shape[:-2], CHANGE - 3), move], -1) / gate
+        change = [turns.reshape(*turns.shape[:-2], CHANGE - 3), move / _size(pull)[..., 0]]
+        change = xp.concatenate(change, -1) / gate
         latents = xp.zeros_like(condition[..., :POINTS]) if latents is None else latents
-        x = self._flow.forward(xp.concatenate([change, latents], -1), condition)
+        x = flow.forward(xp.concatenate([change, latents], -1), condition)
         displacement = x[..., CHANGE:] / _DISPLACEMENT_SCALE
-        return displacement.reshape(*displacement.shape[:-1], NUM_JOINTS, 3), x[..., :CHANGE]
+        displacement = displacement.reshape(*displacement.shape[:-1], NUM_JOINTS, 3)
+        return displacement * _size(pull), x[..., :CHANGE]
+
+    def _bijection(self) -> Flow:
+        if self._flow is None:
+            raise NikiError(f"A posing network of the kind {self.spec.kind} has no inverse", "use a flow")
+        return self._flow
 
     def covariance(self, follow: float) -> Array:
         """(75, 75) of a change about the predicted one, the same for both sides of the body.
@@ -244,17 +261,17 @@ class PosingNetwork:
         of each other joint becomes by it."""
         xp = rot.namespace(pull.joints)
         batch = pull.joints.shape[:-2]
-        distance = _distances(pull)
+        distance, size = _distances(pull), _size(pull)
         if "spread" in self.weights:
             spread = xp.amax(distance[..., None] * rot.cast_like(self.weights["spread"], distance), -2)
         else:
             spread = xp.zeros_like(distance)
         parts = [
             rot.sixd_from_matrix(pull.rotations).reshape(*batch, 6 * NUM_BONES),
-            (pull.joints * _JOINT_SCALE).reshape(*batch, POINTS),
+            _flat(pull.joints / size) * _JOINT_SCALE,
             pull.pulled,
             sigma_from_metres(spread * (1 - pull.pulled)),
-            pull.lengths * _LENGTH_SCALE,
+            pull.lengths / size[..., 0] * _LENGTH_SCALE,
             pull.follow[..., None],
         ]
         return xp.concatenate([rot.cast_like(part, pull.joints) for part in parts], -1)
@@ -287,9 +304,24 @@ _MIRRORED = [3 * bone + axis for bone in MIRROR[:NUM_BONES] for axis in range(3)
 _SIGNS = np.append(np.tile([1.0, -1.0, -1.0], NUM_BONES), [-1.0, 1.0, 1.0])
 
 
+def _flat(vectors: Array) -> Array:
+    """(..., 29, 3) -> (..., 87)."""
+    return vectors.reshape(*vectors.shape[:-2], POINTS)
+
+
+def _parts(change: Array, pull: Pull) -> tuple[Array, Array]:
+    """Turns (..., 24, 3) and the move (..., 3) in a change (..., 75) of a body of usual size."""
+    return change[..., :-3].reshape(*change.shape[:-1], NUM_BONES, 3), change[..., -3:] * _size(pull)[..., 0]
+
+
+def _size(pull: Pull) -> Array:
+    """(..., 1, 1) the size of the body against the default body's: what is twice as large moves alike."""
+    return pull.lengths.sum(-1)[..., None, None] / _USUAL_LENGTH
+
+
 def _distances(pull: Pull) -> Array:
-    """(..., 29) metres by which each joint is pulled."""
-    return rot.norm(pull.displacement)[..., 0] * pull.pulled
+    """(..., 29) metres by which each joint is pulled, on a body of usual size."""
+    return rot.norm(pull.displacement / _size(pull))[..., 0] * pull.pulled
 
 
 def _gate(pull: Pull) -> Array:

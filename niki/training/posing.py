@@ -17,14 +17,14 @@ import torch
 from ..body import rotation as rot
 from ..errors import NikiError
 from ..files import writing
-from ..mocap.collection import Poses
+from ..mocap.collection import Poses, load_collections
 from ..network.posing import PosingNetwork, PosingSpec
 from ..pose.steps import usual_covariance
 from .posing_metric import apply_change, errors_of, measured_spread, train_metric
 from .posing_pairs import Batch, Pairs
 from .settings import checked_table, read_toml
 
-CHECKPOINT, LOG, NETWORK = "checkpoint.pt", "log.jsonl", "network.npz"
+CHECKPOINT, LOG, POSING_NETWORK = "checkpoint.pt", "log.jsonl", "posing.npz"
 _MEASURED = 20_000  # pairs from which the spread of joints is measured
 _SMOOTH = 0.99
 
@@ -155,7 +155,7 @@ class PosingTraining:
                 self._log(smooth)
 
     def finish(self, progress: Callable[[int, int], None] = lambda *_: None) -> PosingNetwork:
-        """Train the metric about the trained network's predictions, and write both to ``NETWORK``."""
+        """Train the metric about the trained network's predictions, and write both to ``POSING_NETWORK``."""
         config, started = self.config, time.monotonic()
         network = train_metric(
             self.trained(),
@@ -168,7 +168,7 @@ class PosingTraining:
         )
         self.seconds += time.monotonic() - started
         network.save(
-            self.folder / NETWORK,
+            self.folder / POSING_NETWORK,
             np.float32,
             trained=f"{self.step} steps of {config.batch}, metric {config.metric_steps} of {config.metric_batch}, "
             f"seed {config.seed}, {self.seconds / 60:.0f} minutes",
@@ -243,3 +243,20 @@ class PosingTraining:
         }
         with open(self.folder / LOG, "a") as stream:
             stream.write(json.dumps(entry) + "\n")
+
+
+def load_poses(data: str | os.PathLike) -> Poses:
+    """The training poses of the collection in the folder ``data``, and of one in its folder "more"."""
+    folders = [Path(data), Path(data) / "more"]
+    return load_collections([folders[0], *(f for f in folders[1:] if (f / "clips.csv").is_file())]).split()[0]
+
+
+def export_posing(folder: str | os.PathLike, path: str | os.PathLike) -> PosingNetwork:
+    """Write a finished run's posing network to ``path`` in half precision.
+
+    Raises:
+        NikiError: there is no finished run in ``folder``.
+    """
+    network = PosingNetwork.load(Path(folder) / POSING_NETWORK)
+    network.save(path, **network.remarks)
+    return network

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..body import rotation as rot
 from ..body.kinematics import forward_kinematics
 from ..body.skeleton import JOINTS, NUM_BONES, NUM_JOINTS, Bodies, Body
 from ..mocap.collection import Poses
@@ -25,6 +26,9 @@ _LOCAL = 0.5
 _PLANTED, _ONE_FOOT = 0.45, 0.5
 """Share of pairs in which feet are planted and the body moves over them, and share of those of them in which only one
 foot stays in place that are kept."""
+_JITTER, _JITTERED = 0.08, 0.5
+"""Radians by which bones of both poses are turned alike, and the share of pairs in which they are: the same movement
+from another pose, as on a skeleton with other axes."""
 _STAYS = 0.04
 """Metres that the other foot may have moved and still count as planted."""
 _HELD = 0.1
@@ -108,6 +112,12 @@ class Pairs:
         start, end = self._rotations[starts], self._rotations[ends]
         into = facing(start[:, 0]).transpose(-1, -2)
         start, end = (_posed(x, into, flip) for x in (start, end))
+        jitter = (
+            _JITTER * torch.randn(count, NUM_BONES, 3, generator=generator) * chance(_JITTERED)[:, None, None]
+        )
+        jitter[:, 0] = 0
+        jitter = rot.matrix_from_axis_angle(jitter)
+        start, end = start @ jitter, end @ jitter
         pulled = draw_pulled(count, generator)
         stood = chance(_PLANTED if planted is None else float(planted))
         follows = ~chance(_LOCAL if follow is None else 1.0 - follow)
