@@ -92,6 +92,9 @@ class Pairs:
         weight = np.where(rare_poses(poses.rotations), _RARE, 1.0).cumsum()
         self._until = torch.as_tensor(weight / weight[-1])
 
+    def __len__(self) -> int:
+        return len(self._clip)
+
     def draw(
         self, count: int, generator: torch.Generator, follow: float | None = None, planted: bool | None = None
     ) -> Batch:
