@@ -119,7 +119,7 @@ class PosingTraining:
         initial = PosingNetwork.initial(
             config.network,
             np.sqrt(usual_covariance()),
-            measured_spread(self._pairs, _MEASURED, generator),
+            measured_spread(self._pairs, min(_MEASURED, 10 * len(self._pairs)), generator),
             np.random.default_rng(config.seed),
         )
         self._parameters = {

@@ -16,12 +16,12 @@ from ..network.posing import Pull, facing
 from .augmentation import mirror_poses
 
 _LAGS = (2, 60)
-"""Frames between the two poses, at 30 per second; the logarithm is even, so that half are within a third of a second."""
+"""Frames between the two poses, at 30 per second. Their square root is even: a third are within a third of a second."""
 _OTHERS_BODY = 0.4
 """Share of pairs with another person's proportions."""
 _RARE = 3.0
 """How much more often rare poses are drawn."""
-_LOCAL = 0.5
+_LOCAL = 0.35
 """Share of pairs in which only limbs that hold a pulled joint move."""
 _PLANTED, _ONE_FOOT = 0.45, 0.5
 """Share of pairs in which feet are planted and the body moves over them, and share of those of them in which only one
@@ -92,6 +92,9 @@ class Pairs:
         weight = np.where(rare_poses(poses.rotations), _RARE, 1.0).cumsum()
         self._until = torch.as_tensor(weight / weight[-1])
 
+    def __len__(self) -> int:
+        return len(self._clip)
+
     def draw(
         self, count: int, generator: torch.Generator, follow: float | None = None, planted: bool | None = None
     ) -> Batch:
@@ -145,7 +148,8 @@ class Pairs:
         while sum(len(part) for part in found) < count:
             chances = torch.rand(3, 2 * count, generator=generator)
             ends = torch.searchsorted(self._until, chances[0].double()).clamp(max=len(self._clip) - 1)
-            lag = (first * torch.exp(chances[1] * np.log((last + 1) / first))).long()
+            root = first**0.5 + chances[1] * ((last + 1) ** 0.5 - first**0.5)
+            lag = root.square().long()
             starts = ends + torch.where(chances[2] < 0.5, lag, -lag)
             inside = (starts >= 0) & (starts < len(self._clip))
             inside &= self._clip[starts.clamp(0, len(self._clip) - 1)] == self._clip[ends]
