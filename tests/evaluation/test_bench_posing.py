@@ -16,7 +16,7 @@ from niki.evaluation.posing.handling import (
     pull_far,
     time_drags,
 )
-from niki.evaluation.posing.methods import CLASSICAL, NIKI, Pulling, all_methods, our_methods
+from niki.evaluation.posing.methods import CCD, CLASSICAL, NIKI, Pulling, all_methods, our_methods
 from niki.evaluation.posing.nearness import nearest_training_poses
 from niki.evaluation.posing.problems import CASES, DRAG, DRAGGED_WRIST, make_problems
 from niki.evaluation.posing.report import Report, as_markdown
@@ -80,6 +80,7 @@ def test_the_table_knows_the_truth_from_guesses():
     assert table["the true pose"].mean("effector") < 1e-6
     assert table["the start pose"].mean("effector") > 30
     assert table[NIKI].mean("effector") < 1
+    assert table[CCD].mean("effector") < 100  # bones stay rotations over a whole drag
     assert 0 < table[NIKI].mean("mpjpe") < table["refinement from the rest pose"].mean("mpjpe")
     assert len(table[NIKI].milliseconds) == 10 * len(problems)
 

@@ -99,6 +99,7 @@ def _ccd(problem: Problem) -> Iterator[Posture]:
         for _ in range(_CCD_ROUNDS):
             for target in targets:
                 _swing_onto(target, rotations, translation, problem.body)
+        rotations = rot.matrix_from_6d(rot.sixd_from_matrix(rotations))  # or rounding errors would grow
         yield Posture(rotations.copy(), translation.copy())
 
 
