@@ -53,9 +53,9 @@ class Return:
 
 @dataclass(frozen=True)
 class Ticks:
-    """Milliseconds of the updates of drags with planted feet: median and 99th percentile of all, and the median of the
-    first of each drag, with all that is set up for it. Each drag is done three times and the fastest counts, as other
-    programs run too."""
+    """Milliseconds of processor time that updates of drags with planted feet take: median and 99th percentile of all, and
+    the median of the first of each drag, with all that is set up for it. Each drag is done three times and the fastest
+    counts, as other programs share the caches."""
 
     p50: float
     p99: float
@@ -152,10 +152,10 @@ def time_drags(methods: dict[str, Pulling], problems: list[Problem]) -> dict[str
 
 
 def time_loading() -> float:
-    """Milliseconds that the network's weights take to load, once in a session."""
-    started = time.perf_counter()
+    """Milliseconds of processor time that the network's weights take to load, once in a session."""
+    started = time.thread_time()
     PosingNetwork.load(WEIGHTS)
-    return 1000 * (time.perf_counter() - started)
+    return 1000 * (time.thread_time() - started)
 
 
 def _joints(problem: Problem, posture: Posture) -> np.ndarray:
