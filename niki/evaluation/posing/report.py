@@ -18,7 +18,7 @@ from .handling import (
     time_drags,
     time_loading,
 )
-from .methods import CCD, CLASSICAL, NIKI, all_methods, our_methods
+from .methods import CCD, CLASSICAL, all_methods, our_methods
 from .nearness import nearest_training_poses
 from .problems import CASES, DRAG, DRAGGED_WRIST, make_problems
 from .scores import Scores, compare, measure
