@@ -148,16 +148,17 @@ class PosingNetwork:
         """
         if self._flow is not None:
             return self.change_and_latents(pull)[:2]
-        condition = self._condition(pull)
-        xp = rot.namespace(condition)
+        known = self._known(pull)
+        xp = rot.namespace(known.condition)
         if self.spec.kind == "mlp":
-            displacement = _flat(pull.displacement / _size(pull)) * _DISPLACEMENT_SCALE
             blocks = self.spec.subnets[0][1]
-            change = mlp(self.weights, "change", blocks, xp.concatenate([condition, displacement], -1))
-            change = rot.cast_like(change, condition)  # mixed precision ends here
+            inputs = xp.concatenate([known.condition, known.displacement], -1)
+            change = rot.cast_like(
+                mlp(self.weights, "change", blocks, inputs), inputs
+            )  # mixed precision ends here
         else:
-            change = xp.zeros_like(condition[..., :CHANGE])
-        return _parts(change * _gate(pull), pull)
+            change = xp.zeros_like(known.condition[..., :CHANGE])
+        return known.parts(change)
 
     def change_and_latents(self, pull: Pull) -> tuple[Array, Array, Array]:
         """What a flow maps displacements to: turns and move as :meth:`predict`, and latents (..., 87).
@@ -165,12 +166,11 @@ class PosingNetwork:
         Raises:
             NikiError: the network is not a flow.
         """
-        flow, condition = self._bijection(), self._condition(pull)
-        xp = rot.namespace(condition)
-        room = xp.zeros_like(condition[..., :CHANGE])
-        displacement = _flat(pull.displacement / _size(pull)) * _DISPLACEMENT_SCALE
-        y = flow.inverse(xp.concatenate([room, displacement], -1), condition)
-        return *_parts(y[..., :CHANGE] * _gate(pull), pull), y[..., CHANGE:]
+        flow, known = self._bijection(), self._known(pull)
+        xp = rot.namespace(known.condition)
+        room = xp.zeros_like(known.condition[..., :CHANGE])
+        y = flow.inverse(xp.concatenate([room, known.displacement], -1), known.condition)
+        return *known.parts(y[..., :CHANGE]), y[..., CHANGE:]
 
     def forward(
         self, turns: Array, move: Array, pull: Pull, latents: Array | None = None
@@ -188,17 +188,15 @@ class PosingNetwork:
         Raises:
             NikiError: the network is not a flow.
         """
-        flow, condition = self._bijection(), self._condition(pull)
+        flow, known = self._bijection(), self._known(pull)
         xp = rot.namespace(turns)
-        gate = _gate(pull)
-        gate = xp.where(gate > 0, gate, 1 + 0 * gate)
-        change = [turns.reshape(*turns.shape[:-2], CHANGE - 3), move / _size(pull)[..., 0]]
+        gate = xp.where(known.gate > 0, known.gate, 1 + 0 * known.gate)
+        change = [turns.reshape(*turns.shape[:-2], CHANGE - 3), move / known.size]
         change = xp.concatenate(change, -1) / gate
-        latents = xp.zeros_like(condition[..., :POINTS]) if latents is None else latents
-        x = flow.forward(xp.concatenate([change, latents], -1), condition)
-        displacement = x[..., CHANGE:] / _DISPLACEMENT_SCALE
-        displacement = displacement.reshape(*displacement.shape[:-1], NUM_JOINTS, 3)
-        return displacement * _size(pull), x[..., :CHANGE]
+        latents = xp.zeros_like(known.displacement) if latents is None else latents
+        x = flow.forward(xp.concatenate([change, latents], -1), known.condition)
+        displacement = x[..., CHANGE:] / _DISPLACEMENT_SCALE * known.size
+        return displacement.reshape(*displacement.shape[:-1], NUM_JOINTS, 3), x[..., :CHANGE]
 
     def _bijection(self) -> Flow:
         if self._flow is None:
@@ -256,25 +254,51 @@ class PosingNetwork:
                 raise NikiError(f"{path}: the weight {name} has a value that is not finite")
         return cls(spec, weights, about)
 
-    def _condition(self, pull: Pull) -> Array:
-        """(..., CONDITION) all but the displacements: the pose, the body, what is pulled, and how uncertain the place
-        of each other joint becomes by it."""
+    def _known(self, pull: Pull) -> _Known:
+        """What the network sees of a pull, as of a body of the usual size: what is twice as large moves alike."""
         xp = rot.namespace(pull.joints)
         batch = pull.joints.shape[:-2]
-        distance, size = _distances(pull), _size(pull)
+        size = pull.lengths.sum(-1)[..., None] / _USUAL_LENGTH
+        displacement = pull.displacement / size[..., None]
+        distance = xp.sqrt((displacement * displacement).sum(-1)) * pull.pulled
         if "spread" in self.weights:
             spread = xp.amax(distance[..., None] * rot.cast_like(self.weights["spread"], distance), -2)
         else:
             spread = xp.zeros_like(distance)
         parts = [
             rot.sixd_from_matrix(pull.rotations).reshape(*batch, 6 * NUM_BONES),
-            _flat(pull.joints / size) * _JOINT_SCALE,
+            (pull.joints * (_JOINT_SCALE / size[..., None])).reshape(*batch, POINTS),
             pull.pulled,
-            sigma_from_metres(spread * (1 - pull.pulled)),
-            pull.lengths / size[..., 0] * _LENGTH_SCALE,
+            rot.cast_like(sigma_from_metres(spread * (1 - pull.pulled)), pull.joints),
+            pull.lengths * (_LENGTH_SCALE / size),
             pull.follow[..., None],
         ]
-        return xp.concatenate([rot.cast_like(part, pull.joints) for part in parts], -1)
+        farthest = xp.sqrt((distance * distance).sum(-1))[..., None]
+        displacement = (displacement * _DISPLACEMENT_SCALE).reshape(*batch, POINTS)
+        return _Known(xp.concatenate(parts, -1), displacement, farthest / (farthest + _HALF), size)
+
+
+@dataclass(eq=False)
+class _Known:
+    """What a network sees of a pull.
+
+    Attributes:
+        condition: (..., CONDITION) all but the displacements: the pose, the body, what is pulled, and how uncertain
+            the place of each other joint becomes by it.
+        displacement: (..., 87) scaled to about unit size.
+        gate: (..., 1) from 0 where nothing is pulled away towards 1.
+        size: (..., 1) of the body, against the default body's.
+    """
+
+    condition: Array
+    displacement: Array
+    gate: Array
+    size: Array
+
+    def parts(self, change: Array) -> tuple[Array, Array]:
+        """Turns (..., 24, 3) and the move (..., 3), metres, in the network's change (..., 75)."""
+        change = change * self.gate
+        return change[..., :-3].reshape(*change.shape[:-1], NUM_BONES, 3), change[..., -3:] * self.size
 
 
 def facing(pelvis: Array) -> Array:
@@ -302,32 +326,6 @@ _MIRRORED = [3 * bone + axis for bone in MIRROR[:NUM_BONES] for axis in range(3)
     CHANGE - 1,
 ]
 _SIGNS = np.append(np.tile([1.0, -1.0, -1.0], NUM_BONES), [-1.0, 1.0, 1.0])
-
-
-def _flat(vectors: Array) -> Array:
-    """(..., 29, 3) -> (..., 87)."""
-    return vectors.reshape(*vectors.shape[:-2], POINTS)
-
-
-def _parts(change: Array, pull: Pull) -> tuple[Array, Array]:
-    """Turns (..., 24, 3) and the move (..., 3) in a change (..., 75) of a body of usual size."""
-    return change[..., :-3].reshape(*change.shape[:-1], NUM_BONES, 3), change[..., -3:] * _size(pull)[..., 0]
-
-
-def _size(pull: Pull) -> Array:
-    """(..., 1, 1) the size of the body against the default body's: what is twice as large moves alike."""
-    return pull.lengths.sum(-1)[..., None, None] / _USUAL_LENGTH
-
-
-def _distances(pull: Pull) -> Array:
-    """(..., 29) metres by which each joint is pulled, on a body of usual size."""
-    return rot.norm(pull.displacement / _size(pull))[..., 0] * pull.pulled
-
-
-def _gate(pull: Pull) -> Array:
-    """(..., 1) from 0 where nothing is pulled away towards 1."""
-    farthest = rot.namespace(pull.displacement).sqrt((_distances(pull) ** 2).sum(-1))[..., None]
-    return farthest / (farthest + _HALF)
 
 
 @cache

@@ -29,7 +29,6 @@ _FAR = 2.3  # radians beyond which a rotation vector no longer changes roughly a
 _FARTHEST_STEP = 0.35  # radians
 _FARTHEST_PULL = 0.25  # metres
 _STEPS, _SETTLING = 16, 12
-_PULLED = 2  # steps that also pull back to the prior; the others only go onto the targets
 _CLOSE = 2e-4  # metres at which the search stops
 _BONE_PARENTS = list(PARENTS[1:NUM_BONES])
 _TURNS = ANCESTRY[:NUM_BONES, None, :NUM_BONES, None]  # bones that turn a bone: itself and those above
@@ -77,16 +76,19 @@ class Effectors:
         self._looked_at = np.array([t.look_at for t in looking]).reshape(-1, 3)
         self._look_errors = np.array([_standard_error(t) * _RADIANS for t in looking])
 
-    def refine(self, prior: Posture, first: Posture) -> tuple[np.ndarray, np.ndarray]:
+    def refine(self, prior: Posture, first: Posture, back: int) -> tuple[np.ndarray, np.ndarray]:
         """The pose nearest to ``prior`` that meets the targets, searched from ``first``.
+
+        Args:
+            back: number of steps that also pull back to the prior; the others only go onto the targets.
 
         Returns:
             rotations (24, 3, 3) and translation (3,), finite for finite targets.
         """
         state = (first.rotations, first.translation, self._change(prior, first))
         for k in range(_STEPS):
-            state, left = self._step(*state, pulled=k < _PULLED)
-            if k >= _PULLED and left < _CLOSE:
+            state, left = self._step(*state, pulled=k < back)
+            if k >= back and left < _CLOSE:
                 break
         else:  # out of reach: pulled joints stop here, and pinned ones return to their positions
             self._yield(state)

@@ -82,6 +82,11 @@ class Poser:
         self.body, self._network, self._start = body, network, None
         self._freedom = None if free is None else Freedom(free)
         self._covariance = lru_cache(8)(self._make_covariance)
+        self._steps_back = 2 if network is None else 1  # the network's change is near the targets already
+        if network is None:
+            self._metrics = (usual_covariance(),) * 2
+        else:
+            self._metrics = tuple(network.covariance(follow).astype(float) for follow in (0.0, 1.0))
 
     def joints(self, posture: Posture) -> np.ndarray:
         """(29, 3) joint positions of a posture, metres in library space."""
@@ -130,17 +135,22 @@ class Poser:
         covariance = self._covariance(float(follow), moving.tobytes())
         prior = self._prior(start, positions, reachable, moving, heading, follow)
         effectors = Effectors(reachable, self.body, ranges, covariance, heading, start, self._freedom)
-        rotations, translation = effectors.refine(prior, last or prior)
+        rotations, translation = effectors.refine(prior, last or prior, self._steps_back)
         if self._freedom is not None:
             rotations, translation = self._freedom.restore_locked(rotations, translation, start)
         return self._with_errors(Posture(rotations, translation), targets)
 
     def _known_of(self, start: Posture):
-        """The start's joint positions, bone orientations and ranges, cached for the length of a drag."""
+        """The start's joint positions, bone orientations, ranges and heading, cached for the length of a drag, as is
+        what the network sees of it."""
         if self._start is None or self._start[0] is not start:
             positions, world = forward_kinematics(start.rotations, self.body, start.translation)
             heading = facing(start.rotations[0])
             self._start = start, positions, world, widen_ranges(start.rotations), heading
+            seen = start.rotations.copy()
+            seen[0] = heading.T @ seen[0]
+            parts = seen, (positions - positions[0]) @ heading, self.body.bone_lengths
+            self._seen = [part.astype(np.float32) for part in parts]
         return self._start[1:]
 
     def _moving(self, targets: list[Target], mode: str) -> np.ndarray:
@@ -158,36 +168,43 @@ class Poser:
 
     def _make_covariance(self, follow: float, moving: bytes) -> np.ndarray:
         """(75, 75) of a step, if only what is ``moving``, from :meth:`_moving`, moves."""
-        network = self._network
-        covariance = usual_covariance() if network is None else network.covariance(follow).astype(float)
+        local, following = self._metrics
+        covariance = (1 - follow) * local + follow * following
         free = np.repeat(np.frombuffer(moving, bool), 3)
         return conditional_covariance(covariance, free)
 
     def _prior(self, start: Posture, positions, targets, moving, heading, follow) -> Posture:
-        """The start after the change that the network expects, where bones may move."""
+        """The start after the change that the network expects, where bones may move. It depends on the start and the
+        targets alone, not on the way there."""
         if self._network is None or self._network.spec.kind == "metric":
             return start
         displacement, pulled = np.zeros((NUM_JOINTS, 3)), np.zeros(NUM_JOINTS)
         for t in targets:
-            if t.position is not None and (t.exact or t.weight > pulled[t.index]):
-                pulled[t.index] = 1.0 if t.exact else t.weight
-                displacement[t.index] = pulled[t.index] * (t.position - positions[t.index])
+            weight = 1.0 if t.exact else t.weight
+            if t.position is not None and weight > pulled[t.index]:
+                pulled[t.index] = weight
+                displacement[t.index] = weight * (t.position - positions[t.index])
         pelvis = displacement[0].copy()
         if pulled[0]:
             displacement -= pulled[:, None] * pelvis
         if np.abs(displacement).max() < _SAME:
             return self._moved(start, start.rotations, pelvis, moving)
-        rotations = start.rotations.copy()
-        rotations[0] = heading.T @ rotations[0]
+        rotations, joints, lengths = self._seen
         pull = Pull(
-            rotations, (positions - positions[0]) @ heading, displacement @ heading, pulled, self.body.bone_lengths,
-            np.array(follow),
-        )  # fmt: skip
-        turns, move = self._network.predict(pull.astype(np.float32))
+            rotations,
+            joints,
+            (displacement @ heading).astype(np.float32),
+            pulled.astype(np.float32),
+            lengths,
+            np.float32(follow),
+        )
+        turns, move = self._network.predict(pull)
         turns = turn_matrices(turns.astype(float))
         turns[0] = heading @ turns[0] @ heading.T
-        turned = np.where(moving[:NUM_BONES, None, None], turns @ start.rotations, start.rotations)
-        return self._moved(start, turned, pelvis + (1 - pulled[0]) * (heading @ move), moving)
+        turns[~moving[:NUM_BONES]] = np.eye(3)
+        return self._moved(
+            start, turns @ start.rotations, pelvis + (1 - pulled[0]) * (heading @ move), moving
+        )
 
     def _moved(self, start: Posture, rotations, move, moving) -> Posture:
         """A pose with the start's place moved by ``move`` if the body may, and what is locked put back."""
