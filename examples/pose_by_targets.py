@@ -7,12 +7,12 @@ Needs numpy alone.
 
 import numpy as np
 
-from niki import Body, Poser, Posture, Solver, Target
+from niki import Body, Poser, PosingNetwork, Posture, Target
 
 
 def main() -> None:
     """Pose the default body."""
-    poser = Poser(Body.default(), Solver())
+    poser = Poser(Body.default(), PosingNetwork.default())
     t_pose = Posture(rotations=np.tile(np.eye(3), (24, 1, 1)), translation=np.zeros(3))
 
     posed = poser.solve(

@@ -1,8 +1,8 @@
 """NIKI: from footage of a person to an animated SMPL armature.
 
 >>> import numpy as np
->>> from niki import Body, Poser, Posture, Solver, Target
->>> poser = Poser(Body.default(), Solver())
+>>> from niki import Body, Poser, PosingNetwork, Posture, Target
+>>> poser = Poser(Body.default(), PosingNetwork.default())
 >>> t_pose = Posture(rotations=np.tile(np.eye(3), (24, 1, 1)), translation=np.zeros(3))
 >>> posed = poser.solve(t_pose, [Target("left_wrist", position=(0.4, 0.3, 0.3))])
 >>> posed.error["left_wrist"] < 0.001  # meters
@@ -20,19 +20,23 @@ if TYPE_CHECKING:
     from .capturing.pipeline import capture
     from .errors import NikiError
     from .motion.motion import Motion
+    from .network.posing import PosingNetwork
     from .pose.posing import Poser
     from .pose.targets import Posture, Target
     from .solve.solver import Solver
     from .task import Task
 
 __version__ = "0.1.0"
-__all__ = ["Body", "Motion", "NikiError", "Poser", "Posture", "Solver", "Target", "Task", "capture"]
+__all__ = [
+    "Body", "Motion", "NikiError", "Poser", "PosingNetwork", "Posture", "Solver", "Target", "Task", "capture",
+]  # fmt: skip
 
 _HOMES = {
     "Body": ".body.skeleton",
     "Motion": ".motion.motion",
     "NikiError": ".errors",
     "Poser": ".pose.posing",
+    "PosingNetwork": ".network.posing",
     "Posture": ".pose.targets",
     "Solver": ".solve.solver",
     "Target": ".pose.targets",

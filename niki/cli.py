@@ -19,8 +19,9 @@ from .files import check_output, check_replaceable, is_motion, is_network, writi
 from .formats.bvh import save_bvh
 from .motion.camera_tilt import describe_camera, tilt_and_roll
 from .motion.motion import Motion
+from .network.posing import PosingNetwork
 from .pose.corrections import blend_pose, posture_at
-from .pose.posing import MODES, Poser
+from .pose.posing import FOLLOW, MODES, Poser
 from .pose.targets import Target
 from .review.blender_process import save_blend
 from .solve.solver import Solver
@@ -212,6 +213,11 @@ def _parser() -> argparse.ArgumentParser:
         choices=MODES,
         help="what may move: the whole body, the pulled limb, or all but the hips (default: full)",
     )
+    c.add_argument(
+        "--follow", type=float, default=FOLLOW, metavar="SHARE",
+        help="how much the rest of the body moves along, from 0 (little but the pulled limbs) to 1 (as a person"
+        " would; default: %(default)s)",
+    )  # fmt: skip
     c.add_argument("--free-feet", action="store_true", help="let feet that are not pulled move too")
     c.add_argument(
         "--propagate", type=int, nargs=2, default=(0, 0), metavar=("BEFORE", "AFTER"),
@@ -250,7 +256,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     c.add_argument(
         "--run", dest="runs", action="append", default=[], metavar="FOLDER",
-        help="also measure this finished run's network, such as the residual MLP; repeat for more runs",
+        help="also measure this finished run's posing network; repeat for more runs",
+    )  # fmt: skip
+    c.add_argument(
+        "--source", dest="sources", nargs="+", default=[], metavar="NAME",
+        help="measure on all clips of these sources in clips.csv instead, such as those that the network's training"
+        " left out",
     )  # fmt: skip
     c.add_argument("--poses", type=int, default=300, metavar="N", help="for each case (default: %(default)s)")
     output(c, "REPORT.md", "also write the tables to this file", required=False)
@@ -390,10 +401,12 @@ def _export(options) -> None:
 def _pose(options) -> None:
     _check_output(options, options.output, (".npz",), [options.motion], is_motion)
     motion = Motion.load(options.motion)
-    start, poser = posture_at(motion, options.frame), Poser(motion.body, Solver())
+    start, poser = posture_at(motion, options.frame), Poser(motion.body, PosingNetwork.default())
     places = dict(zip(JOINTS, poser.joints(start), strict=True))
     pins = [Target(joint, places.get(joint), pinned=True) for joint in options.pin]
-    posture = poser.solve(start, [*pins, *options.target], options.mode, not options.free_feet)
+    posture = poser.solve(
+        start, [*pins, *options.target], options.mode, not options.free_feet, follow=options.follow
+    )
     blend_pose(motion, options.frame, posture, *options.propagate).save(options.output)
     for target in options.target:
         print(f"{target.joint}: {1000 * posture.error[target.joint]:.1f} mm from its target")
@@ -450,16 +463,16 @@ def _eval(options) -> None:
 
 
 def _bench(options) -> None:
-    from .evaluation.posing import as_markdown, evaluate
-    from .network.model import Network
+    from .evaluation.posing.report import as_markdown, evaluate
 
+    paths = {Path(folder).name: Path(folder) / "posing.npz" for folder in options.runs}
     if options.output:
-        networks = [Path(folder) / "network.npz" for folder in options.runs]
-        inputs = itertools.chain(networks, _data_in(options.data))
+        inputs = itertools.chain(paths.values(), _data_in(options.data))
         _check_output(options, options.output, (".md",), inputs)
-    poses = _measured_poses(options)
-    runs = {Path(folder).name: Network.load(Path(folder) / "network.npz") for folder in options.runs}
-    text = as_markdown(*evaluate(poses, options.poses, runs))
+    poses = _measured_poses(options, options.sources)
+    runs = {name: PosingNetwork.load(path) for name, path in paths.items()}
+    training = None if options.trained else _training_poses()
+    text = as_markdown(evaluate(poses, options.poses, runs, training))
     print(text, end="")
     _write_report(text, options.output)
 
@@ -476,15 +489,33 @@ def _data_in(folders: list[str]) -> Iterator[Path]:
     return (path for path in files if path.suffix.lower() not in (".md", ".png"))
 
 
-def _measured_poses(options):
+def _measured_poses(options, sources=()):
     """The poses of the people held out, or with ``--trained`` of the others, in the folders of ``--data``; of .bvh
-    files all."""
+    files all, and of ``sources`` all."""
     from .mocap.collection import Poses
 
     poses = Poses.joined(_poses(folder, options.unit) for folder in options.data)
+    if sources:
+        there = np.unique(poses.sources)
+        unknown = np.setdiff1d(sources, there)
+        if len(unknown):
+            raise NikiError(f"There are no clips of {', '.join(unknown)}", f"choose from: {', '.join(there)}")
+        return poses.of_clips(np.isin(poses.sources, sources))
     if any((Path(folder) / "clips.csv").is_file() for folder in options.data):
         return poses.split()[0 if options.trained else 1]
     return poses
+
+
+def _training_poses():
+    """The poses that the posing network was trained on; None where they are not at hand."""
+    from .mocap.collection import Poses, cached_archives
+
+    folders = [folder for folder in _MOCAP if (Path(folder) / "clips.csv").is_file()]
+    if not folders:
+        return None
+    training = Poses.joined(map(cached_archives, folders)).split()[0]
+    left_out = PosingNetwork.default().remarks.get("left_out", "").split()
+    return training.of_clips(~(np.isin(training.sources, left_out) | np.isin(training.subjects, left_out)))
 
 
 def _poses(folder: str, unit: str | None):

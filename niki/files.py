@@ -31,6 +31,7 @@ os.umask(_UMASK)
 _ANOTHER_NAME = "choose another name for the output"
 _MOTION = {"poses", "trans", "mocap_framerate", "rest_joints", "confidence", "keypoints", "camera_pose"}
 _NETWORK = {"about", "mean_pose", "mean_joints", "mean_twist"}
+_POSING_NETWORK = {"about", "metric.local", "metric.follow"}
 
 
 @contextlib.contextmanager
@@ -150,8 +151,8 @@ def is_motion(path: str | os.PathLike) -> bool:
 
 
 def is_network(path: str | os.PathLike) -> bool:
-    """Whether a file holds the weights of NIKI's network, told as by :func:`is_motion`."""
-    return _holds(path, _NETWORK)
+    """Whether a file holds the weights of a network of NIKI's, told as by :func:`is_motion`."""
+    return _holds(path, _NETWORK) or _holds(path, _POSING_NETWORK)
 
 
 def _holds(path, fields: set[str]) -> bool:

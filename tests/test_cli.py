@@ -476,6 +476,23 @@ def test_pose_pulls_a_joint_of_one_frame(tmp_path):
     assert run("pose", posed, "--frame", 3, "--target", "head=1,2", "-o", again).returncode == 2
 
 
+def test_pose_moves_the_rest_of_the_body_as_far_as_it_is_to_follow(tmp_path, capsys):
+    sample = ROOT / "samples/sample_truth.npz"
+    before = Motion.load(sample).solved_joints()[30]
+    target = "left_wrist=" + ",".join(f"{x:.4f}" for x in before[20] + [0, 0.2, 0])
+    moved = []
+    for follow in ("0", "1"):
+        posed = tmp_path / f"{follow}.npz"
+        command = ["pose", sample, "--frame", 30, "--target", target, "--follow", follow, "-o", posed]
+        assert main([str(word) for word in command]) == 0
+        after = Motion.load(posed).solved_joints()[30]
+        moved.append(np.linalg.norm(after[21] - before[21]))  # the other wrist
+    assert 1.3 * moved[0] < moved[1]
+    command[-3:] = ["1.5", "-o", tmp_path / "more.npz"]
+    assert main([str(word) for word in command]) == 1
+    assert "follow must be from 0 to 1, not 1.5" in capsys.readouterr().err
+
+
 def test_names_that_the_terminal_has_no_letters_for_are_no_error(tmp_path):
     some_motion(footage="/films/映像.mp4").save(tmp_path / "m.npz")
     environment = os.environ | {"PYTHONIOENCODING": "cp1252"}

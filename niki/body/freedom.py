@@ -30,6 +30,12 @@ def free_directions(axes: ArrayLike, locked: ArrayLike) -> np.ndarray:
     return u @ rot.transpose(u)
 
 
+def _complement(projection: np.ndarray) -> np.ndarray:
+    """(n, 3) unit vectors perpendicular to each other and to all that a projection (3, 3) leaves."""
+    size, directions = np.linalg.eigh(projection)
+    return directions.T[size < 0.5]
+
+
 class _Pose(Protocol):
     """Rotations (24, 3, 3) and translation (3,), as a posture has them."""
 
@@ -66,6 +72,9 @@ class Freedom:
         self.locked = rank == 0
         partly = np.flatnonzero((rank == 1) | (rank == 2))
         self._bones, self._moves_partly = partly[partly < NUM_BONES], NUM_BONES in partly
+        self._barred = [  # index into partly, and a direction that is not free
+            (k, direction) for k, part in enumerate(partly) for direction in _complement(free[part])
+        ]
 
     def restore_locked(
         self, rotations: np.ndarray, translation: np.ndarray, start: _Pose
@@ -90,30 +99,26 @@ class Freedom:
             translation = start.translation + self._free[NUM_BONES] @ (translation - start.translation)
         return rotations, translation
 
-    def spread(
-        self, rows: np.ndarray, variance: np.ndarray, rotations: np.ndarray, parents: np.ndarray, start: _Pose
-    ) -> np.ndarray:
-        """``rows`` (n, 75) times the covariance of a step, which is zero in locked directions.
+    def locked_directions(self, rotations: np.ndarray, start: _Pose) -> np.ndarray:
+        """(n, 75) directions in which a step may not go: the step times each is zero.
+
+        A step is 24 turns, rotation vectors in the axes of each bone's parent, and a move of the whole body. Bones
+        that cannot move at all are not among them.
 
         Args:
-            rows: derivatives with respect to turns about the world's axes and, last, the translation.
-            variance: (75,) of a step in the free directions.
-            rotations: (24, 3, 3) of the present pose. parents: its bones' parents' orientations, from
-                :func:`niki.body.kinematics.parent_orientations`.
-            start: the posture before the drag.
+            rotations: (24, 3, 3) of the present pose. start: the posture before the drag.
         """
-        spread = rows * variance
-        bones = self._bones
-        if len(bones):
-            # Turns for which the rotation vector since the start stays within the free directions.
-            turns = np.linalg.inv(rot.rotation_vector_jacobian(self._vectors(rotations, start)))
-            ways = parents[bones] @ turns @ self._free[bones]
-            for bone, covariance in zip(bones, ways @ rot.transpose(ways), strict=True):
-                part = slice(3 * bone, 3 * bone + 3)
-                spread[:, part] = spread[:, part] @ covariance
-        if self._moves_partly:
-            spread[:, -3:] = spread[:, -3:] @ self._free[NUM_BONES]
-        return spread
+        rows = np.zeros((len(self._barred), 3 * NUM_BONES + 3))
+        if len(self._bones):
+            jacobians = rot.rotation_vector_jacobian(self._vectors(rotations, start))
+        for row, (k, direction) in zip(rows, self._barred, strict=True):
+            if k < len(self._bones):
+                # A turn for which the rotation vector since the start stays within the free directions.
+                bone = self._bones[k]
+                row[3 * bone : 3 * bone + 3] = direction @ jacobians[k]
+            else:
+                row[-3:] = direction
+        return rows
 
     def _vectors(self, rotations, start):
         """(k, 3) rotation vectors of the partly locked bones since the start, in their parents' axes."""

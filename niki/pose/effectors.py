@@ -1,6 +1,6 @@
 """Damped least squares from a prior onto targets, within the joints' ranges. numpy, one pose at a time.
 
-Each step is that of an iterated extended Kalman filter: bones turn as their stiffness allows, and targets
+Each step is that of an iterated extended Kalman filter: bones turn as their covariance has it, and targets
 are measurements. In this form the linear system is as small as the number of targets. Where a target
 cannot be met, damping grows with the remaining distance (Sugihara, Solvability-unconcerned inverse kinematics by
 the Levenberg-Marquardt method, IEEE Transactions on Robotics 27, 2011).
@@ -14,22 +14,25 @@ import numpy as np
 
 from ..body import rotation as rot
 from ..body.freedom import Freedom
-from ..body.kinematics import forward_kinematics, joint_jacobian, parent_orientations, turn_bones
+from ..body.kinematics import forward_kinematics
 from ..body.limits import nearest_in_range
-from ..body.skeleton import ANCESTRY, NUM_BONES, Body
+from ..body.skeleton import ANCESTRY, NUM_BONES, PARENTS, Body
+from .steps import MOVES, step_towards, turn_derivatives, turn_matrices
 from .targets import Posture, Target
 
 _PINNED, _EXACT, _SOFT = 5e-5, 3e-4, 0.02  # metres of standard error: pins, exact targets, soft constraints
 _RADIANS = 3.0  # per metre: the weight of an orientation against a position
 _LIMIT = np.radians(0.5)
+_LEAST_VARIANCE = 1e-12  # where a locked direction belongs to a bone that cannot turn anyway
 _DAMPING, _PINNED_DAMPING = 0.1, 0.02  # added standard error, as a share of the distance to the target
 _FAR = 2.3  # radians beyond which a rotation vector no longer changes roughly as its bone turns
 _FARTHEST_STEP = 0.35  # radians
 _FARTHEST_PULL = 0.25  # metres
 _STEPS, _SETTLING = 16, 12
-_PULLED = 2  # steps that also pull back to the prior; the others only go onto the targets
 _CLOSE = 2e-4  # metres at which the search stops
-_TURNS = ANCESTRY[:NUM_BONES, :NUM_BONES]  # bones that turn a bone: itself and those above
+_BONE_PARENTS = list(PARENTS[1:NUM_BONES])
+_TURNS = ANCESTRY[:NUM_BONES, None, :NUM_BONES, None]  # bones that turn a bone: itself and those above
+_SIZE = 3 * NUM_BONES + 3  # of a step: turns, and a move of the whole body
 
 
 class Effectors:
@@ -39,8 +42,9 @@ class Effectors:
         targets: what to meet.
         body: the proportions.
         ranges: (24, 3, 2) radians, as in :mod:`niki.body.limits`.
-        stiffness: (25,) radians by which each bone readily turns and, last, metres by which the whole body
-            readily moves; 0 if it may not.
+        covariance: (75, 75) of a step: turns as :mod:`niki.pose.steps` has them, radians, and a move of the whole
+            body in the heading, metres. It is zero for bones that may not turn.
+        heading: (3, 3) the frame in which the pelvis turns and the body moves.
         start: the pose before the drag, to which locked directions are restored.
         freedom: what is locked; None for nothing.
     """
@@ -50,15 +54,17 @@ class Effectors:
         targets: Sequence[Target],
         body: Body,
         ranges: np.ndarray,
-        stiffness: np.ndarray,
+        covariance: np.ndarray,
+        heading: np.ndarray,
         start: Posture | None = None,
         freedom: Freedom | None = None,
     ):
         self._body, self._ranges, self._start, self._freedom = body, ranges, start, freedom
-        self._variance = np.repeat(stiffness**2, 3)
-        self._limited = np.flatnonzero(stiffness[:NUM_BONES] > 0)
+        self._covariance, self._heading = covariance, heading
+        self._limited = [b for b in range(NUM_BONES) if covariance[3 * b, 3 * b] > 0]
         positioned = [t for t in targets if t.position is not None]
         self._joints = [t.index for t in positioned]
+        self._moves = MOVES[self._joints][..., None]
         self._positions = np.array([t.position for t in positioned]).reshape(-1, 3)
         self._errors = np.array([_standard_error(t) for t in positioned])
         oriented = [t for t in targets if t.orientation is not None]
@@ -70,16 +76,19 @@ class Effectors:
         self._looked_at = np.array([t.look_at for t in looking]).reshape(-1, 3)
         self._look_errors = np.array([_standard_error(t) * _RADIANS for t in looking])
 
-    def refine(self, prior: Posture, first: Posture) -> tuple[np.ndarray, np.ndarray]:
+    def refine(self, prior: Posture, first: Posture, back: int) -> tuple[np.ndarray, np.ndarray]:
         """The pose nearest to ``prior`` that meets the targets, searched from ``first``.
+
+        Args:
+            back: number of steps that also pull back to the prior; the others only go onto the targets.
 
         Returns:
             rotations (24, 3, 3) and translation (3,), finite for finite targets.
         """
         state = (first.rotations, first.translation, self._change(prior, first))
         for k in range(_STEPS):
-            state, left = self._step(*state, pulled=k < _PULLED)
-            if k >= _PULLED and left < _CLOSE:
+            state, left = self._step(*state, pulled=k < back)
+            if k >= back and left < _CLOSE:
                 break
         else:  # out of reach: pulled joints stop here, and pinned ones return to their positions
             self._yield(state)
@@ -96,29 +105,44 @@ class Effectors:
             the new state, and metres by which exact targets were missed before the step.
         """
         positions, world = forward_kinematics(rotations, self._body, translation)
-        parents = parent_orientations(world)
-        residual, rows, errors, left = self._rows(positions, world, parents, rotations)
-        if not len(residual) or (not pulled and left < _CLOSE):
+        missed = self._positions - positions[self._joints]
+        distance = np.sqrt((missed * missed).sum(-1))
+        left = float(distance[self._errors < _SOFT].max(initial=0.0))
+        if not pulled and left < _CLOSE:
             return (rotations, translation, moved), left
-        spread = self._spread(rows, rotations, parents)
-        system = spread @ rows.T
-        system[np.diag_indices_from(system)] += errors**2
-        if pulled:
-            residual = residual + rows @ moved
-        step = spread.T @ np.linalg.solve(system, residual) - (moved if pulled else 0)
+        frames = np.concatenate([self._heading[None], world[_BONE_PARENTS]])
+        residual, rows, errors = self._rows(positions, world, frames, rotations, missed, distance)
+        if not len(residual):
+            return (rotations, translation, moved), left
+        spread = self._spread(rows, rotations)
+        step = step_towards(residual, rows, errors, spread, moved if pulled else None)
         turns = step[:-3].reshape(NUM_BONES, 3)
         step *= min(1.0, _FARTHEST_STEP / max(np.sqrt((turns**2).sum(-1).max()), 1e-12))
-        rotations = turn_bones(rotations, parents, rot.matrix_from_axis_angle(turns))
-        translation = translation + step[-3:]
+        rotations = self._turned(rotations, turns)
+        translation = translation + self._heading @ step[-3:]
         if self._freedom is not None:
             rotations, translation = self._freedom.restore_locked(rotations, translation, self._start)  # pyright: ignore[reportArgumentType]
         return (rotations, translation, moved + step), left
 
-    def _spread(self, rows, rotations, parents):
-        """Rows times the covariance of the step."""
+    def _turned(self, rotations, turns):
+        """Rotations after turns (24, 3) in the bones' frames."""
+        matrices = turn_matrices(turns)
+        matrices[0] = self._heading @ matrices[0] @ self._heading.T
+        return matrices @ rotations
+
+    def _spread(self, rows, rotations):
+        """Rows times the covariance of the step, which does not go in locked directions."""
+        spread = rows @ self._covariance
         if self._freedom is None:
-            return rows * self._variance
-        return self._freedom.spread(rows, self._variance, rotations, parents, self._start)  # pyright: ignore[reportArgumentType]
+            return spread
+        locked = self._freedom.locked_directions(rotations, self._start)  # pyright: ignore[reportArgumentType]
+        if not len(locked):
+            return spread
+        locked[:, :3] = locked[:, :3] @ self._heading
+        locked[:, -3:] = locked[:, -3:] @ self._heading
+        taken = locked @ self._covariance
+        system = taken @ locked.T + _LEAST_VARIANCE * np.eye(len(locked))
+        return spread - (spread @ locked.T) @ np.linalg.solve(system, taken)
 
     def _yield(self, state):
         """Turn exact targets that are not pinned into soft ones at the positions that their joints have reached."""
@@ -127,45 +151,52 @@ class Effectors:
         self._positions[yielding], self._errors[yielding] = positions[yielding], _SOFT
 
     def _change(self, prior, first):
-        """(75,) turns about the world's axes, and metres, from ``prior`` to ``first``."""
+        """(75,) turns in the bones' frames, and metres, from ``prior`` to ``first``."""
         if first is prior:
-            return np.zeros(3 * NUM_BONES + 3)
-        world = forward_kinematics(first.rotations, self._body)[1]
-        turns = rot.apply(
-            parent_orientations(world),
-            rot.axis_angle_from_matrix(first.rotations @ rot.transpose(prior.rotations)),
-        )
-        return np.append(turns.ravel(), first.translation - prior.translation)
+            return np.zeros(_SIZE)
+        turns = rot.axis_angle_from_matrix(first.rotations @ rot.transpose(prior.rotations))
+        turns[0] = turns[0] @ self._heading
+        return np.append(turns, (first.translation - prior.translation) @ self._heading)
 
-    def _rows(self, positions, world, parents, rotations):
-        """The residuals, their derivatives with respect to a step, their standard errors and, last, the
-        metres by which exact targets are missed."""
-        joints, count = self._joints, len(self._joints)
-        missed = self._positions - positions[joints]
-        distance = np.sqrt((missed**2).sum(-1))
-        missed *= np.minimum(1, _FARTHEST_PULL / np.maximum(distance, 1e-12))[:, None]
+    def _rows(self, positions, world, frames, rotations, missed, distance):
+        """The residuals, their derivatives with respect to a step, and their standard errors; ``missed`` (n, 3) and
+        ``distance`` (n,) are those of the joints."""
+        missed = missed * np.minimum(1, _FARTHEST_PULL / np.maximum(distance, 1e-12))[:, None]
         parts = [
             (
                 missed.ravel(),
-                joint_jacobian(positions, joints).reshape(3 * count, 3 * NUM_BONES + 3),
+                self._joint_rows(positions, frames),
                 self._damped(self._errors, distance),
             )
         ]
-        left = float(distance[self._errors < _SOFT].max(initial=0.0))
         if self._bones:
             turn = rot.axis_angle_from_matrix(self._turns @ rot.transpose(world[self._bones]))
-            rows = _turn_rows(self._bones)
+            rows = _turn_rows(self._bones, frames)
             angle = np.sqrt((turn**2).sum(-1))
             parts.append((turn.ravel(), rows, self._damped(self._turn_errors, angle / _RADIANS)))
         if self._looking:
             turn = self._look(positions, world)
             angle = np.sqrt((turn**2).sum(-1))
             parts.append(
-                (turn.ravel(), _turn_rows(self._looking), self._damped(self._look_errors, angle / _RADIANS))
+                (
+                    turn.ravel(),
+                    _turn_rows(self._looking, frames),
+                    self._damped(self._look_errors, angle / _RADIANS),
+                )
             )
-        parts += self._limits(parents, rotations)
-        residual, rows, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return residual, rows, errors, left
+        parts += self._limits(rotations)
+        if len(parts) == 1:
+            return parts[0]
+        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+    def _joint_rows(self, positions, frames):
+        """(3 n, 75) derivatives of the joints' positions with respect to a step."""
+        joints = self._joints
+        arms = (positions[joints][:, None] - positions[:NUM_BONES]) * self._moves
+        rows = np.empty((len(joints), 3, _SIZE))
+        rows[..., :-3] = turn_derivatives(arms, frames).reshape(len(joints), 3, 3 * NUM_BONES)
+        rows[..., -3:] = self._heading
+        return rows.reshape(-1, _SIZE)
 
     def _damped(self, errors, left):
         damping = np.where(errors < _EXACT, _PINNED_DAMPING, _DAMPING)
@@ -177,7 +208,7 @@ class Effectors:
         direction = rot.normalize(self._looked_at - positions[self._looking], fallback=[0.0, 0.0, 1.0])
         return rot.axis_angle_from_matrix(rot.swing_between(gaze, direction))
 
-    def _limits(self, parents, rotations):
+    def _limits(self, rotations):
         """Residuals that bring bones back into their ranges."""
         vectors, over = nearest_in_range(rotations[self._limited], self._ranges[self._limited], fade=True)
         outside = np.argwhere(over != 0)
@@ -187,18 +218,17 @@ class Effectors:
         for row, (k, component) in enumerate(outside):
             bone = self._limited[k]
             if vectors[k] @ vectors[k] > _FAR**2:
-                rows[row, bone] = parents[bone] @ rot.rotation_vector_jacobian(vectors[k])[component]
+                rows[row, bone] = rot.rotation_vector_jacobian(vectors[k])[component]
             else:
-                rows[row, bone] = parents[bone][:, component]
+                rows[row, bone, component] = 1
         return [(-over[over != 0], rows.reshape(len(outside), -1), np.full(len(outside), _LIMIT))]
 
 
-def _turn_rows(bones):
+def _turn_rows(bones, frames):
     """(3 n, 75) derivatives of bones' orientations with respect to a step."""
-    rows = np.zeros((len(bones), 3, NUM_BONES + 1, 3))
-    for row in range(3):
-        rows[:, row, :NUM_BONES, row] = _TURNS[bones]
-    return rows.reshape(3 * len(bones), -1)
+    rows = np.zeros((len(bones), 3, _SIZE))
+    rows[..., :-3] = (_TURNS[bones] * frames.swapaxes(0, 1)).reshape(len(bones), 3, 3 * NUM_BONES)
+    return rows.reshape(-1, _SIZE)
 
 
 def _standard_error(target) -> float:

@@ -1,28 +1,26 @@
-"""Pull some joints, the body follows: NIKI as an interactive posing tool. numpy only.
+"""Pull some joints, the body follows. numpy only.
 
-The network sees the pulled and pinned joints as certain and all others where they were, with an
-uncertainty that grows with the distance of the pull and with nearness to the pulled joint in the skeleton
-(Li et al., NIKI, CVPR 2023, section 3: uncertain joints in, plausible pose out). Its pose is the prior of a
-damped least-squares refinement, which meets the targets exactly within the joints' ranges.
+The network knows how bodies move when some of their joints are pulled: what it expects is the prior of a damped
+least-squares refinement, which meets the targets exactly within the joints' ranges.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..body import rotation as rot
 from ..body.freedom import Freedom
 from ..body.kinematics import forward_kinematics
 from ..body.limits import widen_ranges
 from ..body.skeleton import ANCESTRY, JOINTS, KINDS, NUM_BONES, NUM_JOINTS, PARENTS, Body
 from ..errors import NikiError
-from ..network.uncertainty import sigma_from_metres
-from ..solve.solver import Solver
+from ..network.posing import PosingNetwork, Pull, facing
 from .effectors import Effectors
+from .steps import conditional_covariance, turn_matrices, usual_covariance
 from .targets import Posture, Target
 
 MODES = ("full", "limb", "hips")
@@ -32,7 +30,6 @@ _GOALS = {"position": "position", "orientation": "orientation", "look_at": "poin
 _SAME = 1e-6  # metres, or matrix entries, by which two goals may differ and still be the same
 _FARTHEST = 1e4  # metres from the pelvis to a target; beyond, even double precision is too coarse
 _BETWEEN = np.abs(ANCESTRY[:, None] - ANCESTRY)  # (29, 29, 29): the bones between two joints
-_TREE_DISTANCE = _BETWEEN.sum(-1)
 _LIMB_ROOTS = [
     JOINTS.index(n) for n in ("left_collar", "right_collar", "left_hip", "right_hip", "neck", "spine1")
 ]
@@ -41,19 +38,8 @@ _LEGS = {
     for side in ("left", "right")
 }
 
-FREEDOM, FADE = 3.0, 0.85
-"""The standard error that the network sees at the pulled joint, as a multiple of the length of the pull,
-and the factor by which it falls with each joint along the skeleton."""
-TAKEN_OVER = 0.4
-"""The network's share of a bone's prior grows with that error, and is most of it at this many metres; without
-error the prior is the pose before the drag."""
-
-_STIFFNESS = {  # degrees by which refinement readily turns a bone away from the prior
-    "pelvis": 5, "hip": 8, "knee": 10, "ankle": 5, "foot": 3, "spine1": 3, "spine2": 3, "spine3": 3, "neck": 4,
-    "head": 4, "collar": 3, "shoulder": 10, "elbow": 12, "wrist": 5, "hand": 0,
-}  # fmt: skip
-_STIFF = np.radians([_STIFFNESS[kind] for kind in KINDS[:NUM_BONES]])
-_STIFF_TRANSLATION = 0.03  # metres: the whole body
+FOLLOW = 0.5
+"""How much the body follows a pulled joint unless told otherwise."""
 
 
 class Poser:
@@ -62,14 +48,13 @@ class Poser:
     >>> body = Body.default()
     >>> start = Posture(np.tile(np.eye(3), (24, 1, 1)), np.zeros(3))  # the T-pose
     >>> target = Target("left_wrist", (0.4, 1.5, 0.3))
-    >>> posture = Poser(body, Solver()).solve(start, [target])
+    >>> posture = Poser(body, PosingNetwork.default()).solve(start, [target])
     >>> posture.error["left_wrist"] < 0.001
     True
 
     Args:
         body: the proportions.
-        solver: the network behind the pose's prior; None to start from the pose before the drag and only
-            refine it.
+        network: what it knows of how bodies move; None for damped least squares alone.
         free: (25, 3, 3) what may move, default everything: for each of the 24 bones and, last, for the
             whole body, the symmetric projection onto its free directions. The identity leaves it free,
             zeros lock it, ``I - a aT`` locks turning about the unit axis ``a``, ``a aT`` leaves only that.
@@ -93,9 +78,15 @@ class Poser:
         NikiError: ``free`` has the wrong shape or a matrix is not a symmetric projection.
     """
 
-    def __init__(self, body: Body, solver: Solver | None = None, free: ArrayLike | None = None):
-        self.body, self._solver, self._start = body, solver, None
+    def __init__(self, body: Body, network: PosingNetwork | None = None, free: ArrayLike | None = None):
+        self.body, self._network, self._start = body, network, None
         self._freedom = None if free is None else Freedom(free)
+        self._covariance = lru_cache(8)(self._make_covariance)
+        self._steps_back = 2 if network is None else 1  # the network's change is near the targets already
+        if network is None:
+            self._metrics = (usual_covariance(),) * 2
+        else:
+            self._metrics = tuple(network.covariance(follow).astype(float) for follow in (0.0, 1.0))
 
     def joints(self, posture: Posture) -> np.ndarray:
         """(29, 3) joint positions of a posture, metres in library space."""
@@ -108,6 +99,7 @@ class Poser:
         mode: str = "full",
         plant_feet: bool = True,
         last: Posture | None = None,
+        follow: float = FOLLOW,
     ) -> Posture:
         """The pose that meets ``targets`` and otherwise stays natural and near ``start``.
 
@@ -119,75 +111,104 @@ class Poser:
                 nearest pinned joint, or to the root of its limb, move.
             plant_feet: keep feet that are not pulled where they are; no effect in "limb".
             last: the result of the last call in the same drag, from which the search starts.
+            follow: how much the rest of the body follows, from 0, where only limbs that hold a pulled joint
+                readily move, to 1, as bodies do. Without a network it changes nothing.
 
         Returns:
             the pose, with the distance to each position target in ``error``. A target out of reach is
             approached as far as the body reaches.
 
         Raises:
-            NikiError: there is no such mode, or two exact targets conflict at a joint; the message names it.
+            NikiError: there is no such mode, follow is not in [0, 1], or two exact targets conflict at a joint; the
+                message names it.
         """
+        if not 0 <= follow <= 1:
+            raise NikiError(f"follow must be from 0 to 1, not {follow}")
         if mode not in MODES:
             raise NikiError(f"There is no mode '{mode}'", f"choose from: {', '.join(MODES)}")
         targets = _without_repetition(targets)
-        positions, world, ranges = self._known_of(start)
-        stiffness = self._stiffness(targets, mode)
+        positions, world, ranges, heading = self._known_of(start)
+        moving = self._moving(targets, mode)
         if plant_feet and mode != "limb":
             targets += planted_feet(targets, positions, world)
-        reachable = _within_reach(targets, positions, self.body, stiffness)
-        prior = self._prior(start, positions, reachable, stiffness)
-        effectors = Effectors(reachable, self.body, ranges, stiffness, start, self._freedom)
-        rotations, translation = effectors.refine(prior, (last or prior))
+        reachable = _within_reach(targets, positions, self.body, moving)
+        covariance = self._covariance(float(follow), moving.tobytes())
+        prior = self._prior(start, positions, reachable, moving, heading, follow)
+        effectors = Effectors(reachable, self.body, ranges, covariance, heading, start, self._freedom)
+        rotations, translation = effectors.refine(prior, last or prior, self._steps_back)
         if self._freedom is not None:
             rotations, translation = self._freedom.restore_locked(rotations, translation, start)
         return self._with_errors(Posture(rotations, translation), targets)
 
     def _known_of(self, start: Posture):
-        """The start's joint positions, bone orientations and ranges, cached for the length of a drag."""
+        """The start's joint positions, bone orientations, ranges and heading, cached for the length of a drag, as is
+        what the network sees of it."""
         if self._start is None or self._start[0] is not start:
             positions, world = forward_kinematics(start.rotations, self.body, start.translation)
-            self._start = start, positions, world, widen_ranges(start.rotations)
+            heading = facing(start.rotations[0])
+            self._start = start, positions, world, widen_ranges(start.rotations), heading
+            seen = start.rotations.copy()
+            seen[0] = heading.T @ seen[0]
+            parts = seen, (positions - positions[0]) @ heading, self.body.bone_lengths
+            self._seen = [part.astype(np.float32) for part in parts]
         return self._start[1:]
 
-    def _stiffness(self, targets: list[Target], mode: str) -> np.ndarray:
-        """(25,) how far each bone and, last, the whole body readily moves; 0 if it may not move."""
-        stiffness = np.append(_STIFF, _STIFF_TRANSLATION)
+    def _moving(self, targets: list[Target], mode: str) -> np.ndarray:
+        """(25,) bool: whether each bone and, last, the whole body may move."""
+        moving = np.append([kind != "hand" for kind in KINDS[:NUM_BONES]], True)
         if mode == "hips":
-            stiffness[[0, NUM_BONES]] = 0
+            moving[[0, NUM_BONES]] = False
         elif mode == "limb":
             pinned = {t.index for t in targets if t.pinned}
-            moving = {b for t in targets if not t.pinned for b in _chain(t.index, pinned)}
-            stiffness[[b for b in range(NUM_BONES + 1) if b not in moving]] = 0
+            chains = {b for t in targets if not t.pinned for b in _chain(t.index, pinned)}
+            moving &= np.isin(np.arange(NUM_BONES + 1), list(chains))
         if self._freedom is not None:
-            stiffness[self._freedom.locked] = 0
-        return stiffness
+            moving &= ~self._freedom.locked
+        return moving
 
-    def _prior(self, start: Posture, positions, targets, stiffness) -> Posture:
-        """The start blended into the network's pose, near pulled joints and where bones may move."""
-        positioned = [t for t in targets if t.position is not None]
-        pull = {}
-        for t in positioned:
-            distance = float(np.linalg.norm(t.position - positions[t.index]))
-            pull[t.index] = max(distance, pull.get(t.index, 0.0))
-        farthest = max(pull.values(), default=0.0)
-        if self._solver is None or farthest < 1e-6:
+    def _make_covariance(self, follow: float, moving: bytes) -> np.ndarray:
+        """(75, 75) of a step, if only what is ``moving``, from :meth:`_moving`, moves."""
+        local, following = self._metrics
+        covariance = (1 - follow) * local + follow * following
+        free = np.repeat(np.frombuffer(moving, bool), 3)
+        return conditional_covariance(covariance, free)
+
+    def _prior(self, start: Posture, positions, targets, moving, heading, follow) -> Posture:
+        """The start after the change that the network expects, where bones may move. It depends on the start and the
+        targets alone, not on the way there."""
+        if self._network is None or self._network.spec.kind == "metric":
             return start
-        joints, certain = positions.copy(), np.full(NUM_JOINTS, np.inf)
-        error = np.max([d * FREEDOM * FADE ** _TREE_DISTANCE[k] for k, d in pull.items()], 0)
-        for t in positioned:
-            if t.exact:
-                joints[t.index], certain[t.index] = t.position, 0.0
-        sigma = sigma_from_metres(np.minimum(error, certain))
-        rotations, translation = self._solver.guess(joints, np.repeat(sigma[:, None], 2, 1), self.body)
-        share = 1 - np.exp(-((error[:NUM_BONES, None] / TAKEN_OVER) ** 2))
-        free = stiffness > 0
-        turned = share * rot.axis_angle_from_matrix(rot.transpose(start.rotations) @ rotations)
-        turned = start.rotations @ rot.matrix_from_axis_angle(turned)
-        rotations = np.where(free[:NUM_BONES, None, None], turned, start.rotations)
-        if free[NUM_BONES]:
-            translation = start.translation + share[0] * (translation - start.translation)
-        else:
-            translation = start.translation
+        displacement, pulled = np.zeros((NUM_JOINTS, 3)), np.zeros(NUM_JOINTS)
+        for t in targets:
+            weight = 1.0 if t.exact else t.weight
+            if t.position is not None and weight > pulled[t.index]:
+                pulled[t.index] = weight
+                displacement[t.index] = weight * (t.position - positions[t.index])
+        pelvis = displacement[0].copy()
+        if pulled[0]:
+            displacement -= pulled[:, None] * pelvis
+        if np.abs(displacement).max() < _SAME:
+            return self._moved(start, start.rotations, pelvis, moving)
+        rotations, joints, lengths = self._seen
+        pull = Pull(
+            rotations,
+            joints,
+            (displacement @ heading).astype(np.float32),
+            pulled.astype(np.float32),
+            lengths,
+            np.float32(follow),
+        )
+        turns, move = self._network.predict(pull)
+        turns = turn_matrices(turns.astype(float))
+        turns[0] = heading @ turns[0] @ heading.T
+        turns[~moving[:NUM_BONES]] = np.eye(3)
+        return self._moved(
+            start, turns @ start.rotations, pelvis + (1 - pulled[0]) * (heading @ move), moving
+        )
+
+    def _moved(self, start: Posture, rotations, move, moving) -> Posture:
+        """A pose with the start's place moved by ``move`` if the body may, and what is locked put back."""
+        translation = start.translation + move if moving[NUM_BONES] else start.translation
         if self._freedom is not None:
             rotations, translation = self._freedom.restore_locked(rotations, translation, start)
         return Posture(rotations, translation)
@@ -256,13 +277,13 @@ def _chain(joint: int, pinned: set[int]) -> list[int]:
     return chain
 
 
-def _within_reach(targets: list[Target], positions, body: Body, stiffness) -> list[Target]:
+def _within_reach(targets: list[Target], positions, body: Body, moving) -> list[Target]:
     """The targets, pulled ones moved within the reach of the bones between them and what stays in place."""
     fixed = {t.index: t.position for t in targets if t.pinned and t.position is not None}
     for j in range(NUM_BONES):  # a joint stays in place where the bones above it do not move
-        if stiffness[j] > 0 and (stiffness[NUM_BONES] == 0 if j == 0 else stiffness[PARENTS[j]] == 0):
+        if moving[j] and not moving[NUM_BONES if j == 0 else PARENTS[j]]:
             fixed[j] = positions[j]
-    if stiffness[0] == 0 and stiffness[NUM_BONES] == 0:
+    if not moving[0] and not moving[NUM_BONES]:
         fixed.setdefault(0, positions[0])
     result = []
     for t in targets:

@@ -12,17 +12,21 @@ from ..corpus.examples import load_examples
 from ..corpus.shards import load_corpus
 from ..mocap.collection import load_collections
 from .depth import DEPTH_NETWORK, DepthConfig, save_depth, score_depth, train_depth
+from .posing import POSING_NETWORK, PosingConfig, PosingTraining, export_posing, load_poses
 from .settings import read_kind
 from .train import Config, Training, export
 
-_FLOW, _DEPTH = "niki", "depth"
+_FLOW, _DEPTH, _POSING = "niki", "depth", "posing"
 
 
 def train(config: str | os.PathLike, folder: str | os.PathLike, quiet: bool = False) -> None:
     """Train with the configuration file ``config`` (TOML) in ``folder``. Its ``kind`` says what: "niki", the
-    default, or "depth"."""
-    if read_kind(config, (_FLOW, _DEPTH)) == _DEPTH:
+    default, "depth" or "posing"."""
+    kind = read_kind(config, (_FLOW, _DEPTH, _POSING))
+    if kind == _DEPTH:
         _train_depth(DepthConfig.read(config), Path(folder), quiet)
+    elif kind == _POSING:
+        _train_posing(PosingConfig.read(config), folder, quiet)
     else:
         _train_flow(Config.read(config), folder, quiet)
 
@@ -86,7 +90,25 @@ def _train_flow(settings: Config, folder: str | os.PathLike, quiet: bool) -> Non
         print(f"  {case:20s} {scores['mpjpe']:6.1f} mm {scores['rotation']:5.1f} degrees")
 
 
+def _train_posing(settings: PosingConfig, folder: str | os.PathLike, quiet: bool) -> None:
+    """Train a posing network, resuming an interrupted run."""
+    training = PosingTraining(settings, folder, load_poses(settings.data))
+    if training.step:
+        print(f"resuming {folder} at step {training.step} of {settings.steps}")
+    with tqdm(total=settings.steps, initial=training.step, unit=" steps", disable=quiet) as bar:
+
+        def show(done: int, total: int, losses: dict) -> None:
+            bar.set_postfix({name: f"{value:.4f}" for name, value in losses.items()})
+            bar.update(done - bar.n)
+
+        training.run(show)
+    with tqdm(desc="metric", total=settings.metric_steps, unit=" steps", disable=quiet) as bar:
+        network = training.finish(lambda done, total: bar.update(1))
+    print(f"{folder}: {network.size:,} weights, {training.step} steps, {training.seconds / 60:.0f} minutes")
+
+
 def export_weights(folder: str | os.PathLike, path: str | os.PathLike) -> None:
     """Write the network of the run in ``folder`` to ``path``, in half precision."""
-    network = export(folder, path)
+    posing = (Path(folder) / POSING_NETWORK).is_file()
+    network = export_posing(folder, path) if posing else export(folder, path)
     print(f"{path}: {network.size:,} weights, {os.path.getsize(path) / 1e6:.1f} MB")

@@ -21,6 +21,7 @@ class NIKI_PT_pose(SidebarPanel, bpy.types.Panel):
         layout, settings = self.columns(), context.object.niki_pose
         layout.operator("niki.pull_mode", icon="CON_KINEMATIC")
         layout.prop(settings, "pull_mode")
+        layout.prop(settings, "follow")
         layout.prop(settings, "plant_feet")
         row = layout.row(align=True)
         row.operator("niki.pin_selected", icon="PINNED")

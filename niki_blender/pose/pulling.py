@@ -13,9 +13,9 @@ from ...niki.body import rotation as rot
 from ...niki.body.kinematics import forward_kinematics
 from ...niki.body.skeleton import BONES, JOINTS
 from ...niki.errors import NikiError
+from ...niki.network.posing import PosingNetwork
 from ...niki.pose.posing import Poser
 from ...niki.pose.targets import Posture, Target
-from ...niki.solve.solver import Solver
 from ..rig.armature import rest_orientations
 from ..rig.channels import MIN_MOVE, MIN_TURN, Channels, rotation_property
 from ..rig.locks import unlocked_directions
@@ -68,10 +68,14 @@ class Pull:
             raise NikiError(f"{rig.name} has zero scale", "set the scale of the object to 1")
         start = start or Start.of(rig)
         self.start, self._channels = start.posture, start.channels
-        self._poser, self._last = Poser(self._body, Solver(), unlocked_directions(rig)), None
+        self._poser, self._last = Poser(self._body, PosingNetwork.default(), unlocked_directions(rig)), None
         self._changed: dict[str, list[str]] = {}
         settings = rig.niki_pose
-        self._mode, self._plant = settings.pull_mode.lower(), settings.plant_feet
+        self._mode, self._plant, self._follow = (
+            settings.pull_mode.lower(),
+            settings.plant_feet,
+            settings.follow,
+        )
         positions = self._poser.joints(self.start)
         self._pins = [
             Target(JOINTS[j], positions[j], pinned=True) for j, pinned in enumerate(settings.pinned) if pinned
@@ -110,7 +114,9 @@ class Pull:
         """Pose the armature for ``targets`` in library axes and armature space; pinned joints stay in place."""
         targeted = {target.joint for target in targets}
         pins = [pin for pin in self._pins if pin.joint not in targeted]
-        posture = self._poser.solve(self.start, [*pins, *targets], self._mode, self._plant, self._last)
+        posture = self._poser.solve(
+            self.start, [*pins, *targets], self._mode, self._plant, self._last, self._follow
+        )
         self._last = posture
         self._write(posture)
         return posture

@@ -12,13 +12,19 @@ from bpy.props import (
 )
 
 from ...niki.body.skeleton import NUM_JOINTS
+from ...niki.pose.posing import FOLLOW
 from ..interface.layout import CONTEXT
-from .targets import remember_base
+from .targets import remember_base, solve_targets
 
 
 def _follow_targets_changed(settings, context):
     if settings.follow_targets:
         remember_base(settings.id_data)
+
+
+def _pulling_changed(settings, context):
+    if settings.follow_targets:
+        solve_targets(settings.id_data, context.evaluated_depsgraph_get())
 
 
 class NIKI_PG_pose(bpy.types.PropertyGroup):
@@ -39,9 +45,23 @@ class NIKI_PG_pose(bpy.types.PropertyGroup):
             ("HIPS", "Keep Hips", "The whole body follows, but the hips stay in place"),
         ),
         description="Which part of the body follows a pulled joint",
+        update=_pulling_changed,
     )
     plant_feet: BoolProperty(
-        name="Plant Feet", default=True, description="Keep feet in place unless they are pulled"
+        name="Plant Feet",
+        default=True,
+        description="Keep feet in place unless they are pulled",
+        update=_pulling_changed,
+    )
+    follow: FloatProperty(
+        name="Follow",
+        default=FOLLOW,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+        description="How much the rest of the body moves along. At 0, little moves but the limbs you pull; at 1, the"
+        " whole body moves as a person would",
+        update=_pulling_changed,
     )
     fade_in: IntProperty(
         name="Fade In",

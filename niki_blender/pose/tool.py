@@ -224,6 +224,7 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
         rig = posed_armature(context)
         if rig is not None:
             layout.prop(rig.niki_pose, "pull_mode", text="")
+            layout.prop(rig.niki_pose, "follow")
             layout.prop(rig.niki_pose, "plant_feet")
 
 

@@ -11,6 +11,7 @@ from registered import data_folder, in_empty_file  # noqa: F401 (fixtures)
 from niki.body.rotation import angle_between
 from niki.body.skeleton import BONES, JOINTS
 from niki.motion.motion import Motion
+from niki.pose.posing import FOLLOW
 from niki.review.blender_process import blender_module
 
 animation, placing, posture, pulling, registration, sampling, space, targets = (
@@ -73,6 +74,35 @@ def test_a_pulled_joint_is_where_it_was_pulled_to_however_its_object_stands(rig,
     pull(rig, "left_wrist", [0.03, 0.04, 0.08])
     np.testing.assert_allclose(joint(rig, "left_wrist"), wanted, atol=1e-3 * max(scale))
     np.testing.assert_allclose([joint(rig, "left_ankle"), joint(rig, "right_ankle")], feet, atol=1e-3)
+
+
+def other_wrist_moves(rig, follow):
+    rig.niki_pose.follow, before = follow, joint(rig, "right_wrist")
+    pulled = pull(rig, "left_wrist", [0.0, 0.0, 0.2])
+    moved = np.linalg.norm(joint(rig, "right_wrist") - before)
+    pulled.restore()
+    return moved
+
+
+def test_the_rest_of_the_body_follows_as_much_as_the_setting_says(rig):
+    assert rig.niki_pose.follow == pytest.approx(FOLLOW)
+    still, whole = other_wrist_moves(rig, 0), other_wrist_moves(rig, 1)
+    assert 1.3 * still < whole
+
+
+def test_following_is_saved_with_the_file_and_at_once_seen_on_targets(rig, tmp_path):
+    name, rig.niki_pose.follow = rig.name, 0.25
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
+    rig = bpy.data.objects[name]
+    assert rig.niki_pose.follow == 0.25
+    rig.niki_pose.pulled[WRIST] = True
+    bpy.ops.niki.make_targets()
+    (empty,) = targets.targets_of(rig)
+    empty.location.z += 0.2
+    before = joint(rig, "right_wrist")
+    rig.niki_pose.follow = 1
+    assert np.linalg.norm(joint(rig, "right_wrist") - before) > 0.005
 
 
 def test_another_armature_in_the_scene_is_left_alone(rig):

@@ -57,6 +57,7 @@ class PosingScenario:
         self.drag_a_wrist()
         self.undo_it()
         self.cancel_it()
+        self.follow_as_told()
         self.along_an_axis()
         self.two_at_once()
         self.propagate_it()
@@ -116,6 +117,19 @@ class PosingScenario:
         w._xdotool("mouseup", 1)
         w.settle()
         np.testing.assert_allclose(self.joint(20), self.before, atol=1e-4)
+
+    def follow_as_told(self):
+        """The slider in the sidebar: at 0 the other wrist hardly moves, at 1 the body moves along."""
+        w, moved = self.window, []
+        for follow in (1, 0):
+            w.do(f"bpy.context.object.niki_pose.follow = {follow}; bpy.ops.ed.undo_push(message='follow')")
+            before, (x, y) = self.joint(21), self.handle(20)
+            w.drag([(x, y), *((x + 4 * k, y - 6 * k) for k in range(1, 20))])
+            w.screenshot(self.output / f"20_follow_{follow}.png")
+            moved.append(np.linalg.norm(self.joint(21) - before))
+            w.key("ctrl+z")
+        assert moved[1] < moved[0], f"the other wrist moved by {moved} m"
+        w.do("bpy.context.object.niki_pose.property_unset('follow'); bpy.ops.ed.undo_push(message='follow')")
 
     def pin_and_pull(self):
         """A click selects the right wrist, P pins it (window managers often take Alt-click for themselves); the

@@ -12,13 +12,13 @@ from niki.body.freedom import free_directions
 from niki.body.skeleton import JOINTS, NUM_BONES
 from niki.errors import NikiError
 from niki.motion.channels import EULER_ORDERS, channel_values
+from niki.network.posing import PosingNetwork
 from niki.pose.posing import MODES, Poser
 from niki.pose.targets import Target
-from niki.solve.solver import Solver
 
 PULLS = {"left_wrist": [0.05, 0.12, 0.08], "right_ankle": [0.02, 0.1, 0.1], "head": [0.05, -0.05, 0.08]}
-SOLVERS = {"network": Solver(), "refinement alone": None}
-both_ways = pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
+NETWORKS = {"network": PosingNetwork.default(), "refinement alone": None}
+both_ways = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 
 
 def everything_free():
@@ -43,22 +43,22 @@ def since_start(posture, bone):
 @both_ways
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("joint", PULLS)
-def test_what_is_locked_does_not_move_by_a_bit(solver, mode, joint):
+def test_what_is_locked_does_not_move_by_a_bit(network, mode, joint):
     locked = [JOINTS.index(n) for n in ("left_shoulder", "spine1", "right_knee", "neck", "pelvis")]
     free = everything_free()
     free[locked] = 0
     free[NUM_BONES] = 0
-    for posture in dragged(Poser(BODY, solver, free), joint, mode):
+    for posture in dragged(Poser(BODY, network, free), joint, mode):
         np.testing.assert_array_equal(posture.rotations[locked], START.rotations[locked])
         np.testing.assert_array_equal(posture.translation, START.translation)
 
 
 @both_ways
 @pytest.mark.parametrize("joint", PULLS)
-def test_a_bone_turns_only_in_its_free_directions(solver, joint, rng):
+def test_a_bone_turns_only_in_its_free_directions(network, joint, rng):
     axes = random_rotations(rng, NUM_BONES + 1)
     locked = rng.integers(0, 2, (NUM_BONES + 1, 3)).astype(bool)
-    poser = Poser(BODY, solver, free_directions(axes, locked))
+    poser = Poser(BODY, network, free_directions(axes, locked))
     turned = 0.0
     for posture in dragged(poser, joint):
         for bone in range(NUM_BONES):
@@ -71,11 +71,11 @@ def test_a_bone_turns_only_in_its_free_directions(solver, joint, rng):
 
 
 @both_ways
-def test_a_hinge_bends_far_about_its_axis_and_the_target_is_met(solver):
+def test_a_hinge_bends_far_about_its_axis_and_the_target_is_met(network):
     free, elbow = everything_free(), JOINTS.index("left_elbow")
     axis = np.array([0.0, 1.0, 0.0])
     free[elbow] = np.outer(axis, axis)
-    poser = Poser(BODY, solver, free)
+    poser = Poser(BODY, network, free)
     shoulder = place("left_shoulder")
     wanted = shoulder + 0.5 * (place("left_wrist") - shoulder) + [0, 0, 0.05]
     posture = poser.solve(START, [Target("left_wrist", wanted)], "limb")
@@ -86,12 +86,12 @@ def test_a_hinge_bends_far_about_its_axis_and_the_target_is_met(solver):
 
 
 @both_ways
-def test_two_free_directions_stay_two_over_a_long_turn(solver):
+def test_two_free_directions_stay_two_over_a_long_turn(network):
     free, shoulder = everything_free(), JOINTS.index("left_shoulder")
     free[[JOINTS.index(f"left_{kind}") for kind in ("elbow", "collar")]] = 0
     axis = rot.normalize(np.array([1.0, 0.5, -0.3]))
     free[shoulder] = np.eye(3) - np.outer(axis, axis)
-    poser = Poser(BODY, solver, free)
+    poser = Poser(BODY, network, free)
     for towards in ([0, 0.3, 1.0], [-0.5, -1.0, 0.5]):
         there = np.array(towards) - axis * (axis @ towards)
         rotations = START.rotations.copy()
@@ -104,11 +104,11 @@ def test_two_free_directions_stay_two_over_a_long_turn(solver):
 
 
 @both_ways
-def test_the_body_moves_only_along_the_axes_that_are_free(solver):
+def test_the_body_moves_only_along_the_axes_that_are_free(network):
     free = everything_free()
     free[NUM_BONES] = np.diag([1.0, 0, 0])
     wanted = place("pelvis") + [0.05, -0.05, 0.05]
-    posture = Poser(BODY, solver, free).solve(START, [Target("pelvis", wanted)], plant_feet=False)
+    posture = Poser(BODY, network, free).solve(START, [Target("pelvis", wanted)], plant_feet=False)
     moved = posture.translation - START.translation
     np.testing.assert_allclose(moved, [0.05, 0, 0], atol=2e-3)
     np.testing.assert_array_equal(moved[1:], 0)
@@ -117,7 +117,7 @@ def test_the_body_moves_only_along_the_axes_that_are_free(solver):
 @both
 def test_where_nothing_is_locked_it_is_as_without(poser):
     target = [Target("left_wrist", place("left_wrist") + 0.08)]
-    same = Poser(BODY, poser._solver, everything_free()).solve(START, target)
+    same = Poser(BODY, poser._network, everything_free()).solve(START, target)
     np.testing.assert_array_equal(same.rotations, poser.solve(START, target).rotations)
 
 

@@ -10,12 +10,12 @@ from niki.body.kinematics import forward_kinematics
 from niki.body.limits import RANGES, exceeds_limits, nearest_in_range, widen_ranges
 from niki.body.skeleton import JOINTS, NUM_BONES, Body
 from niki.errors import NikiError
+from niki.network.posing import PosingNetwork
 from niki.pose.posing import Poser
 from niki.pose.targets import ORIENTED, Posture, Target
-from niki.solve.solver import Solver
 
 BODY = Body.default()
-POSERS = {"network": Poser(BODY, Solver()), "refinement alone": Poser(BODY)}
+POSERS = {"network": Poser(BODY, PosingNetwork.default()), "refinement alone": Poser(BODY)}
 both = pytest.mark.parametrize("poser", POSERS.values(), ids=POSERS)
 
 

@@ -1,0 +1,1 @@
+"""``niki bench posing``: our posing against classical inverse kinematics, on people not in the training set."""

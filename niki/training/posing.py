@@ -1,0 +1,262 @@
+"""Training of the posing network: a configuration -> a network. An interrupted run resumes; the same seed gives the
+same network."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..body import rotation as rot
+from ..errors import NikiError
+from ..files import writing
+from ..mocap.collection import Poses, load_collections
+from ..network.posing import PosingNetwork, PosingSpec
+from ..pose.steps import usual_covariance
+from .posing_metric import apply_change, errors_of, measured_spread, train_metric
+from .posing_pairs import Batch, Pairs
+from .settings import checked_table, read_toml
+
+CHECKPOINT, LOG, POSING_NETWORK = "checkpoint.pt", "log.jsonl", "posing.npz"
+_MEASURED = 20_000  # pairs from which the spread of joints is measured
+_SMOOTH = 0.99
+
+
+@dataclass
+class PosingConfig:
+    """What to train and how. Read from TOML, where ``network`` is a table. A file may name another one as ``base`` and
+    then only lists the settings that differ.
+
+    Attributes:
+        data: folder with the mocap archives, relative to the file that names it. A second collection in its folder
+            "more" is used too.
+        left_out: sources and CMU subjects, separated by spaces, that are not trained on.
+        steps, batch: number of steps, and pairs of poses per step.
+        metric_steps, metric_batch: the same for the metric, which is trained afterwards.
+        learning_rate: the highest; it warms up over ``warm_up`` steps and falls along a cosine to a hundredth.
+        rotation: metres of loss for a radian by which a bone is off.
+        pulled: weight of pulled joints against others.
+        inverse: weight of the loss of a flow's other direction.
+        fast: whether networks run in bfloat16, which some processors do three times as fast.
+        save_every: in steps.
+    """
+
+    network: PosingSpec = field(default_factory=PosingSpec)
+    data: str = ""
+    left_out: str = ""
+    steps: int = 20000
+    metric_steps: int = 1500
+    batch: int = 384
+    metric_batch: int = 192
+    learning_rate: float = 1e-3
+    warm_up: int = 200
+    weight_decay: float = 1e-2
+    clip: float = 1.0
+    rotation: float = 0.4
+    pulled: float = 3.0
+    inverse: float = 0.1
+    seed: int = 0
+    threads: int = 0
+    fast: bool = False
+    save_every: int = 500
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> PosingConfig:
+        """The settings in a file.
+
+        Raises:
+            NikiError: the file cannot be read, or a setting is unknown, missing or wrong; the message names it.
+        """
+        values = read_toml(Path(path))
+        try:
+            config = cls(**checked_table("", cls, values))
+            config._check()
+        except NikiError as error:
+            raise NikiError(f"{path}: {error.message}", error.hint) from None
+        return config
+
+    def _check(self) -> None:
+        """Raise NikiError for values that training cannot use."""
+        least = {"steps": 0, "metric_steps": 0, "batch": 1, "metric_batch": 1, "warm_up": 1, "save_every": 1,
+                 "threads": 0, "seed": 0, "pulled": 0, "inverse": 0, "rotation": 0, "weight_decay": 0}  # fmt: skip
+        for name, number in least.items():
+            if getattr(self, name) < number:
+                raise NikiError(f"'{name}' must be {number} or more, not {getattr(self, name)}")
+        if not (self.learning_rate > 0 and self.clip > 0):
+            raise NikiError("'learning_rate' and 'clip' must be above zero")
+        if not self.data:
+            raise NikiError("'data' is missing", "name the folder with the mocap archives")
+
+
+class PosingTraining:
+    """One run, in a folder of its own.
+
+    Args:
+        config: what to train.
+        folder: of the checkpoint and the log; a checkpoint there is resumed.
+        poses: to train on; of them ``config.left_out`` is left out.
+
+    Raises:
+        NikiError: the checkpoint is of another configuration.
+    """
+
+    def __init__(self, config: PosingConfig, folder: str | os.PathLike, poses: Poses):
+        self.config, self.folder = config, Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        names = config.left_out.split()
+        self._pairs = Pairs(poses.of_clips(~(np.isin(poses.subjects, names) | np.isin(poses.sources, names))))
+        self.step, self.seconds = 0, 0.0
+        generator = torch.Generator().manual_seed(config.seed + 17)
+        initial = PosingNetwork.initial(
+            config.network,
+            np.sqrt(usual_covariance()),
+            measured_spread(self._pairs, min(_MEASURED, 10 * len(self._pairs)), generator),
+            np.random.default_rng(config.seed),
+        )
+        self._parameters = {
+            name: torch.nn.Parameter(torch.tensor(value))
+            for name, value in initial.weights.items()
+            if name.startswith(("change.", "flow."))
+        }
+        self._weights = {n: torch.tensor(value) for n, value in initial.weights.items()} | self._parameters
+        self.network = PosingNetwork(config.network, self._weights)
+        self._optimizer = None
+        if self._parameters:
+            self._optimizer = torch.optim.AdamW(
+                self._parameters.values(), config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay,
+                fused=True,
+            )  # fmt: skip
+        self._resume()
+
+    def run(self, progress: Callable[[int, int, dict], None] = lambda *_: None) -> None:
+        """Train to the end. ``progress`` is called with steps done, total steps and losses."""
+        config, smooth = self.config, {}
+        total = config.steps if self._parameters else 0
+        generator = torch.Generator()
+        while self.step < total:
+            started = time.monotonic()
+            generator.manual_seed(1_000_003 * config.seed + self.step)
+            parts = self._take_step(self._pairs.draw(config.batch, generator))
+            smooth = {n: _SMOOTH * smooth.get(n, v) + (1 - _SMOOTH) * v for n, v in parts.items()}
+            self.step += 1
+            self.seconds += time.monotonic() - started
+            progress(self.step, total, smooth)
+            if self.step == total or self.step % config.save_every == 0:
+                self.save()
+                self._log(smooth)
+
+    def finish(self, progress: Callable[[int, int], None] = lambda *_: None) -> PosingNetwork:
+        """Train the metric about the trained network's predictions, and write both to ``POSING_NETWORK``."""
+        config, started = self.config, time.monotonic()
+        network = train_metric(
+            self.trained(),
+            self._pairs,
+            config.metric_steps,
+            config.metric_batch,
+            config.seed,
+            config.rotation,
+            progress,
+        )
+        self.seconds += time.monotonic() - started
+        network.save(
+            self.folder / POSING_NETWORK,
+            np.float32,
+            trained=f"{self.step} steps of {config.batch}, metric {config.metric_steps} of {config.metric_batch}, "
+            f"seed {config.seed}, {self.seconds / 60:.0f} minutes",
+        )
+        return network
+
+    def trained(self) -> PosingNetwork:
+        """The network so far, in numpy."""
+        weights = {n: w.detach().numpy().copy() for n, w in self._weights.items()}
+        return PosingNetwork(self.config.network, weights)
+
+    def save(self) -> None:
+        """Write the checkpoint, replacing the last one in one step."""
+        state = {
+            "config": asdict(self.config), "step": self.step, "spent": self.seconds,
+            "weights": {n: w.detach() for n, w in self._parameters.items()},
+            "optimizer": self._optimizer.state_dict() if self._optimizer else None,
+        }  # fmt: skip
+        with writing(self.folder / CHECKPOINT) as temporary:
+            torch.save(state, temporary)
+
+    def _take_step(self, batch: Batch) -> dict[str, float]:
+        config, optimizer = self.config, self._optimizer
+        warm = min(1.0, (self.step + 1) / config.warm_up)
+        fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.step / config.steps))
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * warm * fall
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.fast):
+            change = self.network.predict(batch.pull)
+        off, turned = errors_of(*apply_change(*change, batch), batch)
+        weight = 1 + (config.pulled - 1) * batch.pull.pulled
+        parts = {"joints": (off * weight).mean(), "rotation": config.rotation * turned.mean()}
+        if config.network.kind == "flow" and config.inverse:
+            parts["inverse"] = config.inverse * self._inverse_loss(batch)
+        optimizer.zero_grad(set_to_none=True)
+        sum(parts.values()).backward()
+        size = torch.nn.utils.clip_grad_norm_(self._parameters.values(), config.clip)
+        if torch.isfinite(size):
+            optimizer.step()
+        return {n: float(v.detach()) for n, v in parts.items()} | {"mm": 1000 * float(off.detach().mean())}
+
+    def _inverse_loss(self, batch: Batch) -> torch.Tensor:
+        """How far the displacements that the true change leads to are off, metres, where something is pulled."""
+        turns = rot.axis_angle_from_matrix(batch.end @ rot.transpose(batch.pull.rotations))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.fast):
+            displacement, _ = self.network.forward(turns, batch.move, batch.pull)
+        off = (displacement - batch.pull.displacement).square().sum(-1).add(1e-6).sqrt()
+        away = batch.pull.displacement.square().sum((-1, -2)) > 1e-4
+        return (off * batch.pull.pulled)[away].sum() / batch.pull.pulled[away].sum().clamp_min(1)
+
+    def _resume(self) -> None:
+        path = self.folder / CHECKPOINT
+        if not path.is_file():
+            return
+        state = torch.load(path, weights_only=True)
+        mine = asdict(self.config)
+        for name in ("network", "seed", "batch", "steps"):
+            if json.dumps(state["config"][name]) != json.dumps(mine[name]):
+                raise NikiError(
+                    f"{path} is a checkpoint with another '{name}'",
+                    "use the same configuration, or another folder to start over",
+                )
+        for name, value in state["weights"].items():
+            self._parameters[name].data.copy_(value)
+        if self._optimizer:
+            self._optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds = state["step"], state["spent"]
+
+    def _log(self, smooth: dict) -> None:
+        entry = {"step": self.step, "seconds": round(self.seconds, 1)} | {
+            n: round(v, 5) for n, v in smooth.items()
+        }
+        with open(self.folder / LOG, "a") as stream:
+            stream.write(json.dumps(entry) + "\n")
+
+
+def load_poses(data: str | os.PathLike) -> Poses:
+    """The training poses of the collection in the folder ``data``, and of one in its folder "more"."""
+    folders = [Path(data), Path(data) / "more"]
+    return load_collections([folders[0], *(f for f in folders[1:] if (f / "clips.csv").is_file())]).split()[0]
+
+
+def export_posing(folder: str | os.PathLike, path: str | os.PathLike) -> PosingNetwork:
+    """Write a finished run's posing network to ``path`` in half precision.
+
+    Raises:
+        NikiError: there is no finished run in ``folder``.
+    """
+    network = PosingNetwork.load(Path(folder) / POSING_NETWORK)
+    network.save(path, **network.remarks)
+    return network
