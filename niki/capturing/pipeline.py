@@ -11,16 +11,14 @@ import numpy as np
 
 from .. import __version__
 from ..body import rotation as rot
-from ..body.kinematics import analytic_ik, forward_kinematics, swing_and_twist
-from ..body.skeleton import JOINTS, NUM_BONES, NUM_JOINTS, Body
+from ..body.kinematics import forward_kinematics
+from ..body.skeleton import JOINTS, NUM_BONES, NUM_JOINTS
 from ..errors import NikiError
 from ..motion.blocks import split_into_blocks
 from ..motion.camera_tilt import camera_to_library
+from ..motion.gaps import Gaps
 from ..motion.motion import Motion
-from ..network.uncertainty import metres_from_sigma
-from ..solve.solver import WEIGHTS, Solver, weights_hash
 from ..task import Task
-from .estimate.blazepose.landmarks import REST_HINTS
 from .estimate.estimator import Estimate, JointEstimator
 from .estimate.gravity import camera_up
 from .estimate.journal import Journal
@@ -28,7 +26,8 @@ from .estimators import make_estimator
 from .footage.camera import Camera
 from .footage.sequence import format_ranges
 from .footage.video import Footage, Frame
-from .proportions import body_from_joints, rearrange_trunk
+from .proportions import body_from_joints
+from .solving import chosen_solver, solve, solver_name
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the stage, "reading" or "solving", frames done in it, and frames expected (None when the
@@ -40,9 +39,6 @@ REPROJECTED = [
     for name in ("shoulder", "elbow", "wrist", "knee", "ankle")
 ]
 """Joints that the estimator marks in the picture itself: reprojection is measured on these."""
-
-SOLVERS = ("niki", "hybrik")
-"""The network, and the analytic twist-and-swing solution that it is measured against."""
 
 _NEAR_A_JUMP = ((0, 0.3), (1, 0.45), (2, 0.65), (3, 0.85))
 """Frames away from where the person may have changed, and what is left of the confidence."""
@@ -132,7 +128,8 @@ def capture(
             unfinished = unfinished and len(readings) < footage.expected
         motion = motion_from_estimate(estimate, camera, footage.rate, task.solver, progress)
     motion.footage = os.fspath(footage.file.resolve())
-    motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {solver_name(task.solver)}"
+    solver = solver_name(chosen_solver(task.solver, estimate))
+    motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {solver}"
     warnings = list(footage.warnings)
     if camera.assumed:
         warnings.append(
@@ -189,7 +186,7 @@ def motion_from_estimate(
     estimate: Estimate,
     camera: Camera,
     rate: float,
-    solver: str = "niki",
+    solver: str = "auto",
     progress: Progress = lambda stage, done, expected: None,
 ) -> Motion:
     """Joints with their uncertainty -> a motion in library space, gaps bridged, feet on y = 0. The person stands
@@ -198,28 +195,26 @@ def motion_from_estimate(
     Raises:
         NikiError: there is no solver of that name.
     """
-    if solver not in SOLVERS:
-        raise NikiError(f"There is no solver '{solver}'", f"choose from: {', '.join(SOLVERS)}")
-    solve = solve_by_network if solver == "niki" else solve_analytically
+    solver = chosen_solver(solver, estimate)
     to_library = camera_to_library(estimate.up)
     turns = np.tile(np.eye(3), (len(estimate.joints), 1, 1)) if estimate.turns is None else estimate.turns
     from_camera = turns @ to_library.T  # of rows: each frame's camera axes -> the first's -> library
-    joints, seen = estimate.joints @ from_camera, np.flatnonzero(estimate.seen)
+    joints = estimate.joints @ from_camera
     body, count = body_from_joints(joints), len(joints)
-    poses, trans, lowest = np.zeros((count, 3 * NUM_BONES)), np.zeros((count, 3)), np.zeros(len(seen))
+    poses, trans, lowest = np.zeros((count, 3 * NUM_BONES)), np.zeros((count, 3)), np.full(count, np.nan)
     confidence = np.zeros((count, NUM_JOINTS))
-    gaps = Gaps(estimate.seen)
-    for part in split_into_blocks(len(seen)):
-        progress("solving", part.start, len(seen))
-        at = seen[part]
-        hints = estimate.hints[at] @ from_camera[at]
-        rotations, trans[at], confidence[at] = solve(joints[at], hints, estimate.sigma[at], body)
-        lowest[part] = forward_kinematics(rotations, body, trans[at])[0][..., 1].min(-1)
+    gaps, done, seen = Gaps(estimate.seen), 0, int(estimate.seen.sum())
+    progress("solving", 0, seen)
+    for at, rotations, place, trusted in solve(estimate, joints, from_camera, body, rate, solver):
+        trans[at], confidence[at] = place, trusted
+        lowest[at] = forward_kinematics(rotations, body, trans[at])[0][..., 1].min(-1)
         poses[at] = rot.axis_angle_from_matrix(rotations).reshape(-1, 3 * NUM_BONES)
         gaps.remember(at, rotations)
+        done += len(at)
+        progress("solving", done, seen)
     gaps.bridge(poses, trans)
     confidence *= _trust(count, estimate.jumps)[:, None]
-    lift = 0.02 - np.percentile(lowest, 5)  # a stray frame may not set the floor
+    lift = 0.02 - np.nanpercentile(lowest, 5)  # a stray frame may not set the floor
     pose = np.eye(4)
     pose[:3, :3], pose[1, 3] = to_library, lift
     joints += [0, lift, 0]
@@ -248,89 +243,3 @@ def _trust(count: int, jumps: np.ndarray) -> np.ndarray:
             inside = frame[(frame >= 0) & (frame < count)]
             trust[inside] = np.minimum(trust[inside], share)
     return trust
-
-
-def solve_by_network(joints, hints, sigma, body: Body):
-    """NIKI: rotations (T, 24, 3, 3), translation (T, 3) and confidence (T, 29)."""
-    seen = seen_by_network(joints, hints, body)
-    pose = Solver().inverse(seen.joints, sigma, seen.twist, seen.body, seen.view)
-    return pose.rotations, _translation(pose.rotations, joints, sigma, body), pose.confidence
-
-
-@dataclass(eq=False)
-class SeenByNetwork:
-    """What the network is given beside sigma, as :meth:`niki.solve.solver.Solver.inverse` takes it.
-
-    It knows bodies with the usual arrangement of hips and collars, so the joints are rearranged for it; the pose is
-    then put on the person's.
-    """
-
-    joints: np.ndarray
-    twist: np.ndarray
-    body: Body
-    view: np.ndarray
-
-
-def seen_by_network(joints: np.ndarray, hints: np.ndarray, body: Body) -> SeenByNetwork:
-    """What the network is given of joints (T, 29, 3), the camera at the origin, and of hints (T, 24, 3)."""
-    usual = Body.from_bone_lengths(body.bone_lengths)
-    shown = rearrange_trunk(joints, body, usual)
-    with_hints = analytic_ik(shown, usual, hints=hints, rest_hints=REST_HINTS)
-    twist = swing_and_twist(with_hints, usual)[1]
-    twist[~np.isfinite(hints).all(-1)[:, 1:]] = np.nan
-    return SeenByNetwork(shown, twist, usual, rot.normalize(joints[:, 0]))
-
-
-def solve_analytically(joints, hints, sigma, body: Body):
-    """Swing and twist alone, the baseline: as :func:`solve_by_network`; the confidence is the
-    estimate's. The body is placed where its joints are, on the whole, nearest the estimated ones."""
-    rotations = analytic_ik(joints, body, hints=hints, rest_hints=REST_HINTS)
-    return rotations, _translation(rotations, joints, sigma, body), 1 - sigma.mean(-1)
-
-
-def _translation(rotations, joints, sigma, body: Body) -> np.ndarray:
-    """(T, 3) puts the body where its joints are nearest the estimated ones, the certain ones above all."""
-    solved = forward_kinematics(rotations, body)[0]
-    weights = (1 / metres_from_sigma(np.clip(sigma[..., 0], 1e-3, 1 - 1e-6)) ** 2)[..., None]
-    return ((joints - solved) * weights).sum(1) / weights.sum(1)
-
-
-def solver_name(solver: str) -> str:
-    """What the motion file calls it: the network with its weights' hash."""
-    return f"niki:{WEIGHTS.stem}:{weights_hash()}" if solver == "niki" else solver
-
-
-class Gaps:
-    """Fills frames where nobody was seen: the body turns and moves evenly between their neighbours;
-    before the first and after the last, it holds.
-
-    Args:
-        seen: (T,) bool, true somewhere.
-    """
-
-    def __init__(self, seen: np.ndarray):
-        known, frames = np.flatnonzero(seen), np.flatnonzero(~np.asarray(seen))
-        after = np.searchsorted(known, frames)
-        self._frames = frames
-        self._before, self._after = known[np.maximum(after - 1, 0)], known[np.minimum(after, len(known) - 1)]
-        span = np.maximum(self._after - self._before, 1)
-        self._t = np.clip((frames - self._before) / span, 0, 1)
-        self._edges = np.union1d(self._before, self._after)
-        self._turns = np.empty((len(self._edges), NUM_BONES, 4))
-
-    def remember(self, frames: np.ndarray, rotations: np.ndarray) -> None:
-        """Take note of the pose at seen frames (n,), rotations (n, 24, 3, 3), where it is needed."""
-        chosen = np.isin(frames, self._edges)
-        places = np.searchsorted(self._edges, frames[chosen])
-        self._turns[places] = rot.quaternion_from_matrix(rotations[chosen])
-
-    def bridge(self, poses: np.ndarray, trans: np.ndarray) -> None:
-        """Fill in poses (T, 72), axis-angle, and trans (T, 3). All seen frames must have been remembered."""
-        for part in split_into_blocks(len(self._frames)):
-            ends = [
-                self._turns[np.searchsorted(self._edges, end[part])] for end in (self._before, self._after)
-            ]
-            turned = rot.matrix_from_quaternion(rot.slerp(*ends, t=self._t[part, None, None]))
-            poses[self._frames[part]] = rot.axis_angle_from_matrix(turned).reshape(-1, 3 * NUM_BONES)
-        t = self._t[:, None]
-        trans[self._frames] = (1 - t) * trans[self._before] + t * trans[self._after]

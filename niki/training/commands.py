@@ -14,17 +14,20 @@ from ..mocap.collection import load_collections
 from .depth import DEPTH_NETWORK, DepthConfig, save_depth, score_depth, train_depth
 from .posing import POSING_NETWORK, PosingConfig, PosingTraining, export_posing, load_poses
 from .settings import read_kind
+from .temporal import TemporalConfig, TemporalTraining
 from .train import Config, Training, export
 
-_FLOW, _DEPTH, _POSING = "niki", "depth", "posing"
+_FLOW, _DEPTH, _TEMPORAL, _POSING = "niki", "depth", "temporal", "posing"
 
 
 def train(config: str | os.PathLike, folder: str | os.PathLike, quiet: bool = False) -> None:
     """Train with the configuration file ``config`` (TOML) in ``folder``. Its ``kind`` says what: "niki", the
-    default, "depth" or "posing"."""
-    kind = read_kind(config, (_FLOW, _DEPTH, _POSING))
+    default, "temporal", "posing" or "depth"."""
+    kind = read_kind(config, (_FLOW, _TEMPORAL, _POSING, _DEPTH))
     if kind == _DEPTH:
         _train_depth(DepthConfig.read(config), Path(folder), quiet)
+    elif kind == _TEMPORAL:
+        _train_temporal(TemporalConfig.read(config), folder, quiet)
     elif kind == _POSING:
         _train_posing(PosingConfig.read(config), folder, quiet)
     else:
@@ -105,6 +108,30 @@ def _train_posing(settings: PosingConfig, folder: str | os.PathLike, quiet: bool
     with tqdm(desc="metric", total=settings.metric_steps, unit=" steps", disable=quiet) as bar:
         network = training.finish(lambda done, total: bar.update(1))
     print(f"{folder}: {network.size:,} weights, {training.step} steps, {training.seconds / 60:.0f} minutes")
+
+
+def _train_temporal(settings: TemporalConfig, folder: str | os.PathLike, quiet: bool) -> None:
+    """Train a network over time, resuming an interrupted run."""
+    training = TemporalTraining(settings, folder, load_collections(settings.data).split()[0])
+    if training.step:
+        print(f"resuming {folder} at step {training.step} of {settings.steps}")
+    with tqdm(total=settings.steps, initial=training.step, unit=" steps", disable=quiet) as bar:
+
+        def show(done: int, total: int, losses: dict) -> None:
+            bar.set_postfix({name: f"{losses[name]:.4f}" for name in ("pose", "joints", "motion")})
+            bar.update(done - bar.n)
+
+        training.run(show)
+    with tqdm(desc="expected errors", unit=" steps", disable=quiet) as bar:
+
+        def count(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        training.finish(count)
+    print(
+        f"{folder}: {training.network.size:,} weights, {training.step} steps, {training.seconds / 60:.0f} minutes"
+    )
 
 
 def export_weights(folder: str | os.PathLike, path: str | os.PathLike) -> None:
