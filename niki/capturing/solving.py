@@ -45,13 +45,14 @@ def solve(
 
 
 def _solve_one_by_one(estimate, joints, from_camera, body: Body, solver) -> Iterator[Solved]:
-    frames, solve = (
-        np.flatnonzero(estimate.seen),
-        solve_by_network if solver == "niki" else solve_analytically,
-    )
+    frames = np.flatnonzero(estimate.seen)
     for part in split_into_blocks(len(frames)):
         at = frames[part]
-        yield at, *solve(joints[at], estimate.hints[at] @ from_camera[at], estimate.sigma[at], body)
+        given = joints[at], estimate.hints[at] @ from_camera[at], estimate.sigma[at], body
+        if solver == "niki":
+            yield at, *solve_by_network(*given, together=estimate.errors_last)
+        else:
+            yield at, *solve_analytically(*given)
 
 
 def _solve_together(estimate, joints, from_camera, body: Body, rate) -> Iterator[Solved]:
@@ -76,10 +77,10 @@ def _solve_together(estimate, joints, from_camera, body: Body, rate) -> Iterator
         yield at[wanted], pose.rotations[wanted], place[wanted], pose.confidence[wanted]
 
 
-def solve_by_network(joints, hints, sigma, body: Body):
-    """NIKI: rotations (T, 24, 3, 3), translation (T, 3) and confidence (T, 29)."""
+def solve_by_network(joints, hints, sigma, body: Body, together: bool):
+    """NIKI: rotations (T, 24, 3, 3), translation (T, 3) and confidence (T, 29). ``together``: as for the solver."""
     seen = seen_by_network(joints, hints, body)
-    pose = Solver().inverse(seen.joints, sigma, seen.twist, seen.body, seen.view)
+    pose = Solver().inverse(seen.joints, sigma, seen.twist, seen.body, seen.view, together)
     return pose.rotations, _translation(pose.rotations, joints, sigma, body), pose.confidence
 
 

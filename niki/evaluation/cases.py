@@ -12,6 +12,7 @@ from ..body.skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS, Bodies, Body
 from ..mocap.collection import Poses
 from ..mocap.rare import rare_poses
 from ..network.uncertainty import sigma_from_metres
+from ..solve.solver import Pose, Solver
 from .front_end import WINDOW, FrontEnd, random_cameras
 from .metrics import procrustes_aligned
 
@@ -64,6 +65,7 @@ class Case:
         joints, sigma, twist, view: as :meth:`niki.solve.solver.Solver.inverse` takes them.
         hidden: (N, 29) bool: joints that carry no information.
         measured: the proportions as the solver knows them; None if it knows the true ones.
+        together: whether joints err together, as :meth:`niki.solve.solver.Solver.inverse` takes it.
     """
 
     truth: Truth
@@ -73,6 +75,7 @@ class Case:
     view: np.ndarray
     hidden: np.ndarray
     measured: Bodies | None = None
+    together: bool = False
 
     @property
     def bodies(self) -> Bodies:
@@ -179,7 +182,7 @@ def real_like(truth: Truth, rng: np.random.Generator) -> Case:
     case = without_twist(clean(truth, rng))
     return replace(
         case, joints=(seen - seen[:, :1]) @ turn, sigma=drawn.sigma[:, 0].astype(float), view=view,
-        measured=Bodies(drawn.offsets.astype(float)),
+        measured=Bodies(drawn.offsets.astype(float)), together=True,
     )  # fmt: skip
 
 
@@ -253,6 +256,11 @@ def _disturb_twist(twist, rng, angle):
 def _random_yaw(rng, count):
     angle = rng.uniform(0, 2 * np.pi, count)
     return rot.matrix_from_axis_angle(angle[:, None] * np.array([0.0, 1.0, 0.0]))
+
+
+def solve_case(solver: Solver, case: Case) -> Pose:
+    """The case, solved."""
+    return solver.inverse(case.joints, case.sigma, case.twist, case.bodies, case.view, case.together)
 
 
 def scores(case: Case, rotations: np.ndarray) -> dict[str, float]:

@@ -17,8 +17,8 @@ import numpy as np
 
 from ..body import rotation as rot
 from ..body.skeleton import ANCESTRY, JOINTS, KINDS, MIRROR, NUM_JOINTS, PARENTS
-from ..capturing.estimate.calibration import STANDARD_ERROR, TOGETHER, WHEN_HIDDEN
-from ..network.uncertainty import sigma_from_metres
+from ..capturing.estimate.calibration import STANDARD_ERROR, WHEN_HIDDEN
+from ..network.uncertainty import TOGETHER, sigma_from_metres
 
 WINDOW = 64
 """Frames, at 30 per second, through which what is constant stays constant."""

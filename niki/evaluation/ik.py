@@ -15,7 +15,7 @@ from ..mocap.collection import Poses
 from ..network.model import Network, observe
 from ..network.uncertainty import KNOWN_BELOW
 from ..solve.solver import Solver
-from .cases import Case, Truth, make_cases, noisy, scores, split_error
+from .cases import Case, Truth, make_cases, noisy, scores, solve_case, split_error
 
 SWEEP = (0, 2, 5, 10, 15, 20, 30, 40, 60, 80, 100)
 """Millimetres of noise per axis."""
@@ -78,9 +78,7 @@ def evaluate(held_out: Poses, solver: Solver, runs: dict[str, Network], count: i
 
 def _methods(solver: Solver, runs: dict[str, Network]) -> dict[str, Method]:
     def with_solver(solver: Solver) -> Method:
-        return lambda case: (
-            solver.inverse(case.joints, case.sigma, case.twist, case.bodies, case.view).rotations
-        )
+        return lambda case: solve_case(solver, case).rotations
 
     return {
         "analytic": _analytic,
@@ -145,7 +143,7 @@ def _predicted_and_actual(cases: dict[str, Case], solver: Solver):
     for name, case in cases.items():
         if name.startswith("clean"):
             continue
-        pose = solver.inverse(case.joints, case.sigma, case.twist, case.bodies, case.view)
+        pose = solve_case(solver, case)
         joints = forward_kinematics(pose.rotations, case.bodies)[0]
         predicted[name] = pose.error[:, 1:].ravel() * 1000
         actual[name] = np.linalg.norm(joints - case.truth.joints, axis=-1)[:, 1:].ravel() * 1000

@@ -9,6 +9,9 @@ from ..body.rotation import Array
 
 SIGMA_SCALE = 0.1
 """Metres of standard error, per axis, at which sigma is one half."""
+TOGETHER = 0.5
+"""Where errors of joints go together and last, as a front end's do, sigma states this share of the standard error: the
+networks take each joint's error for its own."""
 KNOWN_BELOW = 1 - 1e-5
 """From this sigma on a joint is unknown, and its position is ignored."""
 

@@ -16,7 +16,7 @@ from ..body.kinematics import analytic_ik, forward_kinematics, swing_and_twist
 from ..body.skeleton import JOINTS, NUM_BONES, NUM_JOINTS, Bodies, Body
 from ..errors import NikiError
 from ..network.model import Network, Observation, Solution, error_features, log_error, observe
-from ..network.uncertainty import KNOWN_BELOW, metres_from_sigma, sigma_from_metres
+from ..network.uncertainty import KNOWN_BELOW, TOGETHER, metres_from_sigma, sigma_from_metres
 from .refinement import refine
 
 WEIGHTS = Path(__file__).parent.parent / "network" / "weights" / "niki-open-1.npz"
@@ -108,6 +108,7 @@ class Solver:
         twist: ArrayLike | None = None,
         body: Body | Bodies | None = None,
         view: ArrayLike | None = None,
+        together: ArrayLike = False,
     ) -> Pose:
         """Joint positions with their uncertainty -> pose.
 
@@ -121,6 +122,9 @@ class Solver:
             body: the proportions; default :meth:`Body.default`.
             view: (3,) or (..., 3) direction of view in the joints' frame; required where the columns of
                 sigma differ.
+            together: bool or (...) bool: joints err together, as a front end's do, and sigma states
+                :data:`~niki.network.uncertainty.TOGETHER` of the standard error. Refinement, which counts each joint
+                by itself, then trusts them less.
 
         Returns:
             the pose, batched like ``joints``.
@@ -141,7 +145,9 @@ class Solver:
         rotations = _rotations_of(solution, observation)
         translation = fit_translation(rotations, joints, sigma, body)
         if self._refine:
-            rotations, translation = refine_observed(rotations, translation, joints, sigma, view, body)
+            rotations, translation = refine_observed(
+                rotations, translation, joints, sigma, view, body, together
+            )
         if self._blend:
             rotations, translation = exact_where_certain(
                 rotations, translation, joints, sigma, twist, known, body
@@ -265,9 +271,10 @@ def checked_twist(twist, batch) -> tuple[np.ndarray, np.ndarray]:
     return twist, known.astype(float)
 
 
-def refine_observed(rotations, translation, joints, sigma, view, body):
+def refine_observed(rotations, translation, joints, sigma, view, body, together=False):
     """A pose moved towards the observed joints, as :class:`Solver` does; arguments as it has them."""
     error = metres_from_sigma(np.where(sigma < KNOWN_BELOW, sigma, 1.0)) + LEAST_ERROR
+    error = error / np.where(together, TOGETHER, 1)[..., None, None]
     return refine(rotations, translation, joints, error, view, body, STIFFNESS)
 
 

@@ -21,6 +21,8 @@ from ..network.uncertainty import sigma_from_metres
 KINDS_OF_CORRUPTION = ("clean", "noise", "detector", "occluded", "sparse", "front end", "reading")
 """The last two are not drawn here: :mod:`niki.evaluation.front_end` draws what a front end makes of a pose, and a reading
 comes from a corpus of rendered people, with its pose."""
+ERR_TOGETHER = [KINDS_OF_CORRUPTION.index(kind) for kind in ("front end", "reading")]
+"""The kinds whose sigma states :data:`~niki.network.uncertainty.TOGETHER` of the standard error."""
 
 _ARMS, _LEGS = (
     [[JOINTS.index(f"{side}_{kind}") for kind in kinds] for side in ("left", "right")]

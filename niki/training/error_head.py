@@ -13,6 +13,7 @@ from ..network.layers import initial_residual_mlp
 from ..network.model import ERROR_INPUTS, Network, Observation, log_error
 from ..solve.solver import Solver, result_features
 from .batches import CHUNK, Batch, BatchMaker
+from .corruption import ERR_TOGETHER
 
 HIDDEN, BLOCKS, BATCH = 192, 1, 512
 LEARNING_RATE = 2e-3
@@ -85,7 +86,8 @@ def _features_and_errors(solver: Solver, batch: Batch):
     usual = np.linalg.norm(batch.offsets.numpy(), axis=-1)
     measured = Bodies(batch.offsets.numpy() * (seen.lengths / np.where(usual > 0, usual, 1))[..., None])
     twist = np.where(seen.known[..., None] > 0, seen.twist, np.nan)
-    rotations = solver.inverse(seen.joints, seen.sigma, twist, measured, seen.view).rotations
+    together = np.isin(batch.kind.numpy(), ERR_TOGETHER)
+    rotations = solver.inverse(seen.joints, seen.sigma, twist, measured, seen.view, together).rotations
     positions = forward_kinematics(rotations, measured)[0]
     error = np.linalg.norm(positions - positions[:, :1] - batch.joints.numpy(), axis=-1)
     features = result_features(seen, rotations, measured)

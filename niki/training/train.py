@@ -15,7 +15,7 @@ import torch
 
 from ..corpus.observed import cached_observed
 from ..errors import NikiError
-from ..evaluation.cases import make_cases, scores
+from ..evaluation.cases import make_cases, scores, solve_case
 from ..files import writing
 from ..mocap.collection import Poses
 from ..network.model import Network, NetworkSpec
@@ -259,7 +259,7 @@ def evaluate(network: Network, held_out: Poses, count: int) -> dict[str, dict[st
     """Scores by case of the network alone, without the analytic part, on ``count`` held-out poses."""
     solver = Solver(network, blend=False, refine=False)
     return {
-        name: scores(case, solver.inverse(case.joints, case.sigma, case.twist, case.bodies, case.view).rotations)
+        name: scores(case, solve_case(solver, case).rotations)
         for name, case in make_cases(held_out, count).items()
     }  # fmt: skip
 

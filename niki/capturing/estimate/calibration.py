@@ -10,9 +10,5 @@ STANDARD_ERROR = {
 """Standard error in metres across (per axis) and along the view, hip-centred, by kind of joint, where nothing is
 hidden: what scripts/fit_joint_errors prints for rendered people held out."""
 
-TOGETHER = 0.5
-"""What a standard error is multiplied with before the network hears of it: joints err together, and the network takes
-each error for the joint's own."""
-
 WHEN_HIDDEN = 8
 """How many times the usual error a hidden joint's is: what scripts/evaluate_capture shows of ankles behind a box."""

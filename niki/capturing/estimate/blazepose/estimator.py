@@ -11,11 +11,11 @@ from ....body.skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS
 from ....errors import NikiError
 from ....motion.blocks import split_into_blocks
 from ....motion.smoothing import whittaker
-from ....network.uncertainty import sigma_from_metres
+from ....network.uncertainty import TOGETHER, sigma_from_metres
 from ...footage.camera import Camera
 from ...footage.camera_motion import NOTHING_SEEN, SEEN, CameraWatcher, camera_turns
 from ...footage.video import Frame
-from ..calibration import STANDARD_ERROR, TOGETHER, WHEN_HIDDEN
+from ..calibration import STANDARD_ERROR, WHEN_HIDDEN
 from ..estimator import Estimate
 from ..gravity import LEVEL, camera_up, clip_up
 from ..journal import Journal
