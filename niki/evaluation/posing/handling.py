@@ -76,8 +76,10 @@ def pull_far(method: Pulling, problems: list[Problem]) -> FarPull:
         missed.append(1000 * float(np.linalg.norm(after[joint] - target.position)))
         other = WRISTS[1 - WRISTS.index(joint)]
         moved.append(1000 * np.linalg.norm(after[[other, _HEAD]] - positions[[other, _HEAD]], axis=-1))
-    wrist, head = np.percentile(moved, (50, 90), axis=0).T.tolist() if moved else ([np.nan] * 2,) * 2
-    return FarPull(tuple(wrist), tuple(head), max(missed))
+    (wrist, head), (far_wrist, far_head) = (
+        np.percentile(moved, (50, 90), axis=0) if moved else np.full((2, 2), np.nan)
+    )
+    return FarPull((float(wrist), float(far_wrist)), (float(head), float(far_head)), max(missed))
 
 
 def _within_reach(problem: Problem, positions, wrist: int, rng) -> Target | None:
@@ -143,12 +145,11 @@ def time_drags(methods: dict[str, Pulling], problems: list[Problem]) -> dict[str
         repeats = [{n: timed_drag(m, problem)[1] for n, m in methods.items()} for _ in range(_REPEATS)]
         for name in methods:
             times[name].append(np.min([repeat[name] for repeat in repeats], 0))
-    return {
-        name: Ticks(
-            *np.percentile(np.concatenate(t), (50, 99)).tolist(), float(np.median([ticks[0] for ticks in t]))
-        )
-        for name, t in times.items()
-    }
+    found = {}
+    for name, drags in times.items():
+        p50, p99 = np.percentile(np.concatenate(drags), (50, 99))
+        found[name] = Ticks(float(p50), float(p99), float(np.median([ticks[0] for ticks in drags])))
+    return found
 
 
 def time_loading() -> float:

@@ -80,10 +80,11 @@ def score(problem: Problem, posture: Posture) -> tuple[float, ...]:
     pulled = {t.index for t in problem.targets}
     unpulled = [apart[j] for j in LOOKED_AT if j not in pulled]
     turned = np.degrees(rot.angle_between(posture.rotations, problem.truth.rotations))
-    beyond = exceeds_limits(posture.rotations)
+    beyond = bool(exceeds_limits(posture.rotations))
     return (
-        np.mean(off), max(off) > 1, apart.mean(), turned.mean(), np.mean(unpulled) if unpulled else np.nan,
-        beyond, beyond and not exceeds_limits(problem.start.rotations),
+        float(np.mean(off)), bool(max(off) > 1), float(apart.mean()), float(turned.mean()),
+        float(np.mean(unpulled)) if unpulled else np.nan, beyond,
+        beyond and not exceeds_limits(problem.start.rotations),
     )  # fmt: skip
 
 
@@ -102,4 +103,5 @@ def compare(ours: Scores, other: Scores, column: str, clips: np.ndarray) -> tupl
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = np.divide(*(clips_drawn @ sums.T).T)
         change = 100 * (np.append(drawn[np.isfinite(drawn)], np.divide(*sums.sum(1))) - 1)
-    return float(change[-1]), *map(float, np.percentile(change[:-1], (2.5, 97.5)))
+    low, high = np.percentile(change[:-1], (2.5, 97.5))
+    return float(change[-1]), float(low), float(high)
