@@ -199,7 +199,7 @@ def _jumps(problems: list[Problem], network: PosingNetwork | None) -> tuple[floa
         for _ in range(_MILLIMETRES):
             heading = rot.normalize(heading + 0.1 * rng.normal(size=3))
             place = place + 0.001 * heading
-            posture = poser.solve(problem.start, [Target(JOINTS[joint], place)], last=last)
+            posture = poser.solve(problem.start, [Target(JOINTS[joint], place)])
             if last is not None:
                 steps.append(np.degrees(rot.angle_between(posture.rotations, last.rotations).max()))
             last = posture

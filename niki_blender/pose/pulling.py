@@ -68,7 +68,7 @@ class Pull:
             raise NikiError(f"{rig.name} has zero scale", "set the scale of the object to 1")
         start = start or Start.of(rig)
         self.start, self._channels = start.posture, start.channels
-        self._poser, self._last = Poser(self._body, PosingNetwork.default(), unlocked_directions(rig)), None
+        self._poser = Poser(self._body, PosingNetwork.default(), unlocked_directions(rig))
         self._changed: dict[str, list[str]] = {}
         settings = rig.niki_pose
         self._mode, self._plant = settings.pull_mode.lower(), settings.plant_feet
@@ -110,8 +110,7 @@ class Pull:
         """Pose the armature for ``targets`` in library axes and armature space; pinned joints stay in place."""
         targeted = {target.joint for target in targets}
         pins = [pin for pin in self._pins if pin.joint not in targeted]
-        posture = self._poser.solve(self.start, [*pins, *targets], self._mode, self._plant, self._last)
-        self._last = posture
+        posture = self._poser.solve(self.start, [*pins, *targets], self._mode, self._plant)
         self._write(posture)
         return posture
 
