@@ -25,6 +25,8 @@ _RADIANS = 3.0  # per metre: the weight of an orientation against a position
 _LIMIT = np.radians(0.5)
 _LEAST_VARIANCE = 1e-12  # where a locked direction belongs to a bone that cannot turn anyway
 _DAMPING, _PINNED_DAMPING = 0.1, 0.02  # added standard error, as a share of the distance to the target
+_NEAR = 0.1  # metres from which on targets should be coming nearer
+_PROGRESS = 0.75  # of the distance: what should at most be left after a step
 _FAR = 2.3  # radians beyond which a rotation vector no longer changes roughly as its bone turns
 _FARTHEST_STEP = 0.35  # radians
 _FARTHEST_PULL = 0.25  # metres
@@ -60,7 +62,7 @@ class Effectors:
         freedom: Freedom | None = None,
     ):
         self._body, self._ranges, self._start, self._freedom = body, ranges, start, freedom
-        self._covariance, self._heading = covariance, heading
+        self._covariance, self._heading, self._caution = covariance, heading, 1.0
         self._limited = [b for b in range(NUM_BONES) if covariance[3 * b, 3 * b] > 0]
         positioned = [t for t in targets if t.position is not None]
         self._joints = [t.index for t in positioned]
@@ -76,8 +78,8 @@ class Effectors:
         self._looked_at = np.array([t.look_at for t in looking]).reshape(-1, 3)
         self._look_errors = np.array([_standard_error(t) * _RADIANS for t in looking])
 
-    def refine(self, prior: Posture, first: Posture, back: int) -> tuple[np.ndarray, np.ndarray]:
-        """The pose nearest to ``prior`` that meets the targets, searched from ``first``.
+    def refine(self, prior: Posture, back: int) -> tuple[np.ndarray, np.ndarray]:
+        """The pose nearest to ``prior`` that meets the targets.
 
         Args:
             back: number of steps that also pull back to the prior; the others only go onto the targets.
@@ -85,11 +87,14 @@ class Effectors:
         Returns:
             rotations (24, 3, 3) and translation (3,), finite for finite targets.
         """
-        state = (first.rotations, first.translation, self._change(prior, first))
+        state, before = (prior.rotations, prior.translation, np.zeros(_SIZE)), np.inf
         for k in range(_STEPS):
             state, left = self._step(*state, pulled=k < back)
             if k >= back and left < _CLOSE:
                 break
+            if k > 1:
+                self._slow_down(left, left / before)
+            before = max(left, 1e-12)
         else:  # out of reach: pulled joints stop here, and pinned ones return to their positions
             self._yield(state)
             for _ in range(_SETTLING):
@@ -97,6 +102,18 @@ class Effectors:
                 if left < _CLOSE:
                     break
         return rot.matrix_from_6d(rot.sixd_from_matrix(state[0])), state[1]
+
+    def _slow_down(self, left: float, share: float) -> None:
+        """More caution where steps do not bring the targets nearer: limbs that are almost straight would swing to and
+        fro, and the pose would jump from one target to the next.
+
+        Args:
+            left: metres to the targets. share: of those before the step.
+        """
+        near = min(
+            1.0, max(0.0, 2 - left / _NEAR)
+        )  # far away, steps are cut short: it is no sign of swinging
+        self._caution *= min(max(1 + 4 * (share - _PROGRESS), 1.0), 1 + near)
 
     def _step(self, rotations, translation, moved, pulled: bool):
         """One step onto the targets, and back to the prior if ``pulled``.
@@ -147,16 +164,9 @@ class Effectors:
     def _yield(self, state):
         """Turn exact targets that are not pinned into soft ones at the positions that their joints have reached."""
         positions = forward_kinematics(state[0], self._body, state[1])[0][self._joints]
+        self._caution = 1.0
         yielding = self._errors == _EXACT
         self._positions[yielding], self._errors[yielding] = positions[yielding], _SOFT
-
-    def _change(self, prior, first):
-        """(75,) turns in the bones' frames, and metres, from ``prior`` to ``first``."""
-        if first is prior:
-            return np.zeros(_SIZE)
-        turns = rot.axis_angle_from_matrix(first.rotations @ rot.transpose(prior.rotations))
-        turns[0] = turns[0] @ self._heading
-        return np.append(turns, (first.translation - prior.translation) @ self._heading)
 
     def _rows(self, positions, world, frames, rotations, missed, distance):
         """The residuals, their derivatives with respect to a step, and their standard errors; ``missed`` (n, 3) and
@@ -199,7 +209,7 @@ class Effectors:
         return rows.reshape(-1, _SIZE)
 
     def _damped(self, errors, left):
-        damping = np.where(errors < _EXACT, _PINNED_DAMPING, _DAMPING)
+        damping = self._caution * np.where(errors < _EXACT, _PINNED_DAMPING, _DAMPING)
         return np.repeat(np.sqrt(errors**2 + (damping * left) ** 2), 3)
 
     def _look(self, positions, world):
@@ -221,7 +231,9 @@ class Effectors:
                 rows[row, bone] = rot.rotation_vector_jacobian(vectors[k])[component]
             else:
                 rows[row, bone, component] = 1
-        return [(-over[over != 0], rows.reshape(len(outside), -1), np.full(len(outside), _LIMIT))]
+        return [
+            (-over[over != 0], rows.reshape(len(outside), -1), np.full(len(outside), _LIMIT * self._caution))
+        ]
 
 
 def _turn_rows(bones, frames):

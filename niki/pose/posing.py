@@ -98,7 +98,6 @@ class Poser:
         targets: Iterable[Target],
         mode: str = "full",
         plant_feet: bool = True,
-        last: Posture | None = None,
         follow: float = FOLLOW,
     ) -> Posture:
         """The pose that meets ``targets`` and otherwise stays natural and near ``start``.
@@ -110,7 +109,6 @@ class Poser:
             mode: what may move, one of ``MODES``. In "limb" only the bones from each pulled joint up to the
                 nearest pinned joint, or to the root of its limb, move.
             plant_feet: keep feet that are not pulled where they are; no effect in "limb".
-            last: the result of the last call in the same drag, from which the search starts.
             follow: how much the rest of the body follows, from 0, where only limbs that hold a pulled joint
                 readily move, to 1, as bodies do. Without a network it changes nothing.
 
@@ -135,7 +133,7 @@ class Poser:
         covariance = self._covariance(float(follow), moving.tobytes())
         prior = self._prior(start, positions, reachable, moving, heading, follow)
         effectors = Effectors(reachable, self.body, ranges, covariance, heading, start, self._freedom)
-        rotations, translation = effectors.refine(prior, last or prior, self._steps_back)
+        rotations, translation = effectors.refine(prior, self._steps_back)
         if self._freedom is not None:
             rotations, translation = self._freedom.restore_locked(rotations, translation, start)
         return self._with_errors(Posture(rotations, translation), targets)

@@ -28,6 +28,15 @@ def mirror_poses(rotations: torch.Tensor) -> torch.Tensor:
     return flip @ rotations[..., list(MIRROR[:NUM_BONES]), :, :] @ flip
 
 
+def jitter_poses(rotations: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Poses near ``rotations`` (N, ..., 24, 3, 3), each joint turned by about 1 or 7 degrees, but never the pelvis."""
+    count, alike = len(rotations), [1] * (rotations.dim() - 4)
+    large = torch.rand(count, 1, 1, generator=generator) < 0.5
+    turns = torch.randn(count, NUM_BONES, 3, generator=generator) * torch.where(large, _LARGE, _SMALL)
+    turned = rot.matrix_from_axis_angle(turns * _JITTER[:, None])
+    return rotations @ turned.reshape(count, *alike, NUM_BONES, 3, 3)
+
+
 def augment_poses(rotations: torch.Tensor, others: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Variations of ``rotations`` (N, ..., 24, 3, 3), with limbs from ``others`` but never their pelvis. What is drawn is the
     same for all poses of one of the N, such as the frames of a window."""
@@ -39,9 +48,6 @@ def augment_poses(rotations: torch.Tensor, others: torch.Tensor, generator: torc
         result[..., indices, :, :] = torch.where(
             taken.reshape(-1, *alike, 1, 1, 1), others[..., indices, :, :], rotations[..., indices, :, :]
         )
-    large = torch.rand(count, 1, 1, generator=generator) < 0.5
-    turns = torch.randn(count, NUM_BONES, 3, generator=generator) * torch.where(large, _LARGE, _SMALL)
-    turned = rot.matrix_from_axis_angle(turns * _JITTER[:, None])
-    result = result @ turned.reshape(count, *alike, NUM_BONES, 3, 3)
+    result = jitter_poses(result, generator)
     flip = torch.rand(count, generator=generator) < 0.5
     return torch.where(flip.reshape(-1, *alike, 1, 1, 1), mirror_poses(result), result)

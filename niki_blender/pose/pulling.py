@@ -68,7 +68,7 @@ class Pull:
             raise NikiError(f"{rig.name} has zero scale", "set the scale of the object to 1")
         start = start or Start.of(rig)
         self.start, self._channels = start.posture, start.channels
-        self._poser, self._last = Poser(self._body, PosingNetwork.default(), unlocked_directions(rig)), None
+        self._poser = Poser(self._body, PosingNetwork.default(), unlocked_directions(rig))
         self._changed: dict[str, list[str]] = {}
         settings = rig.niki_pose
         self._mode, self._plant, self._follow = (
@@ -115,9 +115,8 @@ class Pull:
         targeted = {target.joint for target in targets}
         pins = [pin for pin in self._pins if pin.joint not in targeted]
         posture = self._poser.solve(
-            self.start, [*pins, *targets], self._mode, self._plant, self._last, self._follow
+            self.start, [*pins, *targets], self._mode, self._plant, self._follow
         )
-        self._last = posture
         self._write(posture)
         return posture
 

@@ -27,11 +27,10 @@ def everything_free():
 
 def dragged(poser, joint, mode="full", steps=6):
     """Every posture on the way of a joint to where ``PULLS`` has it, and back half of the way."""
-    last, postures = None, []
+    postures = []
     for share in [*np.linspace(0, 1, steps)[1:], 0.5]:
         target = Target(joint, place(joint) + share * np.array(PULLS[joint]))
-        last = poser.solve(START, [target], mode, last=last)
-        postures.append(last)
+        postures.append(poser.solve(START, [target], mode))
     return postures
 
 

@@ -150,7 +150,7 @@ def test_out_of_reach_it_stretches_towards_the_target_and_stops(poser):
     direction = rot.normalize(np.array([0.3, 0.2, 1.0]))
     last, reached = None, []
     for metres in np.arange(0.1, 5, 0.1):
-        last = poser.solve(START, [Target("left_wrist", place("left_wrist") + metres * direction)], last=last)
+        last = poser.solve(START, [Target("left_wrist", place("left_wrist") + metres * direction)])
         reached.append(poser.joints(last)[JOINTS.index("left_wrist")] - place("left_wrist"))
     assert max(moved(last, "left_ankle"), moved(last, "right_ankle")) < 0.002
     assert (reached[-1] @ direction) > 0.5

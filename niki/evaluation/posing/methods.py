@@ -43,11 +43,10 @@ class Pulling:
         return self.drag(problem.body, start, problem.path)
 
     def drag(self, body: Body, start: Posture, path: list[list[Target]]) -> Iterator[Posture]:
-        """The pose at each moment of a drag from ``start``, searched from the one before."""
-        poser, last = Poser(body, self.network), None
+        """The pose at each moment of a drag from ``start``."""
+        poser = Poser(body, self.network)
         for targets in path:
-            last = poser.solve(start, targets, plant_feet=self.plant_feet, last=last, follow=self.follow)
-            yield last
+            yield poser.solve(start, targets, plant_feet=self.plant_feet, follow=self.follow)
 
     def planting(self, plant_feet: bool) -> Pulling:
         """The same with feet planted, or free."""
