@@ -246,7 +246,8 @@ class Network:
     Args:
         spec: its shape.
         weights: flat dict of arrays, among them the mean pose, swing, twist and joints of the
-            training data, around which the network works.
+            training data, around which the network works. Trained ones may have ``turns`` (72, 72), the root of the
+            covariance of how bones turn together about the network's pose, of unit mean variance.
         remarks: notes on its training, stored with it.
     """
 
@@ -416,6 +417,8 @@ def _weight_shapes(spec: NetworkSpec, weights: dict) -> dict[str, tuple]:
         shapes |= flow.weight_shapes(name)
     if spec.kind == "regressor":
         shapes |= mlp_shapes("regressor", _REGRESSED, *spec.first[0], POSE)
+    if "turns" in weights:
+        shapes["turns"] = (3 * NUM_BONES, 3 * NUM_BONES)
     return shapes | error_head_shapes(weights)
 
 

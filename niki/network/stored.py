@@ -16,12 +16,15 @@ from ..files import read_npz, save_npz
 
 Spec = TypeVar("Spec")
 
+_SINGLE = ("mean_", "turns")  # what is kept in single precision: small, and everything rests on it
+
 
 def save_network(path: str | os.PathLike, spec: dict, weights: dict, dtype: DTypeLike, remarks: dict) -> None:
     """Write a spec, weights (as ``dtype``; the means in single precision) and remarks as .npz, whole or not at
     all."""
     values = {
-        name: np.asarray(value, np.float32 if "mean_" in name else dtype) for name, value in weights.items()
+        name: np.asarray(value, np.float32 if name.startswith(_SINGLE) else dtype)
+        for name, value in weights.items()
     }
     save_npz(path, {"about": json.dumps({"spec": spec, **remarks}), **values})
 

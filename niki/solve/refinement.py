@@ -10,6 +10,7 @@ from ..body.kinematics import forward_kinematics, joint_jacobian, parent_orienta
 from ..body.skeleton import NUM_BONES, NUM_JOINTS, Bodies, Body
 
 _DIAGONAL = np.arange(3 * NUM_BONES + 3)
+_PLACE = _DIAGONAL[-3:]
 _CHUNK = 32
 
 
@@ -20,13 +21,13 @@ def refine(
     error: np.ndarray,
     view: np.ndarray,
     body: Body | Bodies,
-    stiffness: np.ndarray,
+    covariance: np.ndarray,
     steps: int = 3,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bring the joints of a pose nearer to the observed ones, as far as their errors and the pose allow.
 
     Minimises the squared distances of the joints in units of their standard errors, plus the
-    squared angles by which bones turn in units of ``stiffness``.
+    squared angles by which bones turn, weighed by ``covariance``.
 
     Args:
         rotations: (..., 24, 3, 3) of the pose to start from, which is also the prior.
@@ -36,7 +37,8 @@ def refine(
             joints to ignore.
         view: (..., 3) unit direction of view, or zero.
         body: the proportions.
-        stiffness: (24,) radians by which each bone readily turns away from the prior.
+        covariance: (72, 72) radians squared: how bones readily turn away from the prior, about the axes of their parents,
+            the pelvis about its own (:func:`independent_turns`).
         steps: number of Gauss-Newton steps.
 
     Returns:
@@ -49,6 +51,9 @@ def refine(
         for part, keep in ((rotations, 3), (translation, 1), (joints, 2), (error, 2), (view, 1))
     ]  # fmt: skip
     offsets = np.broadcast_to(body.offsets, (*batch, NUM_JOINTS, 3)).reshape(-1, NUM_JOINTS, 3)
+    precision = np.zeros((3 * NUM_BONES + 3,) * 2)
+    precision[:-3, :-3] = np.linalg.inv(covariance)
+    precision[_PLACE, _PLACE] = 1e-4  # the body as a whole is free to move
     parts = []
     for start in range(0, len(offsets), _CHUNK):
         part = slice(start, start + _CHUNK)
@@ -56,7 +61,7 @@ def refine(
             _refine_chunk(
                 *(values[part] for values in flat),
                 bodies=Bodies(offsets[part]),
-                stiffness=stiffness,
+                precision=precision,
                 steps=steps,
             )
         )
@@ -64,30 +69,37 @@ def refine(
     return rotations, np.concatenate([t for _, t in parts]).reshape(*batch, 3) - body.pelvis
 
 
-def _refine_chunk(rotations, translation, joints, error, view, bodies, stiffness, steps):
+def independent_turns(stiffness: float) -> np.ndarray:
+    """(72, 72) the covariance of bones that turn by themselves, each about any axis by so many radians."""
+    return stiffness**2 * np.eye(3 * NUM_BONES)
+
+
+def _refine_chunk(rotations, translation, joints, error, view, bodies, precision, steps):
     # In axes along the view, a joint's error is one number per axis.
     axes = _axes_along(view)
     rotations = np.concatenate([axes[:, None] @ rotations[:, :1], rotations[:, 1:]], 1)
     translation, joints = rot.apply(axes, translation), rot.apply(axes[:, None], joints)
     certainty = _certainty(error)
-    stiff = np.repeat(1 / np.asarray(stiffness), 3)
-    stiff = np.concatenate([stiff, np.full(3, 1e-2)])  # the body as a whole is free to move
-    moved = np.zeros((len(rotations), 3 * NUM_BONES + 3))
+    count, pelvis = len(rotations), rotations[:, :1]
+    world_axes = np.broadcast_to(np.eye(3), (count, 1, 3, 3))
+    moved = np.zeros((count, 3 * NUM_BONES + 3))
     for _ in range(steps):
         positions, world = forward_kinematics(rotations, bodies, translation)
-        residual = (certainty * (joints - positions)).reshape(len(rotations), -1)
-        rows = (certainty[..., None, None] * joint_jacobian(positions)).reshape(*residual.shape, -1)
+        parents = parent_orientations(world)
+        frames = np.concatenate([pelvis, parents[:, 1:], world_axes], 1)  # (n, 25, 3, 3): what steps are in
+        residual = (certainty * (joints - positions)).reshape(count, -1)
+        rows = (certainty[..., None, None] * joint_jacobian(positions)).reshape(count, -1, NUM_BONES + 1, 3)
+        rows = np.swapaxes(np.swapaxes(rows, 1, 2) @ frames, 1, 2).reshape(*residual.shape, -1)
         transposed = np.swapaxes(rows, 1, 2)
-        normal = transposed @ rows
-        normal[:, _DIAGONAL, _DIAGONAL] += stiff**2 + 1e-9
-        gradient = rot.apply(transposed, residual) - stiff**2 * moved
+        normal = transposed @ rows + precision
+        normal[:, _DIAGONAL, _DIAGONAL] += 1e-9
+        gradient = rot.apply(transposed, residual) - moved @ precision
         step = np.linalg.solve(normal, gradient[..., None])[..., 0]
         moved = moved + step
-        translation = translation + step[:, -3:]
-        turns = rot.matrix_from_axis_angle(_limit_turns(step[:, :-3].reshape(-1, NUM_BONES, 3)))
-        rotations = rot.matrix_from_6d(
-            rot.sixd_from_matrix(turn_bones(rotations, parent_orientations(world), turns))
-        )
+        turns = rot.apply(frames, step.reshape(count, NUM_BONES + 1, 3))
+        translation = translation + turns[:, -1]
+        turns = rot.matrix_from_axis_angle(_limit_turns(turns[:, :-1]))
+        rotations = rot.matrix_from_6d(rot.sixd_from_matrix(turn_bones(rotations, parents, turns)))
     back = rot.transpose(axes)
     rotations = np.concatenate([back[:, None] @ rotations[:, :1], rotations[:, 1:]], 1)
     return rotations, rot.apply(back, translation)

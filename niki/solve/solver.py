@@ -17,7 +17,7 @@ from ..body.skeleton import JOINTS, NUM_BONES, NUM_JOINTS, Bodies, Body
 from ..errors import NikiError
 from ..network.model import Network, Observation, Solution, error_features, log_error, observe
 from ..network.uncertainty import KNOWN_BELOW, TOGETHER, metres_from_sigma, sigma_from_metres
-from .refinement import refine
+from .refinement import independent_turns, refine
 
 WEIGHTS = Path(__file__).parent.parent / "network" / "weights" / "niki-open-1.npz"
 EXACT = 0.004
@@ -31,8 +31,9 @@ ERROR_RANGE = (1e-4, 10.0)
 LEAST_ERROR = 0.001
 """Metres added to every standard error before refinement, so that no joint has infinite weight."""
 _NO_TWIST = np.tile([1.0, 0.0], (NUM_BONES - 1, 1))
-STIFFNESS = np.full(NUM_BONES, np.radians(4))
-"""Radians by which refinement readily turns each bone."""
+STIFFNESS, LEARNED_STIFFNESS = np.radians(4), np.radians(6)
+"""Radians by which refinement readily turns a bone, about the mean of what the network knows of how bones turn together,
+if it does."""
 
 
 @dataclass(eq=False)
@@ -91,6 +92,7 @@ class Solver:
 
     def __init__(self, network: Network | None = None, blend: bool = True, refine: bool = True):
         self.network, self._blend, self._refine = network or _default_network(), blend, refine
+        self._covariance = turns_of(self.network)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Solver:
@@ -146,7 +148,7 @@ class Solver:
         translation = fit_translation(rotations, joints, sigma, body)
         if self._refine:
             rotations, translation = refine_observed(
-                rotations, translation, joints, sigma, view, body, together
+                rotations, translation, joints, sigma, view, body, self._covariance, together
             )
         if self._blend:
             rotations, translation = exact_where_certain(
@@ -271,11 +273,19 @@ def checked_twist(twist, batch) -> tuple[np.ndarray, np.ndarray]:
     return twist, known.astype(float)
 
 
-def refine_observed(rotations, translation, joints, sigma, view, body, together=False):
+def turns_of(network: Network) -> np.ndarray:
+    """(72, 72) radians squared: how bones turn together about the network's pose, as refinement takes it."""
+    if "turns" not in network.weights:
+        return independent_turns(STIFFNESS)
+    root = network.weights["turns"].astype(float)
+    return LEARNED_STIFFNESS**2 * (root @ root.T)
+
+
+def refine_observed(rotations, translation, joints, sigma, view, body, covariance, together=False):
     """A pose moved towards the observed joints, as :class:`Solver` does; arguments as it has them."""
     error = metres_from_sigma(np.where(sigma < KNOWN_BELOW, sigma, 1.0)) + LEAST_ERROR
     error = error / np.where(together, TOGETHER, 1)[..., None, None]
-    return refine(rotations, translation, joints, error, view, body, STIFFNESS)
+    return refine(rotations, translation, joints, error, view, body, covariance)
 
 
 def exact_where_certain(rotations, translation, joints, sigma, twist, known, body):

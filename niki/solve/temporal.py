@@ -22,7 +22,7 @@ from ..network.model import Observation, observe
 from ..network.temporal import RATE, WINDOW, TemporalNetwork, observe_window
 from ..network.uncertainty import KNOWN_BELOW, metres_from_sigma
 from .grid import Grid
-from .refinement import refine
+from .refinement import independent_turns, refine
 from .solver import (
     FARTHEST,
     LEAST_ERROR,
@@ -245,7 +245,13 @@ class TemporalSolver:
         target = solved + own * apart + (1 - own) * steady
         view = observed.view[inside]
         return refine(
-            rotations[inside], translation[inside], target[inside], error[inside], view, body, STIFFNESS
+            rotations[inside],
+            translation[inside],
+            target[inside],
+            error[inside],
+            view,
+            body,
+            independent_turns(STIFFNESS),
         )
 
 

@@ -28,6 +28,7 @@ from .error_head import train_error_head
 from .losses import LossWeights, losses
 from .readings import Readings
 from .settings import checked_table, read_toml
+from .turns import learn_turns
 
 CHECKPOINT, LOG, NETWORK = "checkpoint.pt", "log.jsonl", "network.npz"
 _EVALUATED = 300  # held-out poses that progress is measured on
@@ -175,9 +176,11 @@ class Training:
                 self._log(smooth)
 
     def finish(self, progress: Callable[[int, int], None] = lambda *_: None) -> Network:
-        """Train the error head of the trained network, and write both to ``NETWORK``."""
+        """Learn how bones turn together about the trained network's poses, train its error head, and write all to
+        ``NETWORK``."""
         config = self.config
-        network = train_error_head(self.trained(), self._maker, config.error_steps, config.seed, progress)
+        network = learn_turns(self.trained(), self._maker, config.seed)
+        network = train_error_head(network, self._maker, config.error_steps, config.seed, progress)
         network.save(
             self.folder / NETWORK,
             np.float32,

@@ -11,7 +11,7 @@ from niki.body.kinematics import forward_kinematics, swing_and_twist
 from niki.body.skeleton import JOINTS, Bodies, Body
 from niki.errors import NikiError
 from niki.network.uncertainty import metres_from_sigma, sigma_from_metres
-from niki.solve.refinement import refine
+from niki.solve.refinement import independent_turns, refine
 from niki.solve.solver import Solver
 
 REFERENCE = ROOT / "tests/reference_pose.npz"
@@ -218,14 +218,16 @@ def test_refinement_reaches_what_can_be_reached(walking, body, rng):
     error = np.full((40, 29, 2), np.inf)
     error[:, [0, 7, 8, 20, 21]] = 0.001
     none = np.zeros((40, 3))
-    rotations, trans = refine(start, none, joints, error, none, body, np.full(24, 0.1), steps=6)
+    rotations, trans = refine(start, none, joints, error, none, body, independent_turns(0.1), steps=6)
     reached = forward_kinematics(rotations, body, trans)[0]
     assert np.linalg.norm(reached - joints, axis=-1)[:, [0, 7, 8, 20, 21]].max() < 1e-3
 
 
 def test_refinement_leaves_alone_what_nothing_is_known_of(walking, body):
     unknown, none = np.full((40, 29, 2), np.inf), np.zeros((40, 3))
-    rotations, trans = refine(walking, none, np.zeros((40, 29, 3)), unknown, none, body, np.full(24, 0.1))
+    rotations, trans = refine(
+        walking, none, np.zeros((40, 29, 3)), unknown, none, body, independent_turns(0.1)
+    )
     np.testing.assert_allclose(rotations, walking, atol=1e-12)
     np.testing.assert_allclose(trans, none, atol=1e-12)
 
@@ -236,7 +238,7 @@ def test_refinement_moves_along_the_view_only_where_only_that_is_certain(body):
     error = np.full((1, 29, 2), np.inf)
     error[..., 1] = 0.001
     none, view = np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]])
-    _, trans = refine(rest, none, target[None], error, view, body, np.full(24, 0.01), steps=1)
+    _, trans = refine(rest, none, target[None], error, view, body, independent_turns(0.01), steps=1)
     np.testing.assert_allclose(trans, [[0, 0, 0.2]], atol=1e-3)
 
 
