@@ -10,8 +10,9 @@ from niki.body.kinematics import forward_kinematics
 from niki.body.limits import RANGES, exceeds_limits, nearest_in_range, widen_ranges
 from niki.body.skeleton import JOINTS, NUM_BONES, Body
 from niki.errors import NikiError
-from niki.network.posing import PosingNetwork
+from niki.network.posing import PosingNetwork, PosingSpec
 from niki.pose.posing import Poser
+from niki.pose.steps import usual_covariance
 from niki.pose.targets import ORIENTED, Posture, Target
 
 BODY = Body.default()
@@ -277,3 +278,59 @@ def test_ranges_are_mirrored_and_known_motions_lie_in_them():
         nearest_in_range(backwards, RANGES)[1][left, 1], 1.0 - np.radians(5), atol=1e-9
     )
     assert not nearest_in_range(backwards, widen_ranges(backwards))[1].any()
+
+
+@both
+def test_the_way_back_brings_back_the_pose(poser):
+    path = [place("left_wrist") + share * np.array([0.1, 0.3, 0.25]) for share in (0.3, 0.6, 1.0)]
+    there = [poser.solve(START, [Target("left_wrist", point)]) for point in path]
+    back = [poser.solve(START, [Target("left_wrist", point)]) for point in path[::-1]][::-1]
+    for first, second in zip(there, back, strict=True):
+        np.testing.assert_array_equal(first.rotations, second.rotations)
+
+
+@pytest.mark.parametrize(
+    ("joint", "direction"), [("head", [-0.3, 0.8, 0.3]), ("pelvis", [-0.1, -0.95, 0.2]), ("left_wrist", [0.5, 0.5, 0.7])]
+)  # fmt: skip
+def test_no_pose_jumps_on_the_way_out_of_reach(joint, direction):
+    last = None
+    for metres in np.arange(0.3, 0.6, 0.004):
+        posture = POSERS["network"].solve(START, [Target(joint, place(joint) + metres * np.array(direction))])
+        if last is not None:
+            turn = rot.angle_between(posture.rotations, last.rotations).max()
+            assert np.degrees(turn) / 4 < 3  # degrees per millimetre
+        last = posture
+
+
+def test_less_follows_where_less_is_to():
+    target = [Target("left_wrist", place("left_wrist") + [0.1, 0.15, 0.1])]
+    away = [moved(POSERS["network"].solve(START, target, follow=f), "right_wrist") for f in (0, 1)]
+    assert away[0] < away[1]
+    with pytest.raises(NikiError, match=r"follow must be from 0 to 1, not 1\.5"):
+        POSERS["network"].solve(START, target, follow=1.5)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "flow"])
+def test_any_kind_of_network_meets_the_targets_and_keeps_what_is_locked(kind, rng):
+    spec = PosingSpec(kind, ((16, 1),) * (1 if kind == "mlp" else 3))
+    network = PosingNetwork.initial(spec, np.sqrt(usual_covariance()), np.full((29, 29), 0.5), rng)
+    for name in network.weights:
+        if name.endswith("last.bias"):
+            network.weights[name] = rng.normal(scale=0.2, size=network.weights[name].shape).astype(np.float32)
+    free = np.tile(np.eye(3), (NUM_BONES + 1, 1, 1))
+    locked = [JOINTS.index(n) for n in ("spine2", "left_collar", "right_knee")]
+    free[locked] = 0
+    wanted = place("left_wrist") + [0.05, 0.1, 0.1]
+    posture = Poser(BODY, network, free).solve(START, [Target("left_wrist", wanted)])
+    assert posture.error["left_wrist"] < 1e-3
+    assert np.degrees(rot.angle_between(posture.rotations, START.rotations)).max() > 2
+    np.testing.assert_array_equal(posture.rotations[locked], START.rotations[locked])
+    still = Poser(BODY, network).solve(START, [Target("left_wrist", place("left_wrist"))])
+    np.testing.assert_allclose(still.rotations, START.rotations, atol=1e-9)
+
+
+def test_a_pulled_pelvis_takes_the_body_along():
+    by = np.array([0.3, 0.1, -0.2])
+    posture = POSERS["network"].solve(START, [Target("pelvis", place("pelvis") + by)], plant_feet=False)
+    np.testing.assert_allclose(posture.translation, START.translation + by, atol=1e-3)
+    np.testing.assert_allclose(posture.rotations, START.rotations, atol=1e-6)
