@@ -8,7 +8,6 @@ same condition. Its metric is the covariance of how bones turn about that predic
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict, dataclass, fields
 from functools import cache
@@ -21,9 +20,9 @@ from ..body import rotation as rot
 from ..body.rotation import Array
 from ..body.skeleton import MIRROR, NUM_BONES, NUM_JOINTS, Body
 from ..errors import NikiError
-from ..files import read_npz, save_npz
 from .flow import Flow, FlowSpec
 from .layers import initial_mlp, mlp, mlp_shapes
+from .stored import load_network, save_network
 from .uncertainty import sigma_from_metres
 
 WEIGHTS = Path(__file__).parent / "weights" / "posing-1.npz"
@@ -226,9 +225,7 @@ class PosingNetwork:
 
         The file is replaced in one step.
         """
-        kept = {name: np.float32 if name.startswith("metric.") else dtype for name in self.weights}
-        values = {name: np.asarray(value, kept[name]) for name, value in self.weights.items()}
-        save_npz(path, {"about": json.dumps({"spec": asdict(self.spec), **remarks}), **values})
+        save_network(path, asdict(self.spec), self.weights, dtype, remarks)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> PosingNetwork:
@@ -238,21 +235,7 @@ class PosingNetwork:
             NikiError: the file is missing or is not a posing network, or a weight is missing, has the wrong shape
                 or is not finite; the message names it.
         """
-        weights = read_npz(path, kind="a posing network", hint=_HINT)
-        try:
-            about = json.loads(weights.pop("about").item())
-            spec = PosingSpec(**about.pop("spec"))
-        except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
-            raise NikiError(f"{path} is not a posing network", _HINT) from None
-        except NikiError as error:
-            raise NikiError(f"{path}: {error.message}") from None
-        _check_weights(weights, spec, path)
-        for name, value in weights.items():
-            with np.errstate(over="ignore"):
-                weights[name] = np.ascontiguousarray(value, np.float32)
-            if not np.isfinite(weights[name]).all():
-                raise NikiError(f"{path}: the weight {name} has a value that is not finite")
-        return cls(spec, weights, about)
+        return cls(*load_network(path, PosingSpec, weight_shapes, "a posing network", _HINT))
 
     def _known(self, pull: Pull) -> _Known:
         """What the network sees of a pull, as of a body of the usual size: what is twice as large moves alike."""
@@ -333,8 +316,8 @@ def _default_network() -> PosingNetwork:
     return PosingNetwork.load(WEIGHTS)
 
 
-def weight_shapes(spec: PosingSpec) -> dict[str, tuple]:
-    """The shape of each weight, by name."""
+def weight_shapes(spec: PosingSpec, weights: dict | None = None) -> dict[str, tuple]:
+    """The shape of each weight, by name, whichever ``weights`` there are."""
     shapes: dict[str, tuple] = {f"metric.{name}": (CHANGE, CHANGE) for name in METRICS}
     if spec.kind != "metric":
         shapes["spread"] = (NUM_JOINTS, NUM_JOINTS)
@@ -343,19 +326,3 @@ def weight_shapes(spec: PosingSpec) -> dict[str, tuple]:
     elif spec.kind == "flow":
         shapes |= spec.flow.weight_shapes("flow")
     return shapes
-
-
-def _check_weights(weights: dict, spec: PosingSpec, path) -> None:
-    """Raise NikiError unless the weights are exactly those that ``spec`` needs, in shape and number."""
-    shapes = weight_shapes(spec)
-    for name in sorted(shapes.keys() | weights.keys()):
-        if name not in weights:
-            raise NikiError(f"{path} lacks the weight {name}")
-        if name not in shapes:
-            raise NikiError(f"{path} has a weight {name!r} that does not belong to its network")
-        if weights[name].dtype.kind != "f":
-            raise NikiError(f"{path}: the weight {name} must hold decimal numbers")
-        if weights[name].shape != shapes[name]:
-            raise NikiError(
-                f"{path}: the weight {name} must have shape {shapes[name]}, not {weights[name].shape}"
-            )

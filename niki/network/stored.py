@@ -16,7 +16,7 @@ from ..files import read_npz, save_npz
 
 Spec = TypeVar("Spec")
 
-_SINGLE = ("mean_", "turns")  # what is kept in single precision: small, and everything rests on it
+_SINGLE = ("mean_", "turns", "metric.")  # what is kept in single precision: small, and everything rests on it
 
 
 def save_network(path: str | os.PathLike, spec: dict, weights: dict, dtype: DTypeLike, remarks: dict) -> None:
