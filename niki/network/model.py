@@ -9,7 +9,6 @@ condition the flow, the same in both directions.
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict, dataclass, replace
 
@@ -20,9 +19,9 @@ from ..body import rotation as rot
 from ..body.rotation import Array
 from ..body.skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS, Bodies, Body
 from ..errors import NikiError
-from ..files import read_npz, save_npz
 from .flow import Flow, FlowSpec
 from .layers import initial_mlp, mlp, mlp_shapes, residual_mlp
+from .stored import load_network, save_network
 from .uncertainty import KNOWN_BELOW, metres_from_sigma
 
 POSE, TWIST, POINTS = 6 * NUM_BONES, 2 * (NUM_BONES - 1), 3 * NUM_JOINTS
@@ -39,7 +38,7 @@ _RELATIVE_LENGTHS /= Body.default().bone_lengths @ _RELATIVE_LENGTHS  # (29, 12)
 CONDITION = 2 * NUM_JOINTS + 3 + (NUM_BONES - 1) + len(_GROUPS)
 ERROR_INPUTS = CONDITION + 2 * POINTS
 _REGRESSED = POINTS + TWIST + CONDITION  # a regressor's inputs
-_JOINT_SCALE, _LENGTH_SCALE, _RESIDUAL_SCALE = 3.0, 5.0, 5.0  # bring inputs to about unit size
+JOINT_SCALE, _LENGTH_SCALE, _RESIDUAL_SCALE = 3.0, 5.0, 5.0  # bring inputs to about unit size
 _USUAL_LOG_ERROR = -3.5  # 3 cm
 
 _USUAL = {  # mean offset of a joint from the rest pose, pelvis fixed, and rms distance from there
@@ -146,6 +145,23 @@ def error_features(observation: Observation, solved: Array) -> Array:
     return xp.concatenate([condition_of(observation), *parts], -1)
 
 
+def joint_features(observation: Observation, weights: dict) -> Array:
+    """(..., 87) joint positions about the weights' mean, scaled to about unit size; zero where unknown."""
+    xp = rot.namespace(observation.joints)
+    mean = rot.cast_like(weights["mean_joints"], observation.joints)
+    features = (observation.joints - mean) * JOINT_SCALE
+    unknown = (observation.sigma >= KNOWN_BELOW).all(-1)[..., None]
+    features = xp.where(unknown, xp.zeros_like(features), features)
+    return features.reshape(*features.shape[:-2], POINTS)
+
+
+def twist_features(observation: Observation, weights: dict) -> Array:
+    """(..., 46) twists about the weights' mean; zero where unknown."""
+    mean = rot.cast_like(weights["mean_twist"], observation.joints).reshape(NUM_BONES - 1, 2)
+    features = (observation.twist - mean) * observation.known[..., None]
+    return features.reshape(*features.shape[:-2], TWIST)
+
+
 @dataclass(eq=False)
 class Solution:
     """What a network makes of an observation, in the body's own frame.
@@ -236,25 +252,10 @@ class Network:
             weights |= initial_mlp("regressor", _REGRESSED, hidden, blocks, POSE, rng)
         return cls(spec, weights)
 
-    def joint_features(self, observation: Observation) -> Array:
-        """(..., 87) joint positions scaled to about unit size; zero, the mean, where unknown."""
-        xp = rot.namespace(observation.joints)
-        mean = rot.cast_like(self.weights["mean_joints"], observation.joints)
-        features = (observation.joints - mean) * _JOINT_SCALE
-        unknown = (observation.sigma >= KNOWN_BELOW).all(-1)[..., None]
-        features = xp.where(unknown, xp.zeros_like(features), features)
-        return features.reshape(*features.shape[:-2], POINTS)
-
-    def twist_features(self, observation: Observation) -> Array:
-        """(..., 46) twists about their mean; zero where unknown."""
-        mean = rot.cast_like(self.weights["mean_twist"], observation.joints).reshape(NUM_BONES - 1, 2)
-        features = (observation.twist - mean) * observation.known[..., None]
-        return features.reshape(*features.shape[:-2], TWIST)
-
     def inverse(self, observation: Observation) -> Solution:
         """Observation -> pose and latents."""
         xp = rot.namespace(observation.joints)
-        joints, twist = self.joint_features(observation), self.twist_features(observation)
+        joints, twist = joint_features(observation, self.weights), twist_features(observation, self.weights)
         mean_pose = rot.cast_like(self.weights["mean_pose"], joints)
         condition = self._condition(observation)
         if self.spec.kind == "regressor":
@@ -288,7 +289,7 @@ class Network:
         """
         xp = rot.namespace(pose)
         if latents is None:
-            latents = _zeros(pose, self.latents)
+            latents = zeros_beside(pose, self.latents)
         condition = self._condition(observation)
         y = pose - rot.cast_like(self.weights["mean_pose"], pose)
         swing = None
@@ -304,7 +305,7 @@ class Network:
             x = self._first.forward(xp.concatenate([y, latents], -1), condition)
             joints, padding = self._unpadded(x, x[..., :0])
             twist, padding = padding[..., -TWIST:], padding[..., :-TWIST]
-        joints = joints.reshape(*joints.shape[:-1], NUM_JOINTS, 3) / _JOINT_SCALE
+        joints = joints.reshape(*joints.shape[:-1], NUM_JOINTS, 3) / JOINT_SCALE
         twist = twist + rot.cast_like(self.weights["mean_twist"], pose).reshape(TWIST)
         return (
             joints + rot.cast_like(self.weights["mean_joints"], pose),
@@ -318,12 +319,7 @@ class Network:
 
         The file is replaced in one step.
         """
-        values = {name: np.asarray(value, dtype) for name, value in self.weights.items()}
-        values |= {
-            name: np.asarray(value, np.float32) for name, value in self.weights.items() if "mean_" in name
-        }
-        about = {"spec": self.spec.as_dict(), **remarks}
-        save_npz(path, {"about": json.dumps(about), **values})
+        save_network(path, self.spec.as_dict(), self.weights, dtype, remarks)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Network:
@@ -334,20 +330,7 @@ class Network:
                 shape or is not finite; the message names it.
         """
         hint = "expected what niki export-weights writes"
-        weights = read_npz(path, kind="a NIKI network", hint=hint)
-        try:
-            about = json.loads(weights.pop("about").item())
-            spec = NetworkSpec(**about.pop("spec"))
-        except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
-            raise NikiError(f"{path} is not a NIKI network", hint) from None
-        except NikiError as error:
-            raise NikiError(f"{path}: {error.message}") from None
-        _check_weights(weights, spec, path)
-        for name, value in weights.items():
-            with np.errstate(over="ignore"):
-                weights[name] = value.astype(np.float32)
-            if not np.isfinite(weights[name]).all():
-                raise NikiError(f"{path}: the weight {name} has a value that is not finite")
+        spec, weights, about = load_network(path, NetworkSpec, _weight_shapes, "a NIKI network", hint)
         return cls(spec, weights, about)
 
     def log_error(self, features: Array) -> Array:
@@ -376,7 +359,7 @@ class Network:
         given = xp.concatenate(features, -1)
         missing = width - given.shape[-1]
         before = 0 if self.spec.reference else POSE
-        return xp.concatenate([_zeros(given, before), given, _zeros(given, missing - before)], -1)
+        return xp.concatenate([zeros_beside(given, before), given, zeros_beside(given, missing - before)], -1)
 
     def _unpadded(self, x, spare):
         """Inverse of :meth:`_padded`: joints, and the rest (sigma as published counts with it)."""
@@ -393,10 +376,10 @@ class Network:
     def _with_twist(self, swing, twist):
         xp = rot.namespace(swing)
         missing = self._second.spec.width - POSE - TWIST  # pyright: ignore[reportOptionalMemberAccess]
-        return xp.concatenate([swing, twist, _zeros(swing, missing)], -1)
+        return xp.concatenate([swing, twist, zeros_beside(swing, missing)], -1)
 
 
-def _zeros(reference, count: int):
+def zeros_beside(reference: Array, count: int) -> Array:
     """(..., count) zeros for ``reference`` (..., n)."""
     return rot.cast_like(np.zeros(count), reference) + rot.namespace(reference).zeros_like(reference[..., :1])
 
@@ -413,8 +396,8 @@ def _flow_specs(spec: NetworkSpec) -> list[FlowSpec]:
     return [first, replace(first, subnets=spec.second, first="B")]
 
 
-def _check_weights(weights: dict, spec: NetworkSpec, path) -> None:
-    """Raise NikiError unless the weights are exactly those that ``spec`` needs, in shape and number."""
+def _weight_shapes(spec: NetworkSpec, weights: dict) -> dict[str, tuple]:
+    """The shapes of the weights that ``spec`` needs; an error head may have any width and depth."""
     shapes = {"mean_pose": (POSE,), "mean_twist": (TWIST,), "mean_joints": (NUM_JOINTS, 3)}
     flows = _flow_specs(spec)
     if len(flows) > 1 or "mean_swing" in weights:
@@ -423,18 +406,13 @@ def _check_weights(weights: dict, spec: NetworkSpec, path) -> None:
         shapes |= flow.weight_shapes(name)
     if spec.kind == "regressor":
         shapes |= mlp_shapes("regressor", _REGRESSED, *spec.first[0], POSE)
-    if any(name.startswith("error.") for name in weights):
-        blocks = sum(name.startswith("error.") and name.endswith(".norm.weight") for name in weights)
-        hidden = len(np.atleast_1d(weights.get("error.first.bias", 0)))
-        shapes |= mlp_shapes("error", ERROR_INPUTS, hidden, max(blocks, 1), NUM_JOINTS)
-    for name in sorted(shapes.keys() | weights.keys()):
-        if name not in weights:
-            raise NikiError(f"{path} lacks the weight {name}")
-        if name not in shapes:
-            raise NikiError(f"{path} has a weight {name!r} that does not belong to its network")
-        if weights[name].dtype.kind != "f":
-            raise NikiError(f"{path}: the weight {name} must hold decimal numbers")
-        if weights[name].shape != shapes[name]:
-            raise NikiError(
-                f"{path}: the weight {name} must have shape {shapes[name]}, not {weights[name].shape}"
-            )
+    return shapes | error_head_shapes(weights)
+
+
+def error_head_shapes(weights: dict) -> dict[str, tuple]:
+    """The shapes of the error head's weights, if ``weights`` have one, of its own width and depth."""
+    if not any(name.startswith("error.") for name in weights):
+        return {}
+    blocks = sum(name.startswith("error.") and name.endswith(".norm.weight") for name in weights)
+    hidden = len(np.atleast_1d(weights.get("error.first.bias", 0)))
+    return mlp_shapes("error", ERROR_INPUTS, hidden, max(blocks, 1), NUM_JOINTS)
