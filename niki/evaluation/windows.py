@@ -8,12 +8,11 @@ import numpy as np
 
 from ..body import rotation as rot
 from ..body.kinematics import forward_kinematics
-from ..body.skeleton import MIRROR, NUM_BONES, Bodies, Body
+from ..body.skeleton import Bodies, Body
 from ..mocap.collection import Poses
 from .front_end import WINDOW, random_cameras
 
 _BROKEN = np.radians(60)  # further no bone turns in one frame: frames are missing there, or wrong
-_FLIP = np.outer([-1.0, 1, 1], [-1.0, 1, 1]).astype(np.float32)
 _NEAREST = 1.0  # metres from the camera to the nearest joint; nearer people step back
 
 
@@ -93,11 +92,6 @@ def seen_by_cameras(rng: np.random.Generator, rotations: np.ndarray, offsets: np
     joints[..., 2] += np.maximum(0, _NEAREST - joints[..., 2].min((1, 2)))[:, None, None]
     rotations[:, :, 0] = turn[:, None] @ rotations[:, :, 0]
     return Windows(rotations, joints, offsets, pitch, turn[:, :, 1])
-
-
-def mirrored(rotations: np.ndarray) -> np.ndarray:
-    """Poses (..., 24, 3, 3) with left and right exchanged."""
-    return rotations[..., list(MIRROR[:NUM_BONES]), :, :] * _FLIP
 
 
 def _walked(joints):

@@ -11,6 +11,7 @@ from ..body import rotation as rot
 from ..body.rotation import Array
 
 _EPSILON = 1e-5
+_NEVER = -1e9  # what the attention to a frame that is not there counts for
 
 
 def linear(weights: dict, name: str, x: Array) -> Array:
@@ -69,6 +70,51 @@ def plain_mlp(weights: dict, name: str, x: Array) -> Array:
     return linear(weights, f"{name}.last", x)
 
 
+def attention(weights: dict, name: str, heads: int, x: Array, present: Array) -> Array:
+    """Each frame gathers from all frames that are present: (..., T, n) -> (..., T, n).
+
+    How much depends on what the frames hold and, by a learned bias, on how far apart they are.
+
+    Args:
+        present: (..., T) bool: frames that are there; the others fill a batch up.
+    """
+    xp = rot.namespace(x)
+    length, width = x.shape[-2:]
+    shape = (*x.shape[:-1], heads, width // heads)
+    together = linear(weights, f"{name}.in", x)
+    query, key, value = (
+        xp.swapaxes(together[..., k * width : (k + 1) * width].reshape(shape), -3, -2) for k in range(3)
+    )
+    bias = weights[f"{name}.distance"]
+    reach = bias.shape[-1] // 2
+    frames = np.arange(length)
+    apart = np.clip(frames[:, None] - frames, -reach, reach) + reach
+    bias = bias[:, apart] + xp.where(present, 0.0, _NEVER)[..., None, None, :]
+    if xp is np:
+        score = query @ rot.transpose(key) * np.float32(shape[-1] ** -0.5) + bias.astype(x.dtype)
+        share = np.exp(score - score.max(-1, keepdims=True))
+        gathered = (share / share.sum(-1, keepdims=True)) @ value
+    else:
+        import torch
+
+        gathered = torch.nn.functional.scaled_dot_product_attention(query, key, value, bias.to(query.dtype))
+    return linear(weights, f"{name}.out", xp.swapaxes(gathered, -3, -2).reshape(x.shape))
+
+
+def attended_mlp(weights: dict, name: str, heads: int, x: Array, present: Array) -> Array:
+    """Linear and SiLU, then blocks that add attention over time and a small MLP of each frame, then LayerNorm and
+    Linear: (..., T, in) -> (..., T, out). ``present`` as for :func:`attention`."""
+    x = silu(linear(weights, f"{name}.first", x))
+    block = 0
+    while f"{name}.{block}.time.distance" in weights:
+        inner = layer_norm(weights, f"{name}.{block}.before", x)
+        x = x + attention(weights, f"{name}.{block}.time", heads, inner, present)
+        inner = silu(linear(weights, f"{name}.{block}.up", layer_norm(weights, f"{name}.{block}.norm", x)))
+        x = x + linear(weights, f"{name}.{block}.down", inner)
+        block += 1
+    return linear(weights, f"{name}.last", layer_norm(weights, f"{name}.norm", x))
+
+
 def mlp(weights: dict, name: str, blocks: int, x: Array) -> Array:
     """:func:`residual_mlp`, or :func:`plain_mlp` where there are no ``blocks``."""
     return residual_mlp(weights, name, x) if blocks else plain_mlp(weights, name, x)
@@ -86,6 +132,48 @@ def mlp_shapes(name: str, inputs: int, hidden: int, blocks: int, outputs: int) -
     for part, size in sizes.items():
         shapes |= {f"{name}.{part}.weight": size, f"{name}.{part}.bias": size[:1]}
     return shapes
+
+
+def attended_mlp_shapes(
+    name: str, inputs: int, hidden: int, blocks: int, heads: int, reach: int, outputs: int
+) -> dict[str, tuple]:
+    """Shapes of the weights of :func:`attended_mlp`, by name.
+
+    Args:
+        reach: frames from which on all distances are alike.
+    """
+    sizes, norms, shapes = {"first": (hidden, inputs), "last": (outputs, hidden)}, ["norm"], {}
+    for block in range(blocks):
+        sizes |= {f"{block}.time.in": (3 * hidden, hidden), f"{block}.time.out": (hidden, hidden)}
+        sizes |= {f"{block}.up": (2 * hidden, hidden), f"{block}.down": (hidden, 2 * hidden)}
+        norms += [f"{block}.before", f"{block}.norm"]
+        shapes[f"{name}.{block}.time.distance"] = (heads, 2 * reach + 1)
+    for part, size in sizes.items():
+        shapes |= {f"{name}.{part}.weight": size, f"{name}.{part}.bias": size[:1]}
+    for part in norms:
+        shapes |= {f"{name}.{part}.weight": (hidden,), f"{name}.{part}.bias": (hidden,)}
+    return shapes
+
+
+def initial_attended_mlp(
+    name: str,
+    inputs: int,
+    hidden: int,
+    blocks: int,
+    heads: int,
+    reach: int,
+    outputs: int,
+    rng: np.random.Generator,
+) -> dict:
+    """Random weights for :func:`attended_mlp`; to begin with it returns zero and its blocks change nothing."""
+    weights = {}
+    for key, shape in attended_mlp_shapes(name, inputs, hidden, blocks, heads, reach, outputs).items():
+        unmoved = any(f".{part}." in key for part in ("last", "time.out", "down")) or len(shape) == 1
+        bound = 0.0 if unmoved or "distance" in key else shape[-1] ** -0.5
+        weights[key] = rng.uniform(-bound, bound, shape).astype(np.float32)
+        if key.endswith(("norm.weight", "before.weight")):
+            weights[key] = np.ones(shape, np.float32)
+    return weights
 
 
 def initial_mlp(

@@ -39,7 +39,7 @@ CONDITION = 2 * NUM_JOINTS + 3 + (NUM_BONES - 1) + len(_GROUPS)
 ERROR_INPUTS = CONDITION + 2 * POINTS
 _REGRESSED = POINTS + TWIST + CONDITION  # a regressor's inputs
 JOINT_SCALE, _LENGTH_SCALE, _RESIDUAL_SCALE = 3.0, 5.0, 5.0  # bring inputs to about unit size
-_USUAL_LOG_ERROR = -3.5  # 3 cm
+USUAL_LOG_ERROR = -3.5  # 3 cm
 
 _USUAL = {  # mean offset of a joint from the rest pose, pelvis fixed, and rms distance from there
     "pelvis": (0, 0, 0, 0.003), "hip": (0, 0, 0, 0.003), "spine1": (0, 0, 0, 0.003),
@@ -336,7 +336,7 @@ class Network:
     def log_error(self, features: Array) -> Array:
         """(..., 29) logarithm of the expected error of each solved joint in metres, from
         :func:`error_features`."""
-        return residual_mlp(self.weights, "error", features) + _USUAL_LOG_ERROR
+        return residual_mlp(self.weights, "error", features) + USUAL_LOG_ERROR
 
     @property
     def latents(self) -> int:

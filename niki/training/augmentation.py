@@ -29,17 +29,19 @@ def mirror_poses(rotations: torch.Tensor) -> torch.Tensor:
 
 
 def augment_poses(rotations: torch.Tensor, others: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Variations of ``rotations`` (N, 24, 3, 3), with limbs from ``others`` but never their pelvis."""
-    count = len(rotations)
+    """Variations of ``rotations`` (N, ..., 24, 3, 3), with limbs from ``others`` but never their pelvis. What is drawn is the
+    same for all poses of one of the N, such as the frames of a window."""
+    count, alike = len(rotations), [1] * (rotations.dim() - 4)
     result = rotations.clone()
     for joints, share in _EXCHANGED:
         indices = [JOINTS.index(name) for name in joints]
         taken = torch.rand(count, generator=generator) < share
-        result[:, indices] = torch.where(
-            taken[:, None, None, None], others[:, indices], rotations[:, indices]
+        result[..., indices, :, :] = torch.where(
+            taken.reshape(-1, *alike, 1, 1, 1), others[..., indices, :, :], rotations[..., indices, :, :]
         )
     large = torch.rand(count, 1, 1, generator=generator) < 0.5
     turns = torch.randn(count, NUM_BONES, 3, generator=generator) * torch.where(large, _LARGE, _SMALL)
-    result = result @ rot.matrix_from_axis_angle(turns * _JITTER[:, None])
+    turned = rot.matrix_from_axis_angle(turns * _JITTER[:, None])
+    result = result @ turned.reshape(count, *alike, NUM_BONES, 3, 3)
     flip = torch.rand(count, generator=generator) < 0.5
-    return torch.where(flip[:, None, None, None], mirror_poses(result), result)
+    return torch.where(flip.reshape(-1, *alike, 1, 1, 1), mirror_poses(result), result)

@@ -87,7 +87,7 @@ class BatchMaker:
         self._generator = torch.Generator().manual_seed(seed)
         self._corrupt = Corrupter(self._generator)
         self._reference, self._readings = reference, readings
-        self._weights = _even_weights(self._poses) * _rare_weights(rotations)
+        self._weights = even_weights(self._poses) * rare_weights(rotations)
 
     def skip_to(self, chunk: int, seed: int) -> None:
         """Continue after ``chunk`` chunks; each chunk has its own seed, derived from ``seed``."""
@@ -212,7 +212,7 @@ def _nearly(root, generator):
 
 
 @torch.no_grad()
-def _even_weights(poses, seed: int = 0):
+def even_weights(poses, seed: int = 0):
     """(N,) sampling weights that favor rare poses: the inverse square root of the size of a pose's cluster."""
     generator = torch.Generator().manual_seed(seed)
     features = poses[:, 1:22, :, :2].reshape(len(poses), -1)
@@ -221,7 +221,7 @@ def _even_weights(poses, seed: int = 0):
     return torch.bincount(nearest, minlength=_CLUSTERS)[nearest].float() ** -0.5
 
 
-def _rare_weights(rotations: np.ndarray) -> torch.Tensor:
+def rare_weights(rotations: np.ndarray) -> torch.Tensor:
     """(N,) more for poses that are rare."""
     return torch.as_tensor(np.where(rare_poses(rotations), np.float32(_RARE), np.float32(1)))
 

@@ -13,16 +13,20 @@ from ..corpus.shards import load_corpus
 from ..mocap.collection import load_collections
 from .depth import DEPTH_NETWORK, DepthConfig, save_depth, score_depth, train_depth
 from .settings import read_kind
+from .temporal import TemporalConfig, TemporalTraining
 from .train import Config, Training, export
 
-_FLOW, _DEPTH = "niki", "depth"
+_FLOW, _DEPTH, _TEMPORAL = "niki", "depth", "temporal"
 
 
 def train(config: str | os.PathLike, folder: str | os.PathLike, quiet: bool = False) -> None:
     """Train with the configuration file ``config`` (TOML) in ``folder``. Its ``kind`` says what: "niki", the
-    default, or "depth"."""
-    if read_kind(config, (_FLOW, _DEPTH)) == _DEPTH:
+    default, "temporal" or "depth"."""
+    kind = read_kind(config, (_FLOW, _TEMPORAL, _DEPTH))
+    if kind == _DEPTH:
         _train_depth(DepthConfig.read(config), Path(folder), quiet)
+    elif kind == _TEMPORAL:
+        _train_temporal(TemporalConfig.read(config), folder, quiet)
     else:
         _train_flow(Config.read(config), folder, quiet)
 
@@ -84,6 +88,24 @@ def _train_flow(settings: Config, folder: str | os.PathLike, quiet: bool) -> Non
     )
     for case, scores in training.evaluate().items():
         print(f"  {case:20s} {scores['mpjpe']:6.1f} mm {scores['rotation']:5.1f} degrees")
+
+
+def _train_temporal(settings: TemporalConfig, folder: str | os.PathLike, quiet: bool) -> None:
+    """Train a network over time, resuming an interrupted run."""
+    training = TemporalTraining(settings, folder, load_collections(settings.data).split()[0])
+    if training.step:
+        print(f"resuming {folder} at step {training.step} of {settings.steps}")
+    with tqdm(total=settings.steps, initial=training.step, unit=" steps", disable=quiet) as bar:
+
+        def show(done: int, total: int, losses: dict) -> None:
+            bar.set_postfix({name: f"{losses[name]:.4f}" for name in ("pose", "joints", "motion")})
+            bar.update(done - bar.n)
+
+        training.run(show)
+    training.write(training.trained())
+    print(
+        f"{folder}: {training.network.size:,} weights, {training.step} steps, {training.seconds / 60:.0f} minutes"
+    )
 
 
 def export_weights(folder: str | os.PathLike, path: str | os.PathLike) -> None:
