@@ -80,18 +80,15 @@ def attention(weights: dict, name: str, heads: int, x: Array, present: Array) ->
     """
     xp = rot.namespace(x)
     length, width = x.shape[-2:]
-    shape = (*x.shape[:-1], heads, width // heads)
-    together = linear(weights, f"{name}.in", x)
-    query, key, value = (
-        xp.swapaxes(together[..., k * width : (k + 1) * width].reshape(shape), -3, -2) for k in range(3)
-    )
+    together = linear(weights, f"{name}.in", x).reshape(*x.shape[:-1], 3, heads, width // heads)
+    query, key, value = xp.moveaxis(xp.swapaxes(together, -4, -2), -3, 0)  # of each head (..., T, n / heads)
     bias = weights[f"{name}.distance"]
     reach = bias.shape[-1] // 2
     frames = np.arange(length)
     apart = np.clip(frames[:, None] - frames, -reach, reach) + reach
     bias = bias[:, apart] + xp.where(present, 0.0, _NEVER)[..., None, None, :]
     if xp is np:
-        score = query @ rot.transpose(key) * np.float32(shape[-1] ** -0.5) + bias.astype(x.dtype)
+        score = query @ rot.transpose(key) * np.float32((width // heads) ** -0.5) + bias.astype(x.dtype)
         share = np.exp(score - score.max(-1, keepdims=True))
         gathered = (share / share.sum(-1, keepdims=True)) @ value
     else:

@@ -16,6 +16,7 @@ from ..body.kinematics import analytic_ik, forward_kinematics, swing_and_twist
 from ..body.skeleton import JOINTS, NUM_BONES, NUM_JOINTS, Bodies, Body
 from ..errors import NikiError
 from ..network.model import Network, Observation, Solution, error_features, observe
+from ..network.temporal import TemporalNetwork
 from ..network.uncertainty import KNOWN_BELOW, metres_from_sigma, sigma_from_metres
 from .refinement import refine
 
@@ -130,8 +131,8 @@ class Solver:
                 [0, 1], or view is missing; the message names the argument.
         """
         body = Body.default() if body is None else body
-        joints, sigma, view = _checked(joints, sigma, view)
-        twist, known = _checked_twist(twist, joints.shape[:-2])
+        joints, sigma, view = checked_joints(joints, sigma, view)
+        twist, known = checked_twist(twist, joints.shape[:-2])
         middle = np.median(joints, axis=-2)  # far from the origin, single precision would be too coarse
         joints = np.clip(joints - middle[..., None, :], -FARTHEST, FARTHEST)
         observation = observe(
@@ -139,14 +140,14 @@ class Solver:
         )
         solution = self.network.inverse(observation)
         rotations = _rotations_of(solution, observation)
-        translation = _fit_translation(rotations, joints, sigma, body)
+        translation = fit_translation(rotations, joints, sigma, body)
         if self._refine:
-            rotations, translation = _refine_observed(rotations, translation, joints, sigma, view, body)
+            rotations, translation = refine_observed(rotations, translation, joints, sigma, view, body)
         if self._blend:
-            rotations, translation = _exact_where_certain(
+            rotations, translation = exact_where_certain(
                 rotations, translation, joints, sigma, twist, known, body
             )
-        error = self._expected_error(observation, rotations, body)
+        error = expected_error(self.network, observation, rotations, body)
         return Pose(rotations, translation + middle, body, solution.latents, error)
 
     def guess(self, joints: np.ndarray, sigma: np.ndarray, body: Body) -> tuple[np.ndarray, np.ndarray]:
@@ -164,19 +165,22 @@ class Solver:
         parts = (joints, sigma, np.zeros(3), _NO_TWIST, np.zeros(NUM_BONES - 1))
         observation = observe(*(part.astype(np.float32) for part in parts), body=body)
         rotations = _rotations_of(self.network.inverse(observation), observation)
-        return rotations, _fit_translation(rotations, joints, sigma, body) + middle
-
-    def _expected_error(self, observation, rotations, body):
-        """(..., 29) metres; NaN if the network has no error head."""
-        if "error.last.bias" not in self.network.weights:
-            return np.full(rotations.shape[:-3] + (NUM_JOINTS,), np.nan)
-        features = result_features(observation, rotations, body)
-        logarithm = self.network.log_error(features).astype(float)
-        return np.exp(np.clip(logarithm, *np.log(ERROR_RANGE)))
+        return rotations, fit_translation(rotations, joints, sigma, body) + middle
 
     def forward(self, pose: Pose, body: Body | Bodies | None = None) -> np.ndarray:
         """Pose -> joint positions (..., 29, 3) in metres, on the pose's own body or on another ``body``."""
         return forward_kinematics(pose.rotations, pose.body if body is None else body, pose.translation)[0]
+
+
+def expected_error(
+    network: Network | TemporalNetwork, observation: Observation, rotations: np.ndarray, body: Body | Bodies
+) -> np.ndarray:
+    """(..., 29) metres that joints may be wrong by, as :func:`result_features` takes them; NaN if the network has no
+    error head."""
+    if "error.last.bias" not in network.weights:
+        return np.full(rotations.shape[:-3] + (NUM_JOINTS,), np.nan)
+    logarithm = network.log_error(result_features(observation, rotations, body)).astype(float)
+    return np.exp(np.clip(logarithm, *np.log(ERROR_RANGE)))
 
 
 def result_features(observation: Observation, rotations: np.ndarray, body: Body | Bodies) -> np.ndarray:
@@ -206,12 +210,15 @@ def _default_network() -> Network:
 
 
 @cache
-def weights_hash() -> str:
-    """The first 12 digits of the SHA-256 of the weights that come with the program."""
-    return hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()[:12]
+def weights_hash(path: Path = WEIGHTS) -> str:
+    """The first 12 digits of the SHA-256 of weights that come with the program."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
-def _checked(joints, sigma, view) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def checked_joints(
+    joints: ArrayLike, sigma: ArrayLike, view: ArrayLike | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Joints, sigma (..., 29, 2) and unit views (..., 3) as :meth:`Solver.inverse` takes them; NikiError if wrong."""
     joints, sigma = np.asarray(joints, float), np.asarray(sigma, float)
     if joints.shape[-2:] != (NUM_JOINTS, 3):
         raise NikiError(f"joints must have shape (..., {NUM_JOINTS}, 3), not {joints.shape}")
@@ -243,7 +250,7 @@ def _checked(joints, sigma, view) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return joints, sigma, view
 
 
-def _checked_twist(twist, batch) -> tuple[np.ndarray, np.ndarray]:
+def checked_twist(twist, batch) -> tuple[np.ndarray, np.ndarray]:
     """Unit twists (..., 23, 2), and 1 where they are known (..., 23)."""
     shape = (*batch, NUM_BONES - 1, 2)
     if twist is None:
@@ -259,12 +266,13 @@ def _checked_twist(twist, batch) -> tuple[np.ndarray, np.ndarray]:
     return twist, known.astype(float)
 
 
-def _refine_observed(rotations, translation, joints, sigma, view, body):
+def refine_observed(rotations, translation, joints, sigma, view, body):
+    """A pose moved towards the observed joints, as :class:`Solver` does; arguments as it has them."""
     error = metres_from_sigma(np.where(sigma < KNOWN_BELOW, sigma, 1.0)) + LEAST_ERROR
     return refine(rotations, translation, joints, error, view, body, STIFFNESS)
 
 
-def _exact_where_certain(rotations, translation, joints, sigma, twist, known, body):
+def exact_where_certain(rotations, translation, joints, sigma, twist, known, body):
     """The network's pose with the analytic one blended in as the joints' error goes to zero; where the twist is
     unknown, it is the network's."""
     error = metres_from_sigma(np.minimum(sigma, 0.99)).mean((-2, -1))
@@ -276,11 +284,11 @@ def _exact_where_certain(rotations, translation, joints, sigma, twist, known, bo
     blended = (1 - share) * rot.sixd_from_matrix(exact) + share * rot.sixd_from_matrix(rotations)
     rotations = np.where(share[..., None] >= 1, rotations, rot.matrix_from_6d(blended))
     return rotations, np.where(
-        share[..., 0] >= 1, translation, _fit_translation(rotations, joints, sigma, body)
+        share[..., 0] >= 1, translation, fit_translation(rotations, joints, sigma, body)
     )
 
 
-def _fit_translation(rotations, joints, sigma, body):
+def fit_translation(rotations, joints, sigma, body) -> np.ndarray:
     """(..., 3) metres: the translation that fits the body to the joints, certain joints with more weight."""
     error = metres_from_sigma(np.clip(sigma, 0, 1 - 1e-6))
     weights = 1 / ((2 * error[..., 0] ** 2 + error[..., 1] ** 2) / 3 + 1e-6)

@@ -146,14 +146,16 @@ def _observed(rng, windows: Windows, drawn: Drawn) -> WindowBatch:
     middle = np.median(drawn.joints, (1, 2))[:, None, None]  # single precision is finer near the origin
     bodies, measured = (Bodies(torch.as_tensor(o[:, None])) for o in (windows.offsets, drawn.offsets))
     rotations = torch.as_tensor(windows.rotations)
-    twist = swing_and_twist(rotations, bodies)[1]
-    turned = torch.as_tensor(
-        0.2 * rng.standard_normal((*twist.shape[:-1], 1)) * rng.random((count, 1, 1, 1)), dtype=torch.float32
-    )
-    x, y = twist[..., :1], twist[..., 1:]
-    c, s = turned.cos(), turned.sin()
-    twist = torch.cat([x * c - y * s, y * c + x * s], -1)
-    known = (rng.random((count, 1, 1)) < 0.2) & (rng.random((count, 1, NUM_BONES - 1)) < 0.7)
+    twist = torch.tensor([1.0, 0.0]).expand(count, length, NUM_BONES - 1, 2).clone()
+    hinted = rng.random(count) < 0.2
+    if hinted.any():
+        own = Bodies(bodies.offsets[hinted])
+        true = swing_and_twist(rotations[hinted], own)[1]
+        turned = 0.2 * rng.standard_normal(true.shape[:-1]) * rng.random((len(true), 1, 1))
+        c, s = (torch.as_tensor(part(turned), dtype=torch.float32) for part in (np.cos, np.sin))
+        x, y = true[..., 0], true[..., 1]
+        twist[hinted] = torch.stack([x * c - y * s, y * c + x * s], -1)
+    known = hinted[:, None, None] & (rng.random((count, 1, NUM_BONES - 1)) < 0.7)
     known = known & ~drawn.hidden[..., 1:NUM_BONES] & ~drawn.missing[..., None]
     observation = observe_window(
         *(torch.as_tensor(np.asarray(part, np.float32)) for part in (drawn.joints - middle, sigma, view)),

@@ -1,0 +1,318 @@
+"""The joints of a clip with their uncertainty -> poses, all frames together: temporal NIKI ready for use. numpy only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..body import rotation as rot
+from ..body.kinematics import forward_kinematics
+from ..body.skeleton import NUM_BONES, Bodies, Body
+from ..checks import number_between
+from ..errors import NikiError
+from ..motion.blocks import split_into_blocks
+from ..network.model import observe
+from ..network.temporal import RATE, WINDOW, TemporalNetwork, observe_window
+from ..network.uncertainty import KNOWN_BELOW, metres_from_sigma
+from .refinement import refine
+from .solver import (
+    FARTHEST,
+    LEAST_ERROR,
+    STIFFNESS,
+    Pose,
+    checked_joints,
+    checked_twist,
+    exact_where_certain,
+    expected_error,
+)
+
+WEIGHTS = Path(__file__).parent.parent / "network" / "weights" / "temporal-1.npz"
+
+_HOP = WINDOW // 2
+_AT_ONCE = 16  # windows
+_RISE = np.minimum(np.arange(1, WINDOW + 1), np.arange(WINDOW, 0, -1)).astype(float)
+"""What a window's frames count for where windows overlap: most in its middle."""
+_STEADY, _STEADY_REACH = (
+    2.0,
+    6,
+)  # frames at RATE: standard deviation of the average of residuals, and its reach
+
+
+@dataclass(eq=False)
+class Observed:
+    """What is known of N frames of a clip.
+
+    Attributes:
+        joints: (N, 29, 3) metres. sigma: (N, 29, 2); 1 throughout where nobody is seen.
+        twist: (N, 23, 2). known: (N, 23) 1 where the twist is known. view, up: (N, 3).
+    """
+
+    joints: np.ndarray
+    sigma: np.ndarray
+    twist: np.ndarray
+    known: np.ndarray
+    view: np.ndarray
+    up: np.ndarray
+
+    def __getitem__(self, rows) -> Observed:
+        return Observed(**{name: value[rows] for name, value in vars(self).items()})
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(N,) bool."""
+        return (self.sigma < KNOWN_BELOW).any((-1, -2))
+
+    @classmethod
+    def checked(cls, joints, sigma, twist=None, view=None, up=None) -> Observed:
+        """Arguments as :meth:`TemporalSolver.inverse` takes them.
+
+        Raises:
+            NikiError: one of them is wrong.
+        """
+        joints, sigma, view = checked_joints(joints, sigma, view)
+        if joints.ndim != 3:
+            raise NikiError(f"joints must have shape (T, 29, 3), the frames of a clip, not {joints.shape}")
+        twist, known = checked_twist(twist, joints.shape[:-2])
+        up = np.zeros(3) if up is None else np.asarray(up, float)
+        if up.shape[-1:] != (3,) or not np.isfinite(up).all():
+            raise NikiError("up must be a finite direction (3,) or (T, 3)")
+        return cls(joints, sigma, twist, known, view, np.broadcast_to(rot.normalize(up), view.shape))
+
+
+class TemporalSolver:
+    """Inverse kinematics of a whole clip: what frames say of each other is used, where each frame errs by itself.
+
+    A clip of any length is solved in windows of two seconds that overlap. The network knows 30 frames per second: at
+    twice the rate every other frame is a clip of its own, and so on; between the frames of slower clips there are
+    frames in which nobody is seen.
+
+    Args:
+        network: the network; default the one that comes with the program.
+        blend: blend in the analytic solution where joints are nearly exact, so that exact joints are met exactly.
+        refine: move the result towards the observed joints.
+    """
+
+    def __init__(self, network: TemporalNetwork | None = None, blend: bool = True, refine: bool = True):
+        self.network, self._blend, self._refine = network or _default_network(), blend, refine
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> TemporalSolver:
+        """A solver with the weights in the file ``path``.
+
+        Raises:
+            NikiError: the file cannot be read or is not a temporal NIKI network.
+        """
+        return cls(TemporalNetwork.load(path))
+
+    def inverse(
+        self,
+        joints: ArrayLike,
+        sigma: ArrayLike,
+        twist: ArrayLike | None = None,
+        body: Body | Bodies | None = None,
+        view: ArrayLike | None = None,
+        up: ArrayLike | None = None,
+        rate: float = RATE,
+    ) -> Pose:
+        """The joints of a clip with their uncertainty -> poses.
+
+        Args:
+            joints: (T, 29, 3) metres, in any frame that is not mirrored and stands still.
+            sigma, twist, view, up: (T, ...) or without T, as for :meth:`niki.solve.solver.Solver.inverse`. Frames with
+                no sigma below 1 are frames in which nobody is seen; they are filled in.
+            body: the person's proportions; default :meth:`Body.default`.
+            rate: frames per second.
+
+        Returns:
+            the poses (T, ...).
+
+        Raises:
+            NikiError: as for :class:`~niki.solve.solver.Solver`, or ``rate`` is not above zero.
+        """
+        observed = Observed.checked(joints, sigma, twist, view, up)
+        body = Body.default() if body is None else body
+        parts = [pose for _, pose in self.solve(len(observed.joints), rate, observed.__getitem__, body)]
+        if not parts:
+            raise NikiError("joints has no frames")
+        gather = [
+            np.concatenate([getattr(p, n) for p in parts])
+            for n in ("rotations", "translation", "latents", "error")
+        ]
+        return Pose(gather[0], gather[1], body, gather[2], gather[3])
+
+    def solve(
+        self, count: int, rate: float, read: Callable[[np.ndarray], Observed], body: Body | Bodies
+    ) -> Iterator[tuple[slice, Pose]]:
+        """A clip of ``count`` frames block by block, so that no more of it than needed is held.
+
+        Args:
+            read: gives what is known of frames (N,), in ascending order.
+
+        Yields:
+            the frames of each block, in order, and their poses.
+        """
+        rate = number_between("The frame rate", rate, 1e-3, 1e6, "frames per second")
+        grid = _Grid(count, rate)
+        for block in split_into_blocks(count):
+            wider = slice(max(0, block.start - grid.reach), min(count, block.stop + grid.reach))
+            rows = grid.windows(wider)
+            frames = np.unique(rows[rows >= 0])
+            observed = read(frames)
+            places = np.where(rows < 0, -1, np.searchsorted(frames, np.maximum(rows, 0)))
+            blended = self._blended(observed, places, body)
+            inside = (frames >= wider.start) & (frames < wider.stop)
+            observed, blended = observed[inside], blended[inside]
+            yield block, self._finished(grid, observed, blended, block, wider, body)
+
+    def _blended(self, observed: Observed, rows: np.ndarray, body) -> np.ndarray:
+        """(N, 144 + 3 + latents) of N frames: poses in 6D, the root's in the joints' frame, translations and latents,
+        averaged over windows with rows (W, 64)."""
+        total, weight = 0.0, np.zeros(len(observed.joints))
+        for start in range(0, len(rows), _AT_ONCE):
+            some = rows[start : start + _AT_ONCE]
+            values = self._windows(observed, some, body)
+            there = some >= 0
+            shares = np.broadcast_to(_RISE[: some.shape[1]], some.shape)
+            if not np.isscalar(total):
+                pass
+            else:
+                total = np.zeros((len(weight), values.shape[-1]))
+            np.add.at(total, some[there], values[there] * shares[there][:, None])
+            np.add.at(weight, some[there], shares[there])
+        return total / np.maximum(weight, 1e-9)[:, None]
+
+    def _windows(self, observed: Observed, rows: np.ndarray, body) -> np.ndarray:
+        """(W, 64, ...) as :meth:`_blended`, of windows with rows (W, 64) of what is observed; -1 for none."""
+        part = observed[np.maximum(rows, 0)]
+        there = rows >= 0
+        sigma = np.where(there[..., None, None], part.sigma, 1.0)
+        seen = there & (sigma < KNOWN_BELOW).any((-1, -2))
+        middle = np.stack(  # far from the origin, single precision would be too coarse
+            [np.median(j[s] if s.any() else j, (0, 1)) for j, s in zip(part.joints, seen, strict=True)]
+        )
+        joints = np.clip(part.joints - middle[:, None, None], -FARTHEST, FARTHEST)
+        known = part.known * there[..., None]
+        values = (joints, sigma, part.view, part.twist, known)
+        present = np.arange(rows.shape[1]) <= np.where(there, np.arange(rows.shape[1]), -1).max(1)[:, None]
+        observation = observe_window(
+            *(np.asarray(value, np.float32) for value in values),
+            body=body, up=np.asarray(part.up, np.float32), present=present,
+        )  # fmt: skip
+        solution = self.network.inverse(observation)
+        frames = observation.frames
+        pose = solution.pose.astype(float)
+        rotations = rot.matrix_from_6d(pose.reshape(*pose.shape[:-1], NUM_BONES, 6))
+        rotations[..., 0, :, :] = frames.frame @ rotations[..., 0, :, :]
+        pelvis = frames.origin + rot.apply(frames.frame, solution.place)
+        sixd = rot.sixd_from_matrix(rotations).reshape(pose.shape)
+        return np.concatenate([sixd, pelvis - body.pelvis + middle[:, None], solution.latents], -1)
+
+    def _finished(self, grid: _Grid, observed: Observed, blended, block: slice, wider: slice, body) -> Pose:
+        """The poses of a block, of what the network says of the wider range."""
+        inside = slice(block.start - wider.start, block.stop - wider.start)
+        blended = grid.evened(blended)
+        rotations = rot.matrix_from_6d(blended[:, : 6 * NUM_BONES].reshape(-1, NUM_BONES, 6))
+        translation, latents = blended[:, 6 * NUM_BONES : 6 * NUM_BONES + 3], blended[:, 6 * NUM_BONES + 3 :]
+        seen = observed.seen
+        if self._refine and seen.any():
+            rotations, translation = self._refined(grid, observed, rotations, translation, body, inside)
+        else:
+            rotations, translation = rotations[inside], translation[inside]
+        part = observed[inside]
+        if self._blend:
+            rotations, translation = exact_where_certain(
+                rotations, translation, part.joints, part.sigma, part.twist, part.known, body
+            )
+        solved = forward_kinematics(rotations, body, translation)[0]
+        shown = np.where(part.seen[:, None, None], part.joints, solved)
+        values = (shown - shown[:, :1], part.sigma, part.view, part.twist, part.known)
+        observation = observe(
+            *(np.asarray(value, np.float32) for value in values),
+            body=body,
+            up=np.asarray(part.up, np.float32),
+        )
+        error = expected_error(self.network, observation, rotations, body)
+        return Pose(rotations, translation, body, latents[inside], error)
+
+    def _refined(self, grid, observed: Observed, rotations, translation, body, inside):
+        """Poses moved towards the observed joints, by what these differ over several frames running: what differs in
+        one frame alone is that frame's error."""
+        solved = forward_kinematics(rotations, body, translation)[0]
+        error = metres_from_sigma(np.where(observed.sigma < KNOWN_BELOW, observed.sigma, 1.0)) + LEAST_ERROR
+        with np.errstate(divide="ignore"):
+            certainty = np.where(np.isinf(error), 0, 1 / error**2)
+        weight = grid.steady(certainty.mean(-1))
+        moved = grid.steady(certainty.mean(-1)[..., None] * (observed.joints - solved))
+        moved = moved / np.maximum(weight, 1e-12)[..., None]
+        part = observed[inside]
+        return refine(
+            rotations[inside], translation[inside], (solved + moved)[inside],
+            np.where(np.isinf(error), np.inf, error)[inside], part.view, body, STIFFNESS,
+        )  # fmt: skip
+
+
+class _Grid:
+    """How the frames of a clip are shared among windows of ``WINDOW`` frames at about ``RATE`` per second."""
+
+    def __init__(self, count: int, rate: float):
+        self._count = count
+        self._apart = max(1, round(rate / RATE))  # every so many frames are a clip of their own
+        self._between = max(1, round(RATE / rate))  # every so many places hold a frame
+        self._steady = np.arange(-_STEADY_REACH * self._apart, _STEADY_REACH * self._apart + 1)
+        self.reach = max(self._apart - 1, 0) + len(self._steady) // 2
+        """Frames on either side that have a say in a frame, once windows are solved."""
+
+    def windows(self, frames: slice) -> np.ndarray:
+        """(W, 64) the frames in each window that holds any of ``frames``; -1 where there is none."""
+        rows = []
+        for first in range(self._apart):
+            if self._between > 1:
+                places = (self._count - 1) * self._between + 1
+            else:
+                places = -(-(self._count - first) // self._apart)
+            size = min(WINDOW, places)
+            starts = np.append(np.arange(0, places - size, _HOP), places - size) if places > 0 else []
+            for start in starts:
+                at = start + np.arange(size)
+                if self._between > 1:
+                    row = np.where(at % self._between == 0, at // self._between, -1)
+                else:
+                    row = first + self._apart * at
+                if ((row >= frames.start) & (row < frames.stop)).any():
+                    rows.append(np.pad(row, (0, WINDOW - size), constant_values=-1))
+        rows = np.array(rows)
+        return rows[:, : (rows >= 0).any(0).nonzero()[0].max() + 1]
+
+    def evened(self, values: np.ndarray) -> np.ndarray:
+        """(N, n) with neighbours averaged that were solved as clips of their own."""
+        apart = np.arange(1 - self._apart, self._apart)
+        return _averaged(values, self._apart - np.abs(apart))
+
+    def steady(self, values: np.ndarray) -> np.ndarray:
+        """(N, ...) averaged over a few frames."""
+        share = np.exp(-0.5 * (self._steady / (_STEADY * self._apart)) ** 2)
+        return _averaged(values, share)
+
+
+def _averaged(values, shares):
+    """(N, ...) averaged over time with ``shares`` (2 k + 1,) of the neighbours that there are."""
+    count, reach = len(values), len(shares) // 2
+    total, weight = np.zeros_like(values), np.zeros(count)
+    for apart, share in zip(range(-reach, reach + 1), shares, strict=True):
+        to = slice(max(0, -apart), min(count, count - apart))
+        source = slice(max(0, apart), min(count, count + apart))
+        if to.stop > to.start:
+            total[to] += share * values[source]
+            weight[to] += share
+    return total / weight.reshape(-1, *[1] * (values.ndim - 1))
+
+
+@cache
+def _default_network() -> TemporalNetwork:
+    return TemporalNetwork.load(WEIGHTS)
