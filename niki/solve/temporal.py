@@ -173,15 +173,13 @@ class TemporalSolver:
     def _blended(self, observed: Observed, rows: np.ndarray, body) -> np.ndarray:
         """(N, 144 + 3 + latents) of N frames: poses in 6D, the root's in the joints' frame, translations and latents,
         averaged over windows with rows (W, 64)."""
-        total, weight = 0.0, np.zeros(len(observed.joints))
+        total, weight = None, np.zeros(len(observed.joints))
         for start in range(0, len(rows), _AT_ONCE):
             some = rows[start : start + _AT_ONCE]
             values = self._windows(observed, some, body)
             there = some >= 0
             shares = np.broadcast_to(_RISE[: some.shape[1]], some.shape)
-            if not np.isscalar(total):
-                pass
-            else:
+            if total is None:
                 total = np.zeros((len(weight), values.shape[-1]))
             np.add.at(total, some[there], values[there] * shares[there][:, None])
             np.add.at(weight, some[there], shares[there])

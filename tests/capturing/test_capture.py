@@ -19,7 +19,6 @@ from niki.capturing.footage.camera import CAMERA_TO_LIBRARY, Camera
 from niki.capturing.footage.video import Footage, VideoWriter
 from niki.capturing.pipeline import (
     SOLVERS,
-    Gaps,
     capture,
     motion_from_estimate,
     reprojection_error,
@@ -28,6 +27,7 @@ from niki.capturing.proportions import body_from_joints, rearrange_trunk
 from niki.errors import NikiError
 from niki.evaluation.metrics import about_root, mpjpe, procrustes_aligned
 from niki.motion.camera_tilt import tilt_and_roll, up_from_tilt
+from niki.motion.gaps import Gaps
 from niki.motion.motion import Motion
 from niki.task import Task
 

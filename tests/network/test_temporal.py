@@ -159,13 +159,14 @@ def test_it_is_stored_and_read(rng, body, tmp_path):
     network = small_network(rng)
     network.save(tmp_path / "network.npz", np.float32, trained="a little")
     again = TemporalNetwork.load(tmp_path / "network.npz")
-    assert again.spec == network.spec and again.remarks == {"trained": "a little"}
+    assert again.spec == network.spec
+    assert again.remarks == {"trained": "a little"}
     observation = observe_window(**some_window(rng, body), body=body)
     np.testing.assert_array_equal(again.inverse(observation).pose, network.inverse(observation).pose)
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    ("change", "message"),
     [
         ({"mean_pose": None}, "lacks the weight mean_pose"),
         ({"flow.0.first.bias": np.zeros(3)}, "flow.0.first.bias must have shape"),
@@ -182,7 +183,7 @@ def test_a_wrong_weight_is_named(rng, tmp_path, change, message):
 
 
 @pytest.mark.parametrize(
-    "couplings, heads", [(((16, 0),), 2), (((15, 1),), 2), ((), 2), (((16, 1),), 0), (7, 2)]
+    ("couplings", "heads"), [(((16, 0),), 2), (((15, 1),), 2), ((), 2), (((16, 1),), 0), (7, 2)]
 )
 def test_an_impossible_size_is_refused(couplings, heads):
     with pytest.raises(NikiError):
