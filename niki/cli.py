@@ -164,9 +164,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     c.add_argument(
         "--solver",
-        default="niki",
-        choices=("niki", "hybrik"),
-        help="niki: the network; hybrik: analytic, follows the detected joints exactly (default: niki)",
+        default="auto",
+        choices=("auto", "niki", "niki-temporal", "hybrik"),
+        help="niki: the network, frame by frame; niki-temporal: all frames together, for joints that jitter; auto: the"
+        " better of them for the estimator; hybrik: analytic, follows the detected joints exactly (default: auto)",
     )
     c.add_argument(
         "--subject",
@@ -229,15 +230,31 @@ def _parser() -> argparse.ArgumentParser:
     unit(c)
 
     c = command("eval", _eval, "measure the solvers")
-    c.add_argument("what", choices=("ik",), help="ik: inverse kinematics on people never trained on")
+    c.add_argument(
+        "what",
+        choices=("ik", "temporal"),
+        help="on people never trained on. ik: inverse kinematics of poses; temporal: of clips, frame by frame and all"
+        " frames together",
+    )
     data(c)
     unit(c)
     c.add_argument(
         "--trained", action="store_true", help="measure on the people that the network was trained on"
     )
-    c.add_argument("--weights", metavar="FILE.npz", help="weights to measure (default: the built-in ones)")
+    c.add_argument(
+        "--weights", metavar="FILE.npz", help="weights to measure, of that kind (default: the built-in ones)"
+    )
     c.add_argument("--runs", metavar="DIR", help="also measure every finished run in this folder")
-    c.add_argument("--poses", type=int, default=2000, metavar="N", help="how many (default: %(default)s)")
+    c.add_argument(
+        "--poses", type=int, default=2000, metavar="N", help="how many for ik (default: %(default)s)"
+    )
+    c.add_argument(
+        "--windows",
+        type=int,
+        default=96,
+        metavar="N",
+        help="how many clips for temporal (default: %(default)s)",
+    )
     output(c, "REPORT.md", "also write the tables to this file", required=False)
     c.add_argument("--plot", metavar="FILE.png", help="plot error against noise, and a reliability diagram")
 
@@ -426,6 +443,9 @@ def _mocap(options) -> None:
 
 
 def _eval(options) -> None:
+    if options.what == "temporal":
+        _eval_temporal(options)
+        return
     from .evaluation.ik import as_markdown, evaluate, save_plot
     from .network.model import Network
     from .solve.solver import WEIGHTS
@@ -447,6 +467,24 @@ def _eval(options) -> None:
     if options.plot:
         with writing(options.plot) as temporary:
             save_plot(report, temporary)
+
+
+def _eval_temporal(options) -> None:
+    from .evaluation.temporal import as_markdown, evaluate, make_cases
+    from .solve.temporal import TemporalSolver
+
+    if options.runs or options.plot:
+        raise NikiError("niki eval temporal has no --runs and no --plot", "leave them out, or measure ik")
+    if options.output:
+        networks = [options.weights] if options.weights else []
+        _check_output(options, options.output, (".md",), itertools.chain(networks, _data_in(options.data)))
+    temporal = TemporalSolver.load(options.weights) if options.weights else TemporalSolver()
+    cases = make_cases(_measured_poses(options), options.windows)
+    windows = len(next(iter(cases.values())).windows)
+    who = "trained on" if options.trained else "never trained on"
+    text = as_markdown(evaluate(cases, Solver(), temporal), windows, who)
+    print(text, end="")
+    _write_report(text, options.output)
 
 
 def _bench(options) -> None:

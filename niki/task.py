@@ -42,7 +42,7 @@ class Task:
     estimator: str = "blazepose"
     quality: str = "best"
     device: str = "cpu"
-    solver: str = "niki"
+    solver: str = "auto"
     journal: str | os.PathLike[str] | None = None
     finish: bool = False
 

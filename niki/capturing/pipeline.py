@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -20,6 +20,8 @@ from ..motion.gaps import Gaps
 from ..motion.motion import Motion
 from ..network.uncertainty import metres_from_sigma
 from ..solve.solver import WEIGHTS, Solver, weights_hash
+from ..solve.temporal import WEIGHTS as TEMPORAL_WEIGHTS
+from ..solve.temporal import Observed, TemporalSolver
 from ..task import Task
 from .estimate.blazepose.landmarks import REST_HINTS
 from .estimate.estimator import Estimate, JointEstimator
@@ -42,8 +44,11 @@ REPROJECTED = [
 ]
 """Joints that the estimator marks in the picture itself: reprojection is measured on these."""
 
-SOLVERS = ("niki", "hybrik")
-"""The network, and the analytic twist-and-swing solution that it is measured against."""
+SOLVERS = ("auto", "niki", "niki-temporal", "hybrik")
+"""The better of the next two for the estimator; the network that solves each frame by itself, the one that solves all
+frames together, and the analytic twist-and-swing solution that they are measured against."""
+_FILLED = 1.5
+"""Seconds of the longest gap that the network over time fills in; longer ones are bridged evenly."""
 
 _NEAR_A_JUMP = ((0, 0.3), (1, 0.45), (2, 0.65), (3, 0.85))
 """Frames away from where the person may have changed, and what is left of the confidence."""
@@ -133,7 +138,8 @@ def capture(
             unfinished = unfinished and len(readings) < footage.expected
         motion = motion_from_estimate(estimate, camera, footage.rate, task.solver, progress)
     motion.footage = os.fspath(footage.file.resolve())
-    motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {solver_name(task.solver)}"
+    solver = solver_name(chosen_solver(task.solver, estimate))
+    motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {solver}"
     warnings = list(footage.warnings)
     if camera.assumed:
         warnings.append(
@@ -190,7 +196,7 @@ def motion_from_estimate(
     estimate: Estimate,
     camera: Camera,
     rate: float,
-    solver: str = "niki",
+    solver: str = "auto",
     progress: Progress = lambda stage, done, expected: None,
 ) -> Motion:
     """Joints with their uncertainty -> a motion in library space, gaps bridged, feet on y = 0. The person stands
@@ -199,28 +205,28 @@ def motion_from_estimate(
     Raises:
         NikiError: there is no solver of that name.
     """
-    if solver not in SOLVERS:
-        raise NikiError(f"There is no solver '{solver}'", f"choose from: {', '.join(SOLVERS)}")
-    solve = solve_by_network if solver == "niki" else solve_analytically
+    solver = chosen_solver(solver, estimate)
     to_library = camera_to_library(estimate.up)
     turns = np.tile(np.eye(3), (len(estimate.joints), 1, 1)) if estimate.turns is None else estimate.turns
     from_camera = turns @ to_library.T  # of rows: each frame's camera axes -> the first's -> library
-    joints, seen = estimate.joints @ from_camera, np.flatnonzero(estimate.seen)
+    joints = estimate.joints @ from_camera
     body, count = body_from_joints(joints), len(joints)
-    poses, trans, lowest = np.zeros((count, 3 * NUM_BONES)), np.zeros((count, 3)), np.zeros(len(seen))
+    poses, trans, lowest = np.zeros((count, 3 * NUM_BONES)), np.zeros((count, 3)), np.full(count, np.nan)
     confidence = np.zeros((count, NUM_JOINTS))
-    gaps = Gaps(estimate.seen)
-    for part in split_into_blocks(len(seen)):
-        progress("solving", part.start, len(seen))
-        at = seen[part]
-        hints = estimate.hints[at] @ from_camera[at]
-        rotations, trans[at], confidence[at] = solve(joints[at], hints, estimate.sigma[at], body)
-        lowest[part] = forward_kinematics(rotations, body, trans[at])[0][..., 1].min(-1)
+    solved = estimate.seen | _short_gaps(estimate.seen, rate) if solver == "niki-temporal" else estimate.seen
+    gaps, done, seen = Gaps(solved), 0, int(estimate.seen.sum())
+    solve = _solve_together if solver == "niki-temporal" else _solve_one_by_one
+    progress("solving", 0, seen)
+    for at, rotations, place, trusted in solve(estimate, joints, from_camera, solved, body, rate, solver):
+        trans[at], confidence[at] = place, np.where(estimate.seen[at, None], trusted, 0)
+        lowest[at] = forward_kinematics(rotations, body, trans[at])[0][..., 1].min(-1)
         poses[at] = rot.axis_angle_from_matrix(rotations).reshape(-1, 3 * NUM_BONES)
         gaps.remember(at, rotations)
+        done += int(estimate.seen[at].sum())
+        progress("solving", done, seen)
     gaps.bridge(poses, trans)
     confidence *= _trust(count, estimate.jumps)[:, None]
-    lift = 0.02 - np.percentile(lowest, 5)  # a stray frame may not set the floor
+    lift = 0.02 - np.nanpercentile(lowest, 5)  # a stray frame may not set the floor
     pose = np.eye(4)
     pose[:3, :3], pose[1, 3] = to_library, lift
     joints += [0, lift, 0]
@@ -249,6 +255,48 @@ def _trust(count: int, jumps: np.ndarray) -> np.ndarray:
             inside = frame[(frame >= 0) & (frame < count)]
             trust[inside] = np.minimum(trust[inside], share)
     return trust
+
+
+_Solved = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Frames (N,), and of these rotations (N, 24, 3, 3), translation (N, 3) and confidence (N, 29)."""
+
+
+def _solve_one_by_one(estimate, joints, from_camera, solved, body: Body, rate, solver) -> Iterator[_Solved]:
+    frames, solve = np.flatnonzero(solved), solve_by_network if solver == "niki" else solve_analytically
+    for part in split_into_blocks(len(frames)):
+        at = frames[part]
+        yield at, *solve(joints[at], estimate.hints[at] @ from_camera[at], estimate.sigma[at], body)
+
+
+def _solve_together(estimate, joints, from_camera, solved, body: Body, rate, solver) -> Iterator[_Solved]:
+    """The frames from the first to the last in which the person is seen, by the network over time."""
+    first, last = np.flatnonzero(estimate.seen)[[0, -1]]
+    usual = Body.from_bone_lengths(body.bone_lengths)
+
+    def read(frames: np.ndarray) -> Observed:
+        at = first + frames
+        seen = estimate.seen[at]
+        shown = np.where(seen[:, None, None], joints[at], 0)
+        given = seen_by_network(
+            shown, np.where(seen[:, None, None], estimate.hints[at] @ from_camera[at], np.nan), body
+        )
+        sigma = np.where(seen[:, None, None], estimate.sigma[at], 1)
+        return Observed.checked(given.joints, sigma, given.twist, given.view)
+
+    for block, pose in TemporalSolver().solve(last + 1 - first, rate, read, usual):
+        at = first + np.arange(block.start, block.stop)
+        wanted = solved[at]
+        place = pose.translation + usual.pelvis - body.pelvis
+        yield at[wanted], pose.rotations[wanted], place[wanted], pose.confidence[wanted]
+
+
+def _short_gaps(seen: np.ndarray, rate: float) -> np.ndarray:
+    """(T,) bool: frames between seen ones, ``_FILLED`` seconds apart at most."""
+    known, frames = np.flatnonzero(seen), np.arange(len(seen))
+    after = np.searchsorted(known, frames)
+    inside = (after > 0) & (after < len(known))
+    span = known[np.minimum(after, len(known) - 1)] - known[np.maximum(after - 1, 0)] - 1
+    return ~seen & inside & (span <= _FILLED * rate)
 
 
 def solve_by_network(joints, hints, sigma, body: Body):
@@ -296,6 +344,20 @@ def _translation(rotations, joints, sigma, body: Body) -> np.ndarray:
     return ((joints - solved) * weights).sum(1) / weights.sum(1)
 
 
+def chosen_solver(solver: str, estimate: Estimate) -> str:
+    """One of ``SOLVERS`` but "auto".
+
+    Raises:
+        NikiError: there is no solver of that name.
+    """
+    if solver not in SOLVERS:
+        raise NikiError(f"There is no solver '{solver}'", f"choose from: {', '.join(SOLVERS)}")
+    if solver != "auto":
+        return solver
+    return "niki" if estimate.errors_last else "niki-temporal"
+
+
 def solver_name(solver: str) -> str:
     """What the motion file calls it: the network with its weights' hash."""
-    return f"niki:{WEIGHTS.stem}:{weights_hash()}" if solver == "niki" else solver
+    weights = {"niki": WEIGHTS, "niki-temporal": TEMPORAL_WEIGHTS}.get(solver)
+    return f"{solver}:{weights.stem}:{weights_hash(weights)}" if weights else solver

@@ -39,7 +39,7 @@ CONDITION = 2 * NUM_JOINTS + 3 + (NUM_BONES - 1) + len(_GROUPS)
 ERROR_INPUTS = CONDITION + 2 * POINTS
 _REGRESSED = POINTS + TWIST + CONDITION  # a regressor's inputs
 JOINT_SCALE, _LENGTH_SCALE, _RESIDUAL_SCALE = 3.0, 5.0, 5.0  # bring inputs to about unit size
-USUAL_LOG_ERROR = -3.5  # 3 cm
+_USUAL_LOG_ERROR = -3.5  # 3 cm
 
 _USUAL = {  # mean offset of a joint from the rest pose, pelvis fixed, and rms distance from there
     "pelvis": (0, 0, 0, 0.003), "hip": (0, 0, 0, 0.003), "spine1": (0, 0, 0, 0.003),
@@ -160,6 +160,12 @@ def twist_features(observation: Observation, weights: dict) -> Array:
     mean = rot.cast_like(weights["mean_twist"], observation.joints).reshape(NUM_BONES - 1, 2)
     features = (observation.twist - mean) * observation.known[..., None]
     return features.reshape(*features.shape[:-2], TWIST)
+
+
+def log_error(weights: dict, features: Array) -> Array:
+    """(..., 29) logarithm of the expected error of each solved joint in metres, from :func:`error_features`, by the
+    error head in ``weights``."""
+    return residual_mlp(weights, "error", features) + _USUAL_LOG_ERROR
 
 
 @dataclass(eq=False)
@@ -332,11 +338,6 @@ class Network:
         hint = "expected what niki export-weights writes"
         spec, weights, about = load_network(path, NetworkSpec, _weight_shapes, "a NIKI network", hint)
         return cls(spec, weights, about)
-
-    def log_error(self, features: Array) -> Array:
-        """(..., 29) logarithm of the expected error of each solved joint in metres, from
-        :func:`error_features`."""
-        return residual_mlp(self.weights, "error", features) + USUAL_LOG_ERROR
 
     @property
     def latents(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -61,6 +62,15 @@ def load_network(
         if not np.isfinite(weights[name]).all():
             raise NikiError(f"{path}: the weight {name} has a value that is not finite")
     return spec, weights, about
+
+
+def kind_of(path: str | os.PathLike) -> str:
+    """The ``kind`` that the spec in a file names; empty if it names none."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return str(json.loads(stored["about"].item())["spec"]["kind"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, RecursionError):
+        return ""
 
 
 def check_shapes(weights: dict, shapes: dict[str, tuple], path: str | os.PathLike) -> None:

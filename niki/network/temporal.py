@@ -17,14 +17,12 @@ from ..body import rotation as rot
 from ..body.rotation import Array
 from ..body.skeleton import NUM_BONES, NUM_JOINTS, Bodies, Body
 from ..errors import NikiError
-from .layers import residual_mlp
 from .model import (
     CONDITION,
     JOINT_SCALE,
     POINTS,
     POSE,
     TWIST,
-    USUAL_LOG_ERROR,
     Observation,
     condition_of,
     error_head_shapes,
@@ -159,12 +157,16 @@ class TemporalSpec:
     Attributes:
         couplings: (hidden width, blocks of attention) of each coupling's network.
         heads: of attention.
+        kind: "temporal"; tells its files from those of other networks.
     """
 
     couplings: tuple[tuple[int, int], ...] = ((256, 2), (256, 1), (256, 1), (256, 1))
     heads: int = 4
+    kind: str = "temporal"
 
     def __post_init__(self):
+        if self.kind != "temporal":
+            raise NikiError("A network over time is of the kind temporal")
         try:
             object.__setattr__(self, "couplings", tuple(tuple(c) for c in self.couplings))
         except TypeError:
@@ -243,11 +245,6 @@ class TemporalNetwork:
         """(...) logarithm of the absolute determinant of the Jacobian of the map from [0 | joints, twist, 0] to
         [rotations, place | latents], all scaled as the network has them, of the whole window."""
         return self._flow.log_determinant(self._observed(observation), self._condition(observation))
-
-    def log_error(self, features: Array) -> Array:
-        """(..., 29) logarithm of the expected error of each solved joint in metres, from
-        :func:`niki.network.model.error_features`."""
-        return residual_mlp(self.weights, "error", features) + USUAL_LOG_ERROR
 
     def save(self, path: str | os.PathLike, dtype: DTypeLike = np.float16, **remarks: str) -> None:
         """Write spec, weights (as ``dtype``; the means in single precision) and ``remarks`` as .npz."""

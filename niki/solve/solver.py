@@ -15,8 +15,7 @@ from ..body import rotation as rot
 from ..body.kinematics import analytic_ik, forward_kinematics, swing_and_twist
 from ..body.skeleton import JOINTS, NUM_BONES, NUM_JOINTS, Bodies, Body
 from ..errors import NikiError
-from ..network.model import Network, Observation, Solution, error_features, observe
-from ..network.temporal import TemporalNetwork
+from ..network.model import Network, Observation, Solution, error_features, log_error, observe
 from ..network.uncertainty import KNOWN_BELOW, metres_from_sigma, sigma_from_metres
 from .refinement import refine
 
@@ -147,7 +146,7 @@ class Solver:
             rotations, translation = exact_where_certain(
                 rotations, translation, joints, sigma, twist, known, body
             )
-        error = expected_error(self.network, observation, rotations, body)
+        error = expected_error(self.network.weights, observation, rotations, body)
         return Pose(rotations, translation + middle, body, solution.latents, error)
 
     def guess(self, joints: np.ndarray, sigma: np.ndarray, body: Body) -> tuple[np.ndarray, np.ndarray]:
@@ -173,13 +172,13 @@ class Solver:
 
 
 def expected_error(
-    network: Network | TemporalNetwork, observation: Observation, rotations: np.ndarray, body: Body | Bodies
+    weights: dict, observation: Observation, rotations: np.ndarray, body: Body | Bodies
 ) -> np.ndarray:
-    """(..., 29) metres that joints may be wrong by, as :func:`result_features` takes them; NaN if the network has no
-    error head."""
-    if "error.last.bias" not in network.weights:
+    """(..., 29) metres that joints may be wrong by, as :func:`result_features` takes them; NaN if the weights
+    have no error head."""
+    if "error.last.bias" not in weights:
         return np.full(rotations.shape[:-3] + (NUM_JOINTS,), np.nan)
-    logarithm = network.log_error(result_features(observation, rotations, body)).astype(float)
+    logarithm = log_error(weights, result_features(observation, rotations, body)).astype(float)
     return np.exp(np.clip(logarithm, *np.log(ERROR_RANGE)))
 
 

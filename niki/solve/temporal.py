@@ -17,7 +17,7 @@ from ..body.skeleton import NUM_BONES, Bodies, Body
 from ..checks import number_between
 from ..errors import NikiError
 from ..motion.blocks import split_into_blocks
-from ..network.model import observe
+from ..network.model import Observation, observe
 from ..network.temporal import RATE, WINDOW, TemporalNetwork, observe_window
 from ..network.uncertainty import KNOWN_BELOW, metres_from_sigma
 from .refinement import refine
@@ -227,15 +227,9 @@ class TemporalSolver:
             rotations, translation = exact_where_certain(
                 rotations, translation, part.joints, part.sigma, part.twist, part.known, body
             )
-        solved = forward_kinematics(rotations, body, translation)[0]
-        shown = np.where(part.seen[:, None, None], part.joints, solved)
-        values = (shown - shown[:, :1], part.sigma, part.view, part.twist, part.known)
-        observation = observe(
-            *(np.asarray(value, np.float32) for value in values),
-            body=body,
-            up=np.asarray(part.up, np.float32),
+        error = expected_error(
+            self.network.weights, observed_by_frame(part, rotations, body), rotations, body
         )
-        error = expected_error(self.network, observation, rotations, body)
         return Pose(rotations, translation, body, latents[inside], error)
 
     def _refined(self, grid, observed: Observed, rotations, translation, body, inside):
@@ -253,6 +247,16 @@ class TemporalSolver:
             rotations[inside], translation[inside], (solved + moved)[inside],
             np.where(np.isinf(error), np.inf, error)[inside], part.view, body, STIFFNESS,
         )  # fmt: skip
+
+
+def observed_by_frame(observed: Observed, rotations: np.ndarray, body: Body | Bodies) -> Observation:
+    """What is known of each frame by itself, in the body's own frame; of frames in which nobody is seen, where they were
+    solved (N, 24, 3, 3) to be. The error of a result is predicted from it."""
+    solved = forward_kinematics(rotations, body)[0]
+    shown = np.where(observed.seen[:, None, None], observed.joints, solved)
+    values = (shown - shown[:, :1], observed.sigma, observed.view, observed.twist, observed.known)
+    up = np.asarray(observed.up, np.float32)
+    return observe(*(np.asarray(value, np.float32) for value in values), body=body, up=up)
 
 
 class _Grid:

@@ -102,7 +102,13 @@ def _train_temporal(settings: TemporalConfig, folder: str | os.PathLike, quiet: 
             bar.update(done - bar.n)
 
         training.run(show)
-    training.write(training.trained())
+    with tqdm(desc="expected errors", unit=" steps", disable=quiet) as bar:
+
+        def count(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        training.finish(count)
     print(
         f"{folder}: {training.network.size:,} weights, {training.step} steps, {training.seconds / 60:.0f} minutes"
     )

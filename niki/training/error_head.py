@@ -11,7 +11,7 @@ import torch
 from ..body.kinematics import forward_kinematics
 from ..body.skeleton import NUM_JOINTS, Bodies
 from ..network.layers import initial_residual_mlp
-from ..network.model import ERROR_INPUTS, Network, Observation
+from ..network.model import ERROR_INPUTS, Network, Observation, log_error
 from ..solve.solver import Solver, result_features
 from .batches import CHUNK, Batch, BatchMaker
 
@@ -38,23 +38,33 @@ def train_error_head(
         return network
     bare = Network(network.spec, {n: w for n, w in network.weights.items() if not n.startswith("error.")})
     features, error = _examples(bare, maker, steps, seed, progress)
+    return Network(network.spec, bare.weights | fit_error_head(features, error, steps, seed, progress))
+
+
+def fit_error_head(
+    features: torch.Tensor,
+    error: torch.Tensor,
+    steps: int,
+    seed: int,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> dict[str, np.ndarray]:
+    """The weights of a head that predicts ``error`` (N, 29) in metres from ``features`` (N, ERROR_INPUTS)."""
     rng = np.random.default_rng(seed)
     fresh = initial_residual_mlp("error", ERROR_INPUTS, HIDDEN, BLOCKS, NUM_JOINTS, rng)
     head = {n: torch.nn.Parameter(torch.tensor(w)) for n, w in fresh.items()}
     optimizer = torch.optim.AdamW(head.values(), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
-    learning = Network(network.spec, bare.weights | head)
     generator = torch.Generator().manual_seed(seed)
     for step in range(steps):
         rows = torch.randint(len(features), (BATCH,), generator=generator)
-        logarithm = learning.log_error(features[rows])
+        logarithm = log_error(head, features[rows])
         loss = (logarithm + error[rows] * (-logarithm).exp()).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
         progress(step + 1, steps)
-    return Network(network.spec, bare.weights | {n: w.detach().numpy() for n, w in head.items()})
+    return {n: w.detach().numpy() for n, w in head.items()}
 
 
 def _examples(network: Network, maker: BatchMaker, steps: int, seed: int, progress):

@@ -22,6 +22,7 @@ from ..mocap.collection import Poses
 from ..network.temporal import TemporalNetwork, TemporalSpec, WindowSolution
 from .settings import checked_table, read_toml
 from .temporal_batches import ERRORS, WindowBatch, WindowMaker, mean_values
+from .temporal_error import with_error_head
 from .train import CHECKPOINT, LOG, NETWORK
 
 
@@ -159,10 +160,14 @@ class TemporalTraining:
         with open(self.folder / LOG, "a") as stream:
             stream.write(json.dumps(entry) + "\n")
 
-    def write(self, network: TemporalNetwork) -> None:
-        """Write a finished network to ``NETWORK``."""
+    def finish(self, progress: Callable[[int, int], None] = lambda *_: None) -> TemporalNetwork:
+        """Train the error head of the trained network, and write both to ``NETWORK``."""
+        network = with_error_head(
+            self.trained(), self.maker, self.config.error_steps, self.config.seed, progress
+        )
         done = f"{self.step} steps of {self.config.batch} windows, seed {self.config.seed}"
         network.save(self.folder / NETWORK, np.float32, trained=f"{done}, {self.seconds / 60:.0f} minutes")
+        return network
 
     def _take_step(self, batch: WindowBatch, clean: WindowBatch) -> dict[str, float]:
         config = self.config

@@ -19,6 +19,8 @@ from ..evaluation.cases import make_cases, scores
 from ..files import writing
 from ..mocap.collection import Poses
 from ..network.model import Network, NetworkSpec
+from ..network.stored import kind_of
+from ..network.temporal import TemporalNetwork
 from ..solve.solver import Solver
 from .batches import CHUNK, BatchMaker, clean_means
 from .corruption import KINDS_OF_CORRUPTION
@@ -262,7 +264,7 @@ def evaluate(network: Network, held_out: Poses, count: int) -> dict[str, dict[st
     }  # fmt: skip
 
 
-def export(folder: str | os.PathLike, path: str | os.PathLike) -> Network:
+def export(folder: str | os.PathLike, path: str | os.PathLike) -> Network | TemporalNetwork:
     """Write a finished run's network to ``path`` in half precision.
 
     Raises:
@@ -271,6 +273,7 @@ def export(folder: str | os.PathLike, path: str | os.PathLike) -> Network:
     source = Path(folder) / NETWORK
     if not source.is_file():
         raise NikiError(f"There is no {NETWORK} in {folder}", "let it finish: niki train --config ...")
-    network = Network.load(source)
+    load = TemporalNetwork.load if kind_of(source) == "temporal" else Network.load
+    network = load(source)
     network.save(path, **network.remarks)
     return network

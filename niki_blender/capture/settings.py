@@ -143,7 +143,9 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
         description="How bone rotations are computed from the detected joints",
         translation_context=CONTEXT,
         items=(
+            ("auto", "Automatic", "NIKI or Temporal NIKI, whichever suits the estimator"),
             ("niki", "NIKI", "A neural network that keeps the pose plausible where joints are hidden"),
+            ("niki-temporal", "Temporal NIKI", "NIKI with a view of two seconds, for joints that jitter"),
             ("hybrik", "Analytic", "Follows the detected joints exactly, plausible or not"),
         ),
     )

@@ -30,6 +30,8 @@ class Estimate:
         turns: (T, 3, 3) from the camera axes of the first frame to those of each frame; None where the camera is
             still.
         jumps: (J,) indices of frames to which a step leads that no body makes: the person may be another.
+        errors_last: whether what is wrong in one frame is wrong in those after it too, as where a front end smooths;
+            else each frame errs by itself, and solving all frames together evens that out.
     """
 
     joints: np.ndarray
@@ -43,6 +45,7 @@ class Estimate:
     up_error: float = np.nan
     turns: np.ndarray | None = None
     jumps: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    errors_last: bool = False
 
 
 class JointEstimator(Protocol):

@@ -145,6 +145,7 @@ def estimate_from_reading(
         up_error=up_error,
         turns=turns,
         jumps=frames[jumps],
+        errors_last=True,
     )
     for part in parts:
         at, points = frames[part], placed.points[part]
