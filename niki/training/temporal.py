@@ -108,11 +108,12 @@ class TemporalTraining:
             torch.set_num_threads(config.threads)
         self.maker = WindowMaker(poses, config.mix)
         self.step, self.seconds = 0, 0.0
-        network = TemporalNetwork.initial(
-            config.network, mean_values(self.maker, config.seed), np.random.default_rng(config.seed)
-        )
+        state = self._checkpoint()
+        network = self._initial() if state is None else TemporalNetwork(config.network, state["weights"])
         self._weights = {
-            name: torch.nn.Parameter(torch.tensor(value), requires_grad=not name.startswith("mean_"))
+            name: torch.nn.Parameter(
+                torch.as_tensor(value).clone(), requires_grad=not name.startswith("mean_")
+            )
             for name, value in network.weights.items()
         }
         self.network = TemporalNetwork(config.network, self._weights)
@@ -124,7 +125,9 @@ class TemporalTraining:
             weight_decay=config.weight_decay,
             fused=True,
         )
-        self._resume()
+        if state is not None:
+            self._optimizer.load_state_dict(state["optimizer"])
+            self.step, self.seconds = state["step"], state["spent"]
 
     def run(self, progress: Callable[[int, int, dict], None] = lambda *_: None) -> None:
         """Train to the end. ``progress`` is called with steps done, total steps and losses."""
@@ -183,10 +186,15 @@ class TemporalTraining:
             self._optimizer.step()
         return {name: float(value.detach()) for name, value in parts.items()}
 
-    def _resume(self) -> None:
+    def _initial(self) -> TemporalNetwork:
+        means = mean_values(self.maker, self.config.seed)
+        return TemporalNetwork.initial(self.config.network, means, np.random.default_rng(self.config.seed))
+
+    def _checkpoint(self) -> dict | None:
+        """What an interrupted run left."""
         path = self.folder / CHECKPOINT
         if not path.is_file():
-            return
+            return None
         state = torch.load(path, weights_only=True)
         mine = asdict(self.config)
         for name in ("network", "seed", "batch", "steps", "mix"):
@@ -195,10 +203,7 @@ class TemporalTraining:
                     f"{path} is a checkpoint with another '{name}'",
                     "use the same configuration, or another folder to start over",
                 )
-        for name, value in state["weights"].items():
-            self._weights[name].data.copy_(value)
-        self._optimizer.load_state_dict(state["optimizer"])
-        self.step, self.seconds = state["step"], state["spent"]
+        return state
 
 
 def window_losses(

@@ -21,6 +21,7 @@ from .augmentation import augment_poses
 from .batches import even_weights, rare_weights
 from .bodies import mismeasure_bodies, random_bodies
 
+_FOR_MEANS = 20  # batches
 ERRORS = ("lasting", "independent", "clean")
 _OFTEN_LACKING = np.array(
     [k in ("spine1", "spine2", "spine3", "collar", "hand", "middle_finger", "foot", "big_toe", "head", "head_top")
@@ -174,9 +175,9 @@ def _observed(rng, windows: Windows, drawn: Drawn) -> WindowBatch:
     return WindowBatch(observation, pose, place, about, bodies.offsets)
 
 
-def mean_values(maker: WindowMaker, seed: int, count: int = 20) -> dict[str, np.ndarray]:
+def mean_values(maker: WindowMaker, seed: int) -> dict[str, np.ndarray]:
     """Means of exact observations, around which the network works: 6D pose, twist and joints."""
-    made = [maker.batch(32, [seed, 17, k])[1] for k in range(count)]
+    made = [maker.batch(32, [seed, 17, k])[1] for k in range(_FOR_MEANS)]
     twist = torch.cat([b.observation.frames.twist for b in made]).mean((0, 1))
     twist = twist / twist.norm(dim=-1, keepdim=True)
     pose = torch.cat([b.pose for b in made]).mean((0, 1))

@@ -1,0 +1,89 @@
+"""Windows of motion, the errors shown in them, and the table that compares solvers on them."""
+
+import numpy as np
+import pytest
+
+from niki.body import rotation as rot
+from niki.body.kinematics import forward_kinematics
+from niki.body.skeleton import Bodies, Body
+from niki.errors import NikiError
+from niki.evaluation.independent import gaps, independent_errors
+from niki.evaluation.temporal import COLUMNS, Case, as_markdown, make_cases, scores
+from niki.evaluation.windows import Clips, seen_by_cameras
+from niki.mocap.collection import Poses
+
+
+@pytest.fixture(scope="module")
+def poses():
+    """Two clips: one is long enough for windows, and has a frame that does not belong to it."""
+    rng = np.random.default_rng(2)
+    times = np.arange(200)[:, None, None] / 30
+    turns = 0.3 * rng.normal(size=(24, 3)) * np.sin(2 * times + np.arange(24)[:, None])
+    rotations = rot.matrix_from_axis_angle(turns).astype(np.float32)
+    rotations[100, 18] = rot.matrix_from_axis_angle(np.array([0, 2.5, 0]))
+    return Poses(
+        rotations, np.repeat([0, 1], [170, 30]), np.array(["a", "b"]), np.array(["01", "02"]), np.array(["x", "x"]),
+        np.tile(Body.default().bone_lengths, (2, 1)), np.zeros((2, 29)),
+    )  # fmt: skip
+
+
+def test_no_window_holds_the_edge_of_a_clip_or_a_leap(poses):
+    starts = Clips(poses, 64).starts
+    assert set(starts) == {*range(100 - 64 + 1), *range(101, 170 - 64 + 1)}
+    assert list(Clips(poses, 64).spread(3)) == [0, starts[round((len(starts) - 1) / 2)], 106]
+
+
+def test_people_stand_before_the_camera_on_the_ground(poses):
+    clips = Clips(poses)
+    starts = clips.spread(12)
+    windows = seen_by_cameras(np.random.default_rng(0), clips.rotations(starts), clips.offsets(starts))
+    body = Bodies(windows.offsets[:, None])
+    solved = forward_kinematics(windows.rotations, body)[0]
+    np.testing.assert_allclose(solved, windows.joints - windows.joints[:, :, :1], atol=1e-5)
+    assert windows.joints[..., 2].min() >= 0.999
+    height = (windows.joints * windows.up[:, None, None]).sum(-1)
+    lowest = height.min(-1)
+    np.testing.assert_allclose(lowest, lowest[:, :1] * np.ones(64), atol=1e-4)
+
+
+def test_independent_errors_are_as_large_as_sigma_says(rng):
+    joints = np.zeros((20, 64, 29, 3), np.float32) + [0, 0, 4]
+    seen = independent_errors(rng, joints, np.zeros((20, 29, 3)), np.array([[0.01, 0.05]], np.float32))
+    np.testing.assert_allclose((seen.joints - joints).std((0, 1, 2)), [0.01, 0.01, 0.05], rtol=0.02)
+    np.testing.assert_allclose(seen.sigma[0, 0, 0], [0.01 / 0.11, 0.05 / 0.15], rtol=1e-5)
+
+
+def test_a_gap_lies_inside_the_window(rng):
+    missing = gaps(rng, 200, 64, 10, 40)
+    assert not missing[:, [0, -1]].any()
+    assert missing.sum(1).min() == 10
+    assert missing.sum(1).max() == 40
+    assert (np.diff(missing.astype(int), axis=1) == 1).sum(1).max() == 1
+
+
+def test_a_perfect_solution_has_no_error_and_a_turned_one_has(poses):
+    cases = make_cases(poses, 2)
+    case = cases["independent"]
+    perfect = scores(case, (case.windows.rotations, case.windows.joints))
+    assert set(perfect) == set(COLUMNS)
+    assert max(perfect.values()) < 0.1
+    turned = case.windows.rotations.copy()
+    turned[:, :, 16] = turned[:, :, 16] @ rot.matrix_from_axis_angle(np.array([0, 0.24, 0]))
+    rotated = scores(case, (turned, case.windows.joints))["rotation"]
+    assert rotated == pytest.approx(np.degrees(0.24) / 24, rel=1e-3)
+    table = {"input": dict.fromkeys(cases, perfect)}
+    assert as_markdown(table, 2).count("0.0 / 0.0") >= len(cases)
+
+
+def test_only_the_gap_is_scored_in_gaps(poses):
+    case = make_cases(poses, 2)["lasting, nobody seen"]
+    assert isinstance(case, Case)
+    np.testing.assert_array_equal(case.scored, case.seen.missing)
+    wrong = case.windows.joints.copy()
+    wrong[~case.scored] += np.linspace(0, 1, 29)[:, None].astype(np.float32)
+    assert scores(case, (case.windows.rotations, wrong))["mpjpe"] < 0.1
+
+
+def test_clips_that_are_too_short_are_refused(poses):
+    with pytest.raises(NikiError, match="no clip of 64 frames"):
+        make_cases(poses.of_clips(np.array([False, True])), 4)
