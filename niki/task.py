@@ -24,7 +24,7 @@ class Task:
             what is not given is read off the person. See :class:`~niki.capturing.footage.camera.Camera`.
         subject: (x, y) pixels at which the person to follow is first seen; default the largest person.
         estimator, quality, device: as :func:`niki.capturing.estimators.make_estimator` takes them.
-        solver: of :data:`niki.capturing.pipeline.SOLVERS`.
+        solver: of :data:`niki.capturing.solving.SOLVERS`.
         journal: a file that keeps what is detected in each frame. Where an earlier capture of the same
             footage left one, the capture goes on from there, up to this ``end``. The file stays: delete it
             when the motion is safe, unless it holds more than that.

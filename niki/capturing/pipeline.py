@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -11,19 +11,14 @@ import numpy as np
 
 from .. import __version__
 from ..body import rotation as rot
-from ..body.kinematics import analytic_ik, forward_kinematics, swing_and_twist
-from ..body.skeleton import JOINTS, NUM_BONES, NUM_JOINTS, Body
+from ..body.kinematics import forward_kinematics
+from ..body.skeleton import JOINTS, NUM_BONES, NUM_JOINTS
 from ..errors import NikiError
 from ..motion.blocks import split_into_blocks
 from ..motion.camera_tilt import camera_to_library
 from ..motion.gaps import Gaps
 from ..motion.motion import Motion
-from ..network.uncertainty import metres_from_sigma
-from ..solve.solver import WEIGHTS, Solver, weights_hash
-from ..solve.temporal import WEIGHTS as TEMPORAL_WEIGHTS
-from ..solve.temporal import Observed, TemporalSolver
 from ..task import Task
-from .estimate.blazepose.landmarks import REST_HINTS
 from .estimate.estimator import Estimate, JointEstimator
 from .estimate.gravity import camera_up
 from .estimate.journal import Journal
@@ -31,7 +26,8 @@ from .estimators import make_estimator
 from .footage.camera import Camera
 from .footage.sequence import format_ranges
 from .footage.video import Footage, Frame
-from .proportions import body_from_joints, rearrange_trunk
+from .proportions import body_from_joints
+from .solving import chosen_solver, solve, solver_name
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the stage, "reading" or "solving", frames done in it, and frames expected (None when the
@@ -43,12 +39,6 @@ REPROJECTED = [
     for name in ("shoulder", "elbow", "wrist", "knee", "ankle")
 ]
 """Joints that the estimator marks in the picture itself: reprojection is measured on these."""
-
-SOLVERS = ("auto", "niki", "niki-temporal", "hybrik")
-"""The better of the next two for the estimator; the network that solves each frame by itself, the one that solves all
-frames together, and the analytic twist-and-swing solution that they are measured against."""
-_FILLED = 1.5
-"""Seconds of the longest gap that the network over time fills in; longer ones are bridged evenly."""
 
 _NEAR_A_JUMP = ((0, 0.3), (1, 0.45), (2, 0.65), (3, 0.85))
 """Frames away from where the person may have changed, and what is left of the confidence."""
@@ -213,16 +203,14 @@ def motion_from_estimate(
     body, count = body_from_joints(joints), len(joints)
     poses, trans, lowest = np.zeros((count, 3 * NUM_BONES)), np.zeros((count, 3)), np.full(count, np.nan)
     confidence = np.zeros((count, NUM_JOINTS))
-    solved = estimate.seen | _short_gaps(estimate.seen, rate) if solver == "niki-temporal" else estimate.seen
-    gaps, done, seen = Gaps(solved), 0, int(estimate.seen.sum())
-    solve = _solve_together if solver == "niki-temporal" else _solve_one_by_one
+    gaps, done, seen = Gaps(estimate.seen), 0, int(estimate.seen.sum())
     progress("solving", 0, seen)
-    for at, rotations, place, trusted in solve(estimate, joints, from_camera, solved, body, rate, solver):
-        trans[at], confidence[at] = place, np.where(estimate.seen[at, None], trusted, 0)
+    for at, rotations, place, trusted in solve(estimate, joints, from_camera, body, rate, solver):
+        trans[at], confidence[at] = place, trusted
         lowest[at] = forward_kinematics(rotations, body, trans[at])[0][..., 1].min(-1)
         poses[at] = rot.axis_angle_from_matrix(rotations).reshape(-1, 3 * NUM_BONES)
         gaps.remember(at, rotations)
-        done += int(estimate.seen[at].sum())
+        done += len(at)
         progress("solving", done, seen)
     gaps.bridge(poses, trans)
     confidence *= _trust(count, estimate.jumps)[:, None]
@@ -255,109 +243,3 @@ def _trust(count: int, jumps: np.ndarray) -> np.ndarray:
             inside = frame[(frame >= 0) & (frame < count)]
             trust[inside] = np.minimum(trust[inside], share)
     return trust
-
-
-_Solved = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""Frames (N,), and of these rotations (N, 24, 3, 3), translation (N, 3) and confidence (N, 29)."""
-
-
-def _solve_one_by_one(estimate, joints, from_camera, solved, body: Body, rate, solver) -> Iterator[_Solved]:
-    frames, solve = np.flatnonzero(solved), solve_by_network if solver == "niki" else solve_analytically
-    for part in split_into_blocks(len(frames)):
-        at = frames[part]
-        yield at, *solve(joints[at], estimate.hints[at] @ from_camera[at], estimate.sigma[at], body)
-
-
-def _solve_together(estimate, joints, from_camera, solved, body: Body, rate, solver) -> Iterator[_Solved]:
-    """The frames from the first to the last in which the person is seen, by the network over time."""
-    first, last = np.flatnonzero(estimate.seen)[[0, -1]]
-    usual = Body.from_bone_lengths(body.bone_lengths)
-
-    def read(frames: np.ndarray) -> Observed:
-        at = first + frames
-        seen = estimate.seen[at]
-        shown = np.where(seen[:, None, None], joints[at], 0)
-        given = seen_by_network(
-            shown, np.where(seen[:, None, None], estimate.hints[at] @ from_camera[at], np.nan), body
-        )
-        sigma = np.where(seen[:, None, None], estimate.sigma[at], 1)
-        return Observed.checked(given.joints, sigma, given.twist, given.view)
-
-    for block, pose in TemporalSolver().solve(last + 1 - first, rate, read, usual):
-        at = first + np.arange(block.start, block.stop)
-        wanted = solved[at]
-        place = pose.translation + usual.pelvis - body.pelvis
-        yield at[wanted], pose.rotations[wanted], place[wanted], pose.confidence[wanted]
-
-
-def _short_gaps(seen: np.ndarray, rate: float) -> np.ndarray:
-    """(T,) bool: frames between seen ones, ``_FILLED`` seconds apart at most."""
-    known, frames = np.flatnonzero(seen), np.arange(len(seen))
-    after = np.searchsorted(known, frames)
-    inside = (after > 0) & (after < len(known))
-    span = known[np.minimum(after, len(known) - 1)] - known[np.maximum(after - 1, 0)] - 1
-    return ~seen & inside & (span <= _FILLED * rate)
-
-
-def solve_by_network(joints, hints, sigma, body: Body):
-    """NIKI: rotations (T, 24, 3, 3), translation (T, 3) and confidence (T, 29)."""
-    seen = seen_by_network(joints, hints, body)
-    pose = Solver().inverse(seen.joints, sigma, seen.twist, seen.body, seen.view)
-    return pose.rotations, _translation(pose.rotations, joints, sigma, body), pose.confidence
-
-
-@dataclass(eq=False)
-class SeenByNetwork:
-    """What the network is given beside sigma, as :meth:`niki.solve.solver.Solver.inverse` takes it.
-
-    It knows bodies with the usual arrangement of hips and collars, so the joints are rearranged for it; the pose is
-    then put on the person's.
-    """
-
-    joints: np.ndarray
-    twist: np.ndarray
-    body: Body
-    view: np.ndarray
-
-
-def seen_by_network(joints: np.ndarray, hints: np.ndarray, body: Body) -> SeenByNetwork:
-    """What the network is given of joints (T, 29, 3), the camera at the origin, and of hints (T, 24, 3)."""
-    usual = Body.from_bone_lengths(body.bone_lengths)
-    shown = rearrange_trunk(joints, body, usual)
-    with_hints = analytic_ik(shown, usual, hints=hints, rest_hints=REST_HINTS)
-    twist = swing_and_twist(with_hints, usual)[1]
-    twist[~np.isfinite(hints).all(-1)[:, 1:]] = np.nan
-    return SeenByNetwork(shown, twist, usual, rot.normalize(joints[:, 0]))
-
-
-def solve_analytically(joints, hints, sigma, body: Body):
-    """Swing and twist alone, the baseline: as :func:`solve_by_network`; the confidence is the
-    estimate's. The body is placed where its joints are, on the whole, nearest the estimated ones."""
-    rotations = analytic_ik(joints, body, hints=hints, rest_hints=REST_HINTS)
-    return rotations, _translation(rotations, joints, sigma, body), 1 - sigma.mean(-1)
-
-
-def _translation(rotations, joints, sigma, body: Body) -> np.ndarray:
-    """(T, 3) puts the body where its joints are nearest the estimated ones, the certain ones above all."""
-    solved = forward_kinematics(rotations, body)[0]
-    weights = (1 / metres_from_sigma(np.clip(sigma[..., 0], 1e-3, 1 - 1e-6)) ** 2)[..., None]
-    return ((joints - solved) * weights).sum(1) / weights.sum(1)
-
-
-def chosen_solver(solver: str, estimate: Estimate) -> str:
-    """One of ``SOLVERS`` but "auto".
-
-    Raises:
-        NikiError: there is no solver of that name.
-    """
-    if solver not in SOLVERS:
-        raise NikiError(f"There is no solver '{solver}'", f"choose from: {', '.join(SOLVERS)}")
-    if solver != "auto":
-        return solver
-    return "niki" if estimate.errors_last else "niki-temporal"
-
-
-def solver_name(solver: str) -> str:
-    """What the motion file calls it: the network with its weights' hash."""
-    weights = {"niki": WEIGHTS, "niki-temporal": TEMPORAL_WEIGHTS}.get(solver)
-    return f"{solver}:{weights.stem}:{weights_hash(weights)}" if weights else solver

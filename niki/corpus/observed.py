@@ -17,8 +17,8 @@ from ..body.skeleton import PARENTS
 from ..capturing.estimate.blazepose.correction import WEIGHTS
 from ..capturing.estimate.blazepose.estimator import estimate_from_reading
 from ..capturing.footage.camera import CAMERA_TO_LIBRARY
-from ..capturing.pipeline import seen_by_network
 from ..capturing.proportions import body_from_joints
+from ..capturing.solving import seen_by_network
 from ..errors import NikiError
 from ..files import read_npz, save_npz
 from ..motion.camera_tilt import camera_to_library

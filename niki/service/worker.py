@@ -271,7 +271,7 @@ def describe() -> dict:
         from ..capturing.estimate.blazepose.models import check
         from ..capturing.estimate.devices import devices
         from ..capturing.estimators import ESTIMATORS, QUALITIES
-        from ..capturing.pipeline import SOLVERS
+        from ..capturing.solving import SOLVERS
 
         check()
         return about | {

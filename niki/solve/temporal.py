@@ -17,9 +17,11 @@ from ..body.skeleton import NUM_BONES, Bodies, Body
 from ..checks import number_between
 from ..errors import NikiError
 from ..motion.blocks import split_into_blocks
+from ..motion.gaps import Gaps
 from ..network.model import Observation, observe
 from ..network.temporal import RATE, WINDOW, TemporalNetwork, observe_window
 from ..network.uncertainty import KNOWN_BELOW, metres_from_sigma
+from .grid import Grid
 from .refinement import refine
 from .solver import (
     FARTHEST,
@@ -34,14 +36,9 @@ from .solver import (
 
 WEIGHTS = Path(__file__).parent.parent / "network" / "weights" / "temporal-1.npz"
 
-_HOP = WINDOW // 2
 _AT_ONCE = 16  # windows
 _RISE = np.minimum(np.arange(1, WINDOW + 1), np.arange(WINDOW, 0, -1)).astype(float)
 """What a window's frames count for where windows overlap: most in its middle."""
-_STEADY, _STEADY_REACH = (
-    2.0,
-    6,
-)  # frames at RATE: standard deviation of the average of residuals, and its reach
 
 
 @dataclass(eq=False)
@@ -125,7 +122,7 @@ class TemporalSolver:
         Args:
             joints: (T, 29, 3) metres, in any frame that is not mirrored and stands still.
             sigma, twist, view, up: (T, ...) or without T, as for :meth:`niki.solve.solver.Solver.inverse`. Frames with
-                no sigma below 1 are frames in which nobody is seen; they are filled in.
+                no sigma below 1 are frames in which nobody is seen; they are bridged.
             body: the person's proportions; default :meth:`Body.default`.
             rate: frames per second.
 
@@ -140,11 +137,12 @@ class TemporalSolver:
         parts = [pose for _, pose in self.solve(len(observed.joints), rate, observed.__getitem__, body)]
         if not parts:
             raise NikiError("joints has no frames")
-        gather = [
-            np.concatenate([getattr(p, n) for p in parts])
-            for n in ("rotations", "translation", "latents", "error")
-        ]
-        return Pose(gather[0], gather[1], body, gather[2], gather[3])
+        rotations, translation, latents, error = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("rotations", "translation", "latents", "error")
+        )
+        rotations, translation = _bridged(rotations, translation, observed.seen)
+        return Pose(rotations, translation, body, latents, error)
 
     def solve(
         self, count: int, rate: float, read: Callable[[np.ndarray], Observed], body: Body | Bodies
@@ -155,10 +153,10 @@ class TemporalSolver:
             read: gives what is known of frames (N,), in ascending order.
 
         Yields:
-            the frames of each block, in order, and their poses.
+            the frames of each block, in order, and their poses; frames in which nobody is seen are not bridged.
         """
         rate = number_between("The frame rate", rate, 1e-3, 1e6, "frames per second")
-        grid = _Grid(count, rate)
+        grid = Grid(count, rate)
         for block in split_into_blocks(count):
             wider = slice(max(0, block.start - grid.reach), min(count, block.stop + grid.reach))
             rows = grid.windows(wider)
@@ -211,7 +209,7 @@ class TemporalSolver:
         sixd = rot.sixd_from_matrix(rotations).reshape(pose.shape)
         return np.concatenate([sixd, pelvis - body.pelvis + middle[:, None], solution.latents], -1)
 
-    def _finished(self, grid: _Grid, observed: Observed, blended, block: slice, wider: slice, body) -> Pose:
+    def _finished(self, grid: Grid, observed: Observed, blended, block: slice, wider: slice, body) -> Pose:
         """The poses of a block, of what the network says of the wider range."""
         inside = slice(block.start - wider.start, block.stop - wider.start)
         blended = grid.evened(blended)
@@ -249,6 +247,19 @@ class TemporalSolver:
         )  # fmt: skip
 
 
+def _bridged(rotations, translation, seen):
+    """Frames in which nobody is seen, as the body turns and moves evenly between those before and after: what the
+    network makes of them is further from the truth (``niki eval temporal``)."""
+    if seen.all() or not seen.any():
+        return rotations, translation
+    gaps, poses = Gaps(seen), np.zeros((len(seen), 3 * NUM_BONES))
+    gaps.remember(np.flatnonzero(seen), rotations[seen])
+    translation = translation.copy()
+    gaps.bridge(poses, translation)
+    turned = rot.matrix_from_axis_angle(poses.reshape(-1, NUM_BONES, 3))
+    return np.where(seen[:, None, None, None], rotations, turned), translation
+
+
 def observed_by_frame(observed: Observed, rotations: np.ndarray, body: Body | Bodies) -> Observation:
     """What is known of each frame by itself, in the body's own frame; of frames in which nobody is seen, where they were
     solved (N, 24, 3, 3) to be. The error of a result is predicted from it."""
@@ -257,62 +268,6 @@ def observed_by_frame(observed: Observed, rotations: np.ndarray, body: Body | Bo
     values = (shown - shown[:, :1], observed.sigma, observed.view, observed.twist, observed.known)
     up = np.asarray(observed.up, np.float32)
     return observe(*(np.asarray(value, np.float32) for value in values), body=body, up=up)
-
-
-class _Grid:
-    """How the frames of a clip are shared among windows of ``WINDOW`` frames at about ``RATE`` per second."""
-
-    def __init__(self, count: int, rate: float):
-        self._count = count
-        self._apart = max(1, round(rate / RATE))  # every so many frames are a clip of their own
-        self._between = max(1, round(RATE / rate))  # every so many places hold a frame
-        self._steady = np.arange(-_STEADY_REACH * self._apart, _STEADY_REACH * self._apart + 1)
-        self.reach = max(self._apart - 1, 0) + len(self._steady) // 2
-        """Frames on either side that have a say in a frame, once windows are solved."""
-
-    def windows(self, frames: slice) -> np.ndarray:
-        """(W, 64) the frames in each window that holds any of ``frames``; -1 where there is none."""
-        rows = []
-        for first in range(self._apart):
-            if self._between > 1:
-                places = (self._count - 1) * self._between + 1
-            else:
-                places = -(-(self._count - first) // self._apart)
-            size = min(WINDOW, places)
-            starts = np.append(np.arange(0, places - size, _HOP), places - size) if places > 0 else []
-            for start in starts:
-                at = start + np.arange(size)
-                if self._between > 1:
-                    row = np.where(at % self._between == 0, at // self._between, -1)
-                else:
-                    row = first + self._apart * at
-                if ((row >= frames.start) & (row < frames.stop)).any():
-                    rows.append(np.pad(row, (0, WINDOW - size), constant_values=-1))
-        rows = np.array(rows)
-        return rows[:, : (rows >= 0).any(0).nonzero()[0].max() + 1]
-
-    def evened(self, values: np.ndarray) -> np.ndarray:
-        """(N, n) with neighbours averaged that were solved as clips of their own."""
-        apart = np.arange(1 - self._apart, self._apart)
-        return _averaged(values, self._apart - np.abs(apart))
-
-    def steady(self, values: np.ndarray) -> np.ndarray:
-        """(N, ...) averaged over a few frames."""
-        share = np.exp(-0.5 * (self._steady / (_STEADY * self._apart)) ** 2)
-        return _averaged(values, share)
-
-
-def _averaged(values, shares):
-    """(N, ...) averaged over time with ``shares`` (2 k + 1,) of the neighbours that there are."""
-    count, reach = len(values), len(shares) // 2
-    total, weight = np.zeros_like(values), np.zeros(count)
-    for apart, share in zip(range(-reach, reach + 1), shares, strict=True):
-        to = slice(max(0, -apart), min(count, count - apart))
-        source = slice(max(0, apart), min(count, count + apart))
-        if to.stop > to.start:
-            total[to] += share * values[source]
-            weight[to] += share
-    return total / weight.reshape(-1, *[1] * (values.ndim - 1))
 
 
 @cache

@@ -1,6 +1,7 @@
 """Solving on estimates made here, and the whole pipeline on the sample clip with known truth."""
 
 import os
+import re
 import tracemalloc
 from dataclasses import replace
 
@@ -18,14 +19,14 @@ from niki.capturing.estimate.estimator import Estimate
 from niki.capturing.footage.camera import CAMERA_TO_LIBRARY, Camera
 from niki.capturing.footage.video import Footage, VideoWriter
 from niki.capturing.pipeline import (
-    SOLVERS,
     capture,
     motion_from_estimate,
     reprojection_error,
 )
 from niki.capturing.proportions import body_from_joints, rearrange_trunk
+from niki.capturing.solving import SOLVERS, chosen_solver, solver_name
 from niki.errors import NikiError
-from niki.evaluation.metrics import about_root, mpjpe, procrustes_aligned
+from niki.evaluation.metrics import about_root, acceleration_error, mpjpe, procrustes_aligned
 from niki.motion.camera_tilt import tilt_and_roll, up_from_tilt
 from niki.motion.gaps import Gaps
 from niki.motion.motion import Motion
@@ -64,6 +65,31 @@ def test_an_unknown_solver_is_named():
         motion_from_estimate(
             exact_estimate(some_motion(frames=2)), Camera.of((660, 460), 900.0), 30.0, "magic"
         )
+
+
+def test_frames_are_solved_together_where_each_errs_by_itself(rng):
+    truth = Motion.load(TRUTH)
+    estimate = exact_estimate(truth)
+    estimate.joints += 0.03 * rng.normal(size=estimate.joints.shape)
+    estimate.sigma[:] = 0.03 / 0.13
+    camera = Camera.of(tuple(truth.image_size), float(truth.camera[0, 0]))
+    expected = about_root(truth.solved_joints(), [0])
+    errors = {}
+    for solver in ("niki", "niki-temporal", "auto"):
+        motion = motion_from_estimate(estimate, camera, truth.mocap_framerate, solver)
+        joints = about_root(motion.solved_joints(), [0])
+        errors[solver] = mpjpe(joints, expected), acceleration_error(joints, expected, 24.0)
+    assert errors["auto"] == errors["niki-temporal"]
+    assert errors["niki-temporal"][0] < 1.1 * errors["niki"][0]
+    assert errors["niki-temporal"][1] < 0.6 * errors["niki"][1]
+
+
+def test_the_solver_is_chosen_by_how_errors_last_and_named_with_its_weights():
+    estimate = exact_estimate(some_motion())
+    assert chosen_solver("auto", replace(estimate, errors_last=False)) == "niki-temporal"
+    assert chosen_solver("auto", replace(estimate, errors_last=True)) == "niki"
+    assert chosen_solver("hybrik", estimate) == "hybrik"
+    assert re.fullmatch("niki-temporal:temporal-1:[0-9a-f]{12}", solver_name("niki-temporal"))
 
 
 def test_gaps_are_bridged_and_frames_keep_their_numbers():

@@ -1,0 +1,140 @@
+"""The solvers by name, and what they make of an estimate: joints and their uncertainty -> rotations. numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..body import rotation as rot
+from ..body.kinematics import analytic_ik, forward_kinematics, swing_and_twist
+from ..body.skeleton import Body
+from ..errors import NikiError
+from ..motion.blocks import split_into_blocks
+from ..network.uncertainty import metres_from_sigma
+from ..solve.solver import WEIGHTS, Solver, weights_hash
+from ..solve.temporal import WEIGHTS as TEMPORAL_WEIGHTS
+from ..solve.temporal import Observed, TemporalSolver
+from .estimate.blazepose.landmarks import REST_HINTS
+from .estimate.estimator import Estimate
+from .proportions import rearrange_trunk
+
+SOLVERS = ("auto", "niki", "niki-temporal", "hybrik")
+"""The better of the next two for the estimator; the network that solves each frame by itself, the one that solves all
+frames together, and the analytic twist-and-swing solution that they are measured against."""
+
+
+Solved = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Frames (N,), and of these rotations (N, 24, 3, 3), translation (N, 3) and confidence (N, 29)."""
+
+
+def solve(
+    estimate: Estimate, joints: np.ndarray, from_camera: np.ndarray, body: Body, rate: float, solver: str
+) -> Iterator[Solved]:
+    """The frames in which the person is seen, block by block.
+
+    Args:
+        joints: (T, 29, 3) the estimated ones in axes that stand still, the camera at the origin.
+        from_camera: (T, 3, 3) what turns rows in the camera's axes into those. body: the person's proportions.
+        rate: frames per second. solver: one of ``SOLVERS`` but "auto".
+    """
+    if solver == "niki-temporal":
+        return _solve_together(estimate, joints, from_camera, body, rate)
+    return _solve_one_by_one(estimate, joints, from_camera, body, solver)
+
+
+def _solve_one_by_one(estimate, joints, from_camera, body: Body, solver) -> Iterator[Solved]:
+    frames, solve = (
+        np.flatnonzero(estimate.seen),
+        solve_by_network if solver == "niki" else solve_analytically,
+    )
+    for part in split_into_blocks(len(frames)):
+        at = frames[part]
+        yield at, *solve(joints[at], estimate.hints[at] @ from_camera[at], estimate.sigma[at], body)
+
+
+def _solve_together(estimate, joints, from_camera, body: Body, rate) -> Iterator[Solved]:
+    """The frames in which the person is seen, by the network over time."""
+    first, last = np.flatnonzero(estimate.seen)[[0, -1]]
+    usual = Body.from_bone_lengths(body.bone_lengths)
+
+    def read(frames: np.ndarray) -> Observed:
+        at = first + frames
+        seen = estimate.seen[at]
+        shown = np.where(seen[:, None, None], joints[at], 0)
+        given = seen_by_network(
+            shown, np.where(seen[:, None, None], estimate.hints[at] @ from_camera[at], np.nan), body
+        )
+        sigma = np.where(seen[:, None, None], estimate.sigma[at], 1)
+        return Observed.checked(given.joints, sigma, given.twist, given.view)
+
+    for block, pose in TemporalSolver().solve(last + 1 - first, rate, read, usual):
+        at = first + np.arange(block.start, block.stop)
+        wanted = estimate.seen[at]
+        place = pose.translation + usual.pelvis - body.pelvis
+        yield at[wanted], pose.rotations[wanted], place[wanted], pose.confidence[wanted]
+
+
+def solve_by_network(joints, hints, sigma, body: Body):
+    """NIKI: rotations (T, 24, 3, 3), translation (T, 3) and confidence (T, 29)."""
+    seen = seen_by_network(joints, hints, body)
+    pose = Solver().inverse(seen.joints, sigma, seen.twist, seen.body, seen.view)
+    return pose.rotations, _translation(pose.rotations, joints, sigma, body), pose.confidence
+
+
+@dataclass(eq=False)
+class SeenByNetwork:
+    """What the network is given beside sigma, as :meth:`niki.solve.solver.Solver.inverse` takes it.
+
+    It knows bodies with the usual arrangement of hips and collars, so the joints are rearranged for it; the pose is
+    then put on the person's.
+    """
+
+    joints: np.ndarray
+    twist: np.ndarray
+    body: Body
+    view: np.ndarray
+
+
+def seen_by_network(joints: np.ndarray, hints: np.ndarray, body: Body) -> SeenByNetwork:
+    """What the network is given of joints (T, 29, 3), the camera at the origin, and of hints (T, 24, 3)."""
+    usual = Body.from_bone_lengths(body.bone_lengths)
+    shown = rearrange_trunk(joints, body, usual)
+    with_hints = analytic_ik(shown, usual, hints=hints, rest_hints=REST_HINTS)
+    twist = swing_and_twist(with_hints, usual)[1]
+    twist[~np.isfinite(hints).all(-1)[:, 1:]] = np.nan
+    return SeenByNetwork(shown, twist, usual, rot.normalize(joints[:, 0]))
+
+
+def solve_analytically(joints, hints, sigma, body: Body):
+    """Swing and twist alone, the baseline: as :func:`solve_by_network`; the confidence is the
+    estimate's. The body is placed where its joints are, on the whole, nearest the estimated ones."""
+    rotations = analytic_ik(joints, body, hints=hints, rest_hints=REST_HINTS)
+    return rotations, _translation(rotations, joints, sigma, body), 1 - sigma.mean(-1)
+
+
+def _translation(rotations, joints, sigma, body: Body) -> np.ndarray:
+    """(T, 3) puts the body where its joints are nearest the estimated ones, the certain ones above all."""
+    solved = forward_kinematics(rotations, body)[0]
+    weights = (1 / metres_from_sigma(np.clip(sigma[..., 0], 1e-3, 1 - 1e-6)) ** 2)[..., None]
+    return ((joints - solved) * weights).sum(1) / weights.sum(1)
+
+
+def chosen_solver(solver: str, estimate: Estimate) -> str:
+    """One of ``SOLVERS`` but "auto".
+
+    Raises:
+        NikiError: there is no solver of that name.
+    """
+    if solver not in SOLVERS:
+        raise NikiError(f"There is no solver '{solver}'", f"choose from: {', '.join(SOLVERS)}")
+    if solver != "auto":
+        return solver
+    return "niki" if estimate.errors_last else "niki-temporal"
+
+
+def solver_name(solver: str) -> str:
+    """What the motion file calls it: the network with its weights' hash."""
+    weights = {"niki": WEIGHTS, "niki-temporal": TEMPORAL_WEIGHTS}.get(solver)
+    return f"{solver}:{weights.stem}:{weights_hash(weights)}" if weights else solver
