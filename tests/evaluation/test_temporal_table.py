@@ -6,6 +6,7 @@ import pytest
 from niki.body import rotation as rot
 from niki.body.kinematics import forward_kinematics
 from niki.body.skeleton import Bodies, Body
+from niki.cli import main
 from niki.errors import NikiError
 from niki.evaluation.independent import gaps, independent_errors
 from niki.evaluation.temporal import COLUMNS, Case, as_markdown, make_cases, scores
@@ -82,6 +83,11 @@ def test_only_the_gap_is_scored_in_gaps(poses):
     wrong = case.windows.joints.copy()
     wrong[~case.scored] += np.linspace(0, 1, 29)[:, None].astype(np.float32)
     assert scores(case, (case.windows.rotations, wrong))["mpjpe"] < 0.1
+
+
+def test_what_the_command_cannot_do_is_said_before_the_work(capsys):
+    assert main(["eval", "temporal", "--plot", "a.png"]) == 1
+    assert "niki eval temporal has no --runs and no --plot" in capsys.readouterr().err
 
 
 def test_clips_that_are_too_short_are_refused(poses):
