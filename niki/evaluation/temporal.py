@@ -160,7 +160,7 @@ def evaluate(
 def as_markdown(
     table: dict[str, dict[str, dict[str, float]]], windows: int, who: str = "never trained on"
 ) -> str:
-    """The scores as a Markdown table; the better of the two solvers is told by its numbers."""
+    """The scores as a Markdown table."""
     cases = list(table["input"])
     lines = [
         f"{windows} windows of two seconds of people {who}. MPJPE / PA-MPJPE / along the view in mm / rotation in degrees /"

@@ -7,10 +7,7 @@ import numpy as np
 from ..network.temporal import RATE, WINDOW
 
 _HOP = WINDOW // 2
-_STEADY, _STEADY_REACH = (
-    2.0,
-    6,
-)  # frames at RATE: standard deviation of the average of residuals, and its reach
+_STEADY, _STEADY_REACH = 2.0, 6  # frames: standard deviation of an average over time, and its reach
 
 
 class Grid:
@@ -33,17 +30,24 @@ class Grid:
             else:
                 places = -(-(self._count - first) // self._apart)
             size = min(WINDOW, places)
-            starts = np.append(np.arange(0, places - size, _HOP), places - size) if places > 0 else []
-            for start in starts:
+            starts = np.append(np.arange(0, places - size, _HOP), places - size)[: max(places, 0)]
+            for start in starts[self._hold(starts, size, first, frames)]:
                 at = start + np.arange(size)
                 if self._between > 1:
                     row = np.where(at % self._between == 0, at // self._between, -1)
                 else:
                     row = first + self._apart * at
-                if ((row >= frames.start) & (row < frames.stop)).any():
-                    rows.append(np.pad(row, (0, WINDOW - size), constant_values=-1))
+                rows.append(np.pad(row, (0, WINDOW - size), constant_values=-1))
         rows = np.array(rows)
         return rows[:, : (rows >= 0).any(0).nonzero()[0].max() + 1]
+
+    def _hold(self, starts, size, first, frames):
+        """(W,) whether the windows that start at the places ``starts`` hold any of ``frames``."""
+        if self._between > 1:
+            earliest, latest = -(-starts // self._between), (starts + size - 1) // self._between
+        else:
+            earliest, latest = first + self._apart * starts, first + self._apart * (starts + size - 1)
+        return (latest >= frames.start) & (earliest < frames.stop)
 
     def evened(self, values: np.ndarray) -> np.ndarray:
         """(N, n) with neighbours averaged that were solved as clips of their own."""

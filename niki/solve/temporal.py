@@ -37,6 +37,9 @@ from .solver import (
 WEIGHTS = Path(__file__).parent.parent / "network" / "weights" / "temporal-1.npz"
 
 _AT_ONCE = 16  # windows
+_OWN = 0.01
+"""Metres of standard error from which on a joint is drawn less to where it is seen in a frame than to where it is seen
+in the frames around it too."""
 _RISE = np.minimum(np.arange(1, WINDOW + 1), np.arange(WINDOW, 0, -1)).astype(float)
 """What a window's frames count for where windows overlap: most in its middle."""
 
@@ -231,20 +234,19 @@ class TemporalSolver:
         return Pose(rotations, translation, body, latents[inside], error)
 
     def _refined(self, grid, observed: Observed, rotations, translation, body, inside):
-        """Poses moved towards the observed joints, by what these differ over several frames running: what differs in
-        one frame alone is that frame's error."""
+        """Poses moved towards the observed joints, by what these differ over several frames running: what a joint
+        differs by in one frame alone is its error there, unless it is certain."""
         solved = forward_kinematics(rotations, body, translation)[0]
         error = metres_from_sigma(np.where(observed.sigma < KNOWN_BELOW, observed.sigma, 1.0)) + LEAST_ERROR
-        with np.errstate(divide="ignore"):
-            certainty = np.where(np.isinf(error), 0, 1 / error**2)
-        weight = grid.steady(certainty.mean(-1))
-        moved = grid.steady(certainty.mean(-1)[..., None] * (observed.joints - solved))
-        moved = moved / np.maximum(weight, 1e-12)[..., None]
-        part = observed[inside]
+        apart = observed.joints - solved
+        certainty = (1 / error**2).mean(-1)[..., None]  # zero where nothing is known
+        steady = grid.steady(certainty * apart) / np.maximum(grid.steady(certainty), 1e-12)
+        own = 1 / (1 + (error.min(-1)[..., None] / _OWN) ** 2)
+        target = solved + own * apart + (1 - own) * steady
+        view = observed.view[inside]
         return refine(
-            rotations[inside], translation[inside], (solved + moved)[inside],
-            np.where(np.isinf(error), np.inf, error)[inside], part.view, body, STIFFNESS,
-        )  # fmt: skip
+            rotations[inside], translation[inside], target[inside], error[inside], view, body, STIFFNESS
+        )
 
 
 def _bridged(rotations, translation, seen):

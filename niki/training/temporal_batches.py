@@ -34,8 +34,9 @@ class WindowBatch:
     """N windows of T frames, in the frames of their observation.
 
     Attributes:
-        observation: with errors. pose: (N, T, 144) true, in 6D. place: (N, T, 3) metres, the pelvis, but
-            for what its error is throughout the window. joints: (N, T, 29, 3) true, the pelvis at the origin. offsets: (N, 1, 29, 3) the people.
+        observation: with errors. pose: (N, T, 144) true, in 6D. place: (N, T, 3) metres: the pelvis, but for the part
+            of its error that is the same throughout. joints: (N, T, 29, 3) true, the pelvis at the origin.
+        offsets: (N, 1, 29, 3) the people's proportions.
     """
 
     observation: WindowObservation

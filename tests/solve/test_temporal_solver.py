@@ -136,3 +136,12 @@ def test_bad_input_is_named(network, change, message):
     usual = {"joints": np.zeros((3, 29, 3)), "sigma": np.zeros((3, 29))}
     with pytest.raises(NikiError, match=message):
         TemporalSolver(network).inverse(**(usual | change))
+
+
+def test_a_certain_joint_among_uncertain_ones_is_met(network, body):
+    joints, _ = some_clip(body, 40)
+    sigma = np.full((40, 29, 2), 0.5)
+    sigma[:, 20] = 0
+    pose = TemporalSolver(network).inverse(joints, sigma, body=body)
+    solved = forward_kinematics(pose.rotations, body, pose.translation)[0]
+    assert np.linalg.norm(solved - joints, axis=-1)[:, 20].mean() < 0.004
