@@ -55,12 +55,14 @@ class WindowObservation:
         frames: (..., T, ...) as of single frames; ``frames.frame`` and ``frames.origin`` are smooth.
         turning, moving: (..., T, 3) how the body's frame turns (radians) and moves (metres) from each frame to the
             next, in itself.
+        up: (..., T, 3) unit direction of up, or zero where it is not known.
         present: (..., T) bool: frames that are there, rather than fill a batch up.
     """
 
     frames: Observation
     turning: np.ndarray
     moving: np.ndarray
+    up: np.ndarray
     present: np.ndarray
 
 
@@ -79,12 +81,13 @@ def observe_window(
     Frames of which no joint is known are bridged: the body's frame turns evenly through them.
 
     Args:
-        joints, sigma, view, twist, known, up: (..., T, ...) as for :func:`niki.network.model.observe`.
+        joints, sigma, view, twist, known: (..., T, ...) as for :func:`niki.network.model.observe`.
         body: the proportions, one for all or batched with one axis for time.
+        up: (..., T, 3) unit direction of up in the joints' frame, zero or None where it is not known.
         present: (..., T) bool: frames that are there; default all.
     """
     xp = rot.namespace(joints)
-    single = observe(joints, sigma, view, twist, known, body, up)
+    single = observe(joints, sigma, view, twist, known, body)
     if present is None:
         present = xp.ones_like(joints[..., 0, 0]) > 0
     seen = (sigma < KNOWN_BELOW).any(-1).any(-1) & present
@@ -95,7 +98,6 @@ def observe_window(
     frames = replace(
         single, frame=frame, origin=origin, view=rot.apply(into, view),
         joints=rot.apply(into[..., None, :, :], joints - origin[..., None, :]),
-        up=None if up is None else rot.apply(into, up),
     )  # fmt: skip
     last = slice(-1, None)
     turn = into[..., :-1, :, :] @ frame[..., 1:, :, :]
@@ -106,7 +108,8 @@ def observe_window(
     turning, moving = (xp.where(follows, part, xp.zeros_like(part)) for part in (turning, moving))
     nothing = xp.zeros_like(origin[..., last, :])
     turning, moving = (xp.concatenate([part, nothing], -2) for part in (turning, moving))
-    return WindowObservation(frames, turning, moving, present)
+    up = xp.zeros_like(origin) if up is None else rot.apply(into, up)
+    return WindowObservation(frames, turning, moving, up, present)
 
 
 def _averages(seen, present, like):
@@ -274,11 +277,10 @@ class TemporalNetwork:
         return rot.namespace(joints).concatenate(parts, -1)
 
     def _condition(self, observation: WindowObservation):
-        frames = observation.frames
-        condition = condition_of(frames)
-        up = zeros_beside(condition, 3) if frames.up is None else frames.up
+        condition = condition_of(observation.frames)
         present = rot.cast_like(observation.present, condition)[..., None]
-        parts = [condition, observation.turning * _TURN_SCALE, observation.moving * _MOVE_SCALE, up, present]
+        turning, moving = observation.turning * _TURN_SCALE, observation.moving * _MOVE_SCALE
+        parts = [condition, turning, moving, observation.up, present]
         return rot.namespace(condition).concatenate(parts, -1)
 
 

@@ -124,9 +124,10 @@ class TemporalSolver:
 
         Args:
             joints: (T, 29, 3) metres, in any frame that is not mirrored and stands still.
-            sigma, twist, view, up: (T, ...) or without T, as for :meth:`niki.solve.solver.Solver.inverse`. Frames with
-                no sigma below 1 are frames in which nobody is seen; they are bridged.
+            sigma, twist, view: (T, ...) or without T, as for :meth:`niki.solve.solver.Solver.inverse`. Frames with no
+                sigma below 1 are frames in which nobody is seen; they are bridged.
             body: the person's proportions; default :meth:`Body.default`.
+            up: (3,) or (T, 3) direction of up in the joints' frame, if it is known.
             rate: frames per second.
 
         Returns:
@@ -268,8 +269,7 @@ def observed_by_frame(observed: Observed, rotations: np.ndarray, body: Body | Bo
     solved = forward_kinematics(rotations, body)[0]
     shown = np.where(observed.seen[:, None, None], observed.joints, solved)
     values = (shown - shown[:, :1], observed.sigma, observed.view, observed.twist, observed.known)
-    up = np.asarray(observed.up, np.float32)
-    return observe(*(np.asarray(value, np.float32) for value in values), body=body, up=up)
+    return observe(*(np.asarray(value, np.float32) for value in values), body=body)
 
 
 @cache

@@ -49,7 +49,7 @@ def _features_and_errors(solver: TemporalSolver, batch: WindowBatch):
     turn = frames.frame
     joints = rot.apply(turn[:, :, None], frames.joints) + frames.origin[:, :, None]
     truth = rot.apply(turn[:, :, None], batch.joints).numpy()
-    view, up = rot.apply(turn, frames.view), rot.apply(turn, frames.up)
+    view, up = rot.apply(turn, frames.view), rot.apply(turn, batch.observation.up)
     twist = torch.where(frames.known[..., None] > 0, frames.twist, torch.nan)
     usual = batch.offsets.norm(dim=-1)
     measured = batch.offsets * (frames.lengths[:, :1] / torch.where(usual > 0, usual, 1.0))[..., None]
