@@ -37,7 +37,7 @@ from .solver import (
 WEIGHTS = Path(__file__).parent.parent / "network" / "weights" / "temporal-1.npz"
 
 _AT_ONCE = 16  # windows
-_OWN = 0.01
+_OWN = 0.005
 """Metres of standard error from which on a joint is drawn less to where it is seen in a frame than to where it is seen
 in the frames around it too."""
 _RISE = np.minimum(np.arange(1, WINDOW + 1), np.arange(WINDOW, 0, -1)).astype(float)
@@ -236,7 +236,8 @@ class TemporalSolver:
 
     def _refined(self, grid, observed: Observed, rotations, translation, body, inside):
         """Poses moved towards the observed joints, by what these differ over several frames running: what a joint
-        differs by in one frame alone is its error there, unless it is certain."""
+        differs by in one frame alone is its error there, unless it is certain. An average over frames is as much more
+        certain than one of them as differences change from frame to frame."""
         solved = forward_kinematics(rotations, body, translation)[0]
         error = metres_from_sigma(np.where(observed.sigma < KNOWN_BELOW, observed.sigma, 1.0)) + LEAST_ERROR
         apart = observed.joints - solved
@@ -244,6 +245,11 @@ class TemporalSolver:
         steady = grid.steady(certainty * apart) / np.maximum(grid.steady(certainty), 1e-12)
         own = 1 / (1 + (error.min(-1)[..., None] / _OWN) ** 2)
         target = solved + own * apart + (1 - own) * steady
+        changing, all_ = (
+            grid.steady((certainty * rot.dot(part, part)).sum((1, 2))) for part in (apart - steady, apart)
+        )
+        alone = np.clip(changing / np.maximum(all_, 1e-12), 0, 1)[:, None, None]
+        error = error * np.sqrt(1 - (1 - own) * alone * (1 - 1 / grid.steadied))
         view = observed.view[inside]
         return refine(
             rotations[inside], translation[inside], target[inside], error[inside], view, body, STIFFNESS
