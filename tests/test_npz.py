@@ -13,6 +13,7 @@ from niki.errors import NikiError
 from niki.files import read_npz
 from niki.motion.motion import Motion
 from niki.network.model import Network, NetworkSpec
+from niki.network.temporal import TemporalNetwork
 
 
 def header(descr="<f8", shape="(3,)", order="False"):
@@ -204,8 +205,11 @@ def test_a_spec_that_makes_no_sense_is_refused(tmp_path, spec):
         Network.load(path)
 
 
-def test_the_weights_that_ship_are_whole():
-    network = Network.load(ROOT / "niki/network/weights/niki-open-1.npz")
-    with np.load(ROOT / "niki/network/weights/niki-open-1.npz") as stored:
+@pytest.mark.parametrize(
+    ("load", "name"), [(Network.load, "niki-open-1"), (TemporalNetwork.load, "temporal-1")]
+)
+def test_the_weights_that_ship_are_whole(load, name):
+    network = load(ROOT / f"niki/network/weights/{name}.npz")
+    with np.load(ROOT / f"niki/network/weights/{name}.npz") as stored:
         for name, value in network.weights.items():
             np.testing.assert_array_equal(value, stored[name].astype(np.float32))

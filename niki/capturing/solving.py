@@ -62,13 +62,11 @@ def _solve_together(estimate, joints, from_camera, body: Body, rate) -> Iterator
 
     def read(frames: np.ndarray) -> Observed:
         at = first + frames
-        seen = estimate.seen[at]
-        shown = np.where(seen[:, None, None], joints[at], 0)
-        given = seen_by_network(
-            shown, np.where(seen[:, None, None], estimate.hints[at] @ from_camera[at], np.nan), body
-        )
-        sigma = np.where(seen[:, None, None], estimate.sigma[at], 1)
-        return Observed.checked(given.joints, sigma, given.twist, given.view)
+        seen = estimate.seen[at, None, None]
+        shown = np.where(seen, joints[at], 0)
+        given = rearrange_trunk(shown, body, usual)
+        # No hints of twist: they come and go, and poses with them.
+        return Observed.checked(given, np.where(seen, estimate.sigma[at], 1), view=rot.normalize(shown[:, 0]))
 
     for block, pose in TemporalSolver().solve(last + 1 - first, rate, read, usual):
         at = first + np.arange(block.start, block.stop)

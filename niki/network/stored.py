@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -68,11 +67,14 @@ def load_network(
 
 
 def kind_of(path: str | os.PathLike) -> str:
-    """The ``kind`` that the spec in a file names; empty if it names none."""
+    """The ``kind`` that the spec in a file names; empty if it names none.
+
+    Raises:
+        NikiError: the file is missing or damaged.
+    """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return str(json.loads(stored["about"].item())["spec"]["kind"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, RecursionError):
+        return str(json.loads(read_npz(path, ["about"])["about"].item())["spec"]["kind"])
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return ""
 
 

@@ -43,8 +43,9 @@ HALF = POSE + 3
 """Values of a frame on the side of the pose: 24 rotations in 6D, and the place of the pelvis; as many are latents."""
 
 _SMOOTHED, _FARTHEST = 3.0, 10  # frames: standard deviation of the average of frames, and what it reaches
+_ALIKE, _UNLIKE = 0.5, -0.17  # cosines of 60 and 100 degrees: frames that are averaged, and that are not
 _TURN_SCALE, _MOVE_SCALE = 10.0, 20.0  # bring radians and metres from frame to frame to about unit size
-_TEMPORAL_CONDITION = CONDITION + 10
+_TEMPORAL_CONDITION = CONDITION + 7
 
 
 @dataclass(eq=False)
@@ -71,7 +72,6 @@ def observe_window(
     twist: Array,
     known: Array,
     body: Body | Bodies,
-    up: Array | None = None,
     present: Array | None = None,
 ) -> WindowObservation:
     """Joints of T frames in any frame of reference -> observation in the body's own.
@@ -79,23 +79,24 @@ def observe_window(
     Frames of which no joint is known are bridged: the body's frame turns evenly through them.
 
     Args:
-        joints, sigma, view, twist, known, up: (..., T, ...) as for :func:`niki.network.model.observe`.
+        joints, sigma, view, twist, known: (..., T, ...) as for :func:`niki.network.model.observe`.
         body: the proportions, one for all or batched with one axis for time.
         present: (..., T) bool: frames that are there; default all.
     """
     xp = rot.namespace(joints)
-    single = observe(joints, sigma, view, twist, known, body, up)
+    single = observe(joints, sigma, view, twist, known, body)
     if present is None:
         present = xp.ones_like(joints[..., 0, 0]) > 0
     seen = (sigma < KNOWN_BELOW).any(-1).any(-1) & present
-    average = _averages(seen, present, joints)
-    sixd = average @ rot.cast_like(rot.sixd_from_matrix(single.frame), joints)
-    frame, origin = rot.matrix_from_6d(sixd), average @ rot.cast_like(single.origin, joints)
+    bridges = _bridges(seen, joints)
+    sixd = bridges @ rot.cast_like(rot.sixd_from_matrix(single.frame), joints)
+    average = _averages(rot.matrix_from_6d(sixd), present)
+    frame = rot.matrix_from_6d(average @ sixd)
+    origin = average @ (bridges @ rot.cast_like(single.origin, joints))
     into = rot.transpose(frame)
     frames = replace(
         single, frame=frame, origin=origin, view=rot.apply(into, view),
         joints=rot.apply(into[..., None, :, :], joints - origin[..., None, :]),
-        up=None if up is None else rot.apply(into, up),
     )  # fmt: skip
     last = slice(-1, None)
     turn = into[..., :-1, :, :] @ frame[..., 1:, :, :]
@@ -109,8 +110,21 @@ def observe_window(
     return WindowObservation(frames, turning, moving, present)
 
 
-def _averages(seen, present, like):
-    """(..., T, T) rows that average over time: of values known where ``seen``, evenly bridged between."""
+def _averages(frames, present):
+    """(..., T, T) rows that average the neighbours of each frame (..., T, 3, 3), but none that are turned far from it: a
+    front end sees a person from the other side from one frame to the next."""
+    xp, length = rot.namespace(frames), frames.shape[-3]
+    apart = np.arange(length)[:, None] - np.arange(length)
+    near = np.exp(-0.5 * (apart / _SMOOTHED) ** 2) * (np.abs(apart) <= _FARTHEST)
+    flat = frames.reshape(*frames.shape[:-2], 9)
+    cosine = (flat @ rot.transpose(flat) - 1) / 2  # of the angle between two frames
+    alike = xp.clip((cosine - _UNLIKE) / (_ALIKE - _UNLIKE), 0.0, 1.0)
+    weights = rot.cast_like(near, frames) * alike * rot.cast_like(present, frames)[..., None, :]
+    return weights / xp.clip(weights.sum(-1), 1e-6, None)[..., None]
+
+
+def _bridges(seen, like):
+    """(..., T, T) rows that take what is known where ``seen``, and evenly bridge it between."""
     xp = rot.namespace(like)
     length = seen.shape[-1]
     time = rot.cast_like(np.arange(length), like)
@@ -127,12 +141,7 @@ def _averages(seen, present, like):
     )
     part = xp.clip((time - before) / xp.clip(after - before, 1.0, None), 0.0, 1.0)
     bridge = (anything == before[..., None]) * (1 - part)[..., None]
-    bridge = bridge + (anything == after[..., None]) * part[..., None]
-    apart = np.arange(length)[:, None] - np.arange(length)
-    near = np.exp(-0.5 * (apart / _SMOOTHED) ** 2) * (np.abs(apart) <= _FARTHEST)
-    weights = rot.cast_like(near, like) * rot.cast_like(present, like)[..., None, :]
-    weights = weights / xp.clip(weights.sum(-1), 1e-6, None)[..., None]
-    return weights @ bridge
+    return bridge + (anything == after[..., None]) * part[..., None]
 
 
 @dataclass(eq=False)
@@ -274,12 +283,10 @@ class TemporalNetwork:
         return rot.namespace(joints).concatenate(parts, -1)
 
     def _condition(self, observation: WindowObservation):
-        frames = observation.frames
-        condition = condition_of(frames)
-        up = zeros_beside(condition, 3) if frames.up is None else frames.up
+        condition = condition_of(observation.frames)
         present = rot.cast_like(observation.present, condition)[..., None]
-        parts = [condition, observation.turning * _TURN_SCALE, observation.moving * _MOVE_SCALE, up, present]
-        return rot.namespace(condition).concatenate(parts, -1)
+        turning, moving = observation.turning * _TURN_SCALE, observation.moving * _MOVE_SCALE
+        return rot.namespace(condition).concatenate([condition, turning, moving, present], -1)
 
 
 def _weight_shapes(spec: TemporalSpec, weights: dict) -> dict[str, tuple]:

@@ -17,8 +17,12 @@ class Grid:
         self._count = count
         self._apart = max(1, round(rate / RATE))  # every so many frames are a clip of their own
         self._between = max(1, round(RATE / rate))  # every so many places hold a frame
-        self._steady = np.arange(-_STEADY_REACH * self._apart, _STEADY_REACH * self._apart + 1)
-        self.reach = max(self._apart - 1, 0) + len(self._steady) // 2
+        frames = np.arange(-_STEADY_REACH * self._apart, _STEADY_REACH * self._apart + 1)
+        share = np.exp(-0.5 * (frames / (_STEADY * self._apart)) ** 2)
+        self._share = share / share.sum()
+        self.steadied = 1 / (self._share**2).sum()
+        """How many frames of errors of their own :meth:`steady` averages."""
+        self.reach = max(self._apart - 1, 0) + len(self._share) // 2
         """Frames on either side that have a say in a frame, once windows are solved."""
 
     def windows(self, frames: slice) -> np.ndarray:
@@ -56,8 +60,7 @@ class Grid:
 
     def steady(self, values: np.ndarray) -> np.ndarray:
         """(N, ...) averaged over a few frames."""
-        share = np.exp(-0.5 * (self._steady / (_STEADY * self._apart)) ** 2)
-        return _averaged(values, share)
+        return _averaged(values, self._share)
 
 
 def _averaged(values, shares):

@@ -26,7 +26,6 @@ from .refinement import independent_turns, refine
 from .solver import (
     FARTHEST,
     LEAST_ERROR,
-    STIFFNESS,
     Pose,
     checked_joints,
     checked_twist,
@@ -37,9 +36,16 @@ from .solver import (
 WEIGHTS = Path(__file__).parent.parent / "network" / "weights" / "temporal-1.npz"
 
 _AT_ONCE = 16  # windows
-_OWN = 0.01
+_OWN = 0.005
 """Metres of standard error from which on a joint is drawn less to where it is seen in a frame than to where it is seen
 in the frames around it too."""
+_CHANGING = 0.25
+"""Share of what joints differ by that changes from frame to frame, below which errors last; of drawn errors it is 0.02
+where they last, and 0.3 to 0.7 where they do not."""
+_DOUBT = 5.0
+"""How many times more than stated joints may be wrong where errors last. On people set aside."""
+_STIFFNESS = np.radians(6)
+"""Radians by which refinement readily turns each bone."""
 _RISE = np.minimum(np.arange(1, WINDOW + 1), np.arange(WINDOW, 0, -1)).astype(float)
 """What a window's frames count for where windows overlap: most in its middle."""
 
@@ -50,7 +56,7 @@ class Observed:
 
     Attributes:
         joints: (N, 29, 3) metres. sigma: (N, 29, 2); 1 throughout where nobody is seen.
-        twist: (N, 23, 2). known: (N, 23) 1 where the twist is known. view, up: (N, 3).
+        twist: (N, 23, 2). known: (N, 23) 1 where the twist is known. view: (N, 3).
     """
 
     joints: np.ndarray
@@ -58,7 +64,6 @@ class Observed:
     twist: np.ndarray
     known: np.ndarray
     view: np.ndarray
-    up: np.ndarray
 
     def __getitem__(self, rows) -> Observed:
         return Observed(**{name: value[rows] for name, value in vars(self).items()})
@@ -69,7 +74,7 @@ class Observed:
         return (self.sigma < KNOWN_BELOW).any((-1, -2))
 
     @classmethod
-    def checked(cls, joints, sigma, twist=None, view=None, up=None) -> Observed:
+    def checked(cls, joints, sigma, twist=None, view=None) -> Observed:
         """Arguments as :meth:`TemporalSolver.inverse` takes them.
 
         Raises:
@@ -79,10 +84,7 @@ class Observed:
         if joints.ndim != 3:
             raise NikiError(f"joints must have shape (T, 29, 3), the frames of a clip, not {joints.shape}")
         twist, known = checked_twist(twist, joints.shape[:-2])
-        up = np.zeros(3) if up is None else np.asarray(up, float)
-        if up.shape[-1:] != (3,) or not np.isfinite(up).all():
-            raise NikiError("up must be a finite direction (3,) or (T, 3)")
-        return cls(joints, sigma, twist, known, view, np.broadcast_to(rot.normalize(up), view.shape))
+        return cls(joints, sigma, twist, known, view)
 
 
 class TemporalSolver:
@@ -117,15 +119,14 @@ class TemporalSolver:
         twist: ArrayLike | None = None,
         body: Body | Bodies | None = None,
         view: ArrayLike | None = None,
-        up: ArrayLike | None = None,
         rate: float = RATE,
     ) -> Pose:
         """The joints of a clip with their uncertainty -> poses.
 
         Args:
             joints: (T, 29, 3) metres, in any frame that is not mirrored and stands still.
-            sigma, twist, view, up: (T, ...) or without T, as for :meth:`niki.solve.solver.Solver.inverse`. Frames with
-                no sigma below 1 are frames in which nobody is seen; they are bridged.
+            sigma, twist, view: (T, ...) or without T, as for :meth:`niki.solve.solver.Solver.inverse`. Frames with no
+                sigma below 1 are frames in which nobody is seen; they are bridged.
             body: the person's proportions; default :meth:`Body.default`.
             rate: frames per second.
 
@@ -135,7 +136,7 @@ class TemporalSolver:
         Raises:
             NikiError: as for :class:`~niki.solve.solver.Solver`, or ``rate`` is not above zero.
         """
-        observed = Observed.checked(joints, sigma, twist, view, up)
+        observed = Observed.checked(joints, sigma, twist, view)
         body = Body.default() if body is None else body
         parts = [pose for _, pose in self.solve(len(observed.joints), rate, observed.__getitem__, body)]
         if not parts:
@@ -200,9 +201,8 @@ class TemporalSolver:
         values = (joints, sigma, part.view, part.twist, known)
         present = np.arange(rows.shape[1]) <= np.where(there, np.arange(rows.shape[1]), -1).max(1)[:, None]
         observation = observe_window(
-            *(np.asarray(value, np.float32) for value in values),
-            body=body, up=np.asarray(part.up, np.float32), present=present,
-        )  # fmt: skip
+            *(np.asarray(value, np.float32) for value in values), body=body, present=present
+        )
         solution = self.network.inverse(observation)
         frames = observation.frames
         pose = solution.pose.astype(float)
@@ -235,7 +235,9 @@ class TemporalSolver:
 
     def _refined(self, grid, observed: Observed, rotations, translation, body, inside):
         """Poses moved towards the observed joints, by what these differ over several frames running: what a joint
-        differs by in one frame alone is its error there, unless it is certain."""
+        differs by in one frame alone is its error there, unless it is certain. Where differences change from frame to
+        frame, their average is more certain than one of them; where they last, the network has made of the joints
+        what can be made, and they are followed less."""
         solved = forward_kinematics(rotations, body, translation)[0]
         error = metres_from_sigma(np.where(observed.sigma < KNOWN_BELOW, observed.sigma, 1.0)) + LEAST_ERROR
         apart = observed.joints - solved
@@ -243,6 +245,13 @@ class TemporalSolver:
         steady = grid.steady(certainty * apart) / np.maximum(grid.steady(certainty), 1e-12)
         own = 1 / (1 + (error.min(-1)[..., None] / _OWN) ** 2)
         target = solved + own * apart + (1 - own) * steady
+        changing, all_ = (
+            grid.steady((certainty * rot.dot(part, part)).sum((1, 2))) for part in (apart - steady, apart)
+        )
+        changing = np.clip(changing / np.maximum(all_, 1e-12), 0, 1)[:, None, None]
+        lasting = np.maximum(0, 1 - changing / _CHANGING)
+        error = error * np.sqrt(1 - (1 - own) * changing * (1 - 1 / grid.steadied))
+        error = error * (1 + _DOUBT * (1 - own) * lasting)
         view = observed.view[inside]
         return refine(
             rotations[inside],
@@ -251,7 +260,7 @@ class TemporalSolver:
             error[inside],
             view,
             body,
-            independent_turns(STIFFNESS),
+            independent_turns(_STIFFNESS),
         )
 
 
@@ -274,8 +283,7 @@ def observed_by_frame(observed: Observed, rotations: np.ndarray, body: Body | Bo
     solved = forward_kinematics(rotations, body)[0]
     shown = np.where(observed.seen[:, None, None], observed.joints, solved)
     values = (shown - shown[:, :1], observed.sigma, observed.view, observed.twist, observed.known)
-    up = np.asarray(observed.up, np.float32)
-    return observe(*(np.asarray(value, np.float32) for value in values), body=body, up=up)
+    return observe(*(np.asarray(value, np.float32) for value in values), body=body)
 
 
 @cache

@@ -137,14 +137,12 @@ def _independent(rng, windows: Windows, generator) -> Drawn:
 
 @torch.no_grad()
 def _observed(rng, windows: Windows, drawn: Drawn) -> WindowBatch:
-    """What the network is given, and what it should return. The view, gravity and twists are known in some windows
-    only."""
+    """What the network is given, and what it should return. The view and twists are known in some windows only."""
     count, length = drawn.missing.shape
     sigma = np.where(drawn.missing[..., None, None], np.float32(1), drawn.sigma)
     alike = (drawn.sigma[..., 0] == drawn.sigma[..., 1]).all((1, 2))
     told = ~(alike & (rng.random(count) < 0.6))
     view = rot.normalize(drawn.joints[:, :, 0]) * told[:, None, None]
-    up = windows.up[:, None] * (rng.random((count, 1, 1)) < 0.5) * np.ones((1, length, 1))
     middle = np.median(drawn.joints, (1, 2))[:, None, None]  # single precision is finer near the origin
     bodies, measured = (Bodies(torch.as_tensor(o[:, None])) for o in (windows.offsets, drawn.offsets))
     rotations = torch.as_tensor(windows.rotations)
@@ -161,7 +159,7 @@ def _observed(rng, windows: Windows, drawn: Drawn) -> WindowBatch:
     known = known & ~drawn.hidden[..., 1:NUM_BONES] & ~drawn.missing[..., None]
     observation = observe_window(
         *(torch.as_tensor(np.asarray(part, np.float32)) for part in (drawn.joints - middle, sigma, view)),
-        twist, torch.as_tensor(known.astype(np.float32)), measured, torch.as_tensor(up.astype(np.float32)),
+        twist, torch.as_tensor(known.astype(np.float32)), measured,
     )  # fmt: skip
     frames = observation.frames
     # How far away a person is, a front end does not know to a tenth: what is the same in all frames is not asked for.

@@ -49,15 +49,15 @@ def _features_and_errors(solver: TemporalSolver, batch: WindowBatch):
     turn = frames.frame
     joints = rot.apply(turn[:, :, None], frames.joints) + frames.origin[:, :, None]
     truth = rot.apply(turn[:, :, None], batch.joints).numpy()
-    view, up = rot.apply(turn, frames.view), rot.apply(turn, frames.up)
+    view = rot.apply(turn, frames.view)
     twist = torch.where(frames.known[..., None] > 0, frames.twist, torch.nan)
     usual = batch.offsets.norm(dim=-1)
     measured = batch.offsets * (frames.lengths[:, :1] / torch.where(usual > 0, usual, 1.0))[..., None]
     for k in range(len(joints)):
         body = Bodies(measured[k, 0].numpy())
-        given = [part[k].numpy() for part in (joints, frames.sigma, twist, view, up)]
+        given = [part[k].numpy() for part in (joints, frames.sigma, twist, view)]
         observed = Observed.checked(*given)
-        rotations = solver.inverse(given[0], given[1], given[2], body, given[3], given[4]).rotations
+        rotations = solver.inverse(given[0], given[1], given[2], body, given[3]).rotations
         solved = forward_kinematics(rotations, body)[0]
         error = np.linalg.norm(solved - solved[:, :1] - truth[k], axis=-1)
         features = result_features(observed_by_frame(observed, rotations, body), rotations, body)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from conftest import ROOT
 
 torch = pytest.importorskip("torch", reason="torch is not installed here (niki[train])")
 
@@ -13,7 +12,6 @@ from niki.errors import NikiError
 from niki.mocap.collection import Poses
 from niki.network.temporal import TemporalNetwork, TemporalSpec
 from niki.training.augmentation import augment_poses
-from niki.training.settings import read_kind
 from niki.training.temporal import TemporalConfig, TemporalTraining, window_losses
 from niki.training.temporal_batches import ERRORS, WindowMaker, mean_values
 from niki.training.train import export
@@ -131,12 +129,6 @@ def test_an_interrupted_run_ends_with_the_same_network(poses, tmp_path):
     assert export(tmp_path / "parts", tmp_path / "weights.npz").spec == network.spec
     with pytest.raises(NikiError, match="another 'seed'"):
         TemporalTraining(tiny(seed=1), tmp_path / "parts", poses)
-
-
-def test_the_configuration_that_ships_can_be_read():
-    path = ROOT / "configs/temporal-1.toml"
-    assert read_kind(path, ("niki", "temporal", "depth")) == "temporal"
-    assert TemporalConfig.read(path).network.couplings[0] == (256, 2)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from niki.training.corruption import KINDS_OF_CORRUPTION
 from niki.training.depth import DepthConfig
 from niki.training.losses import LossWeights, discrepancy, losses
 from niki.training.settings import read_kind
+from niki.training.temporal import TemporalConfig
 from niki.training.train import Config, Training, export
 
 EVEN = dict.fromkeys(KINDS_OF_CORRUPTION, 0.2) | {"reading": 0.0}
@@ -316,8 +317,9 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path):
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/**/*.toml")), ids=lambda path: path.stem)
 def test_every_configuration_that_ships_can_be_read(path):
-    if read_kind(path, ("niki", "depth")) == "depth":
+    kind = read_kind(path, ("niki", "temporal", "depth"))
+    if kind == "depth":
         assert DepthConfig.read(path).data == [str(ROOT / "build/corpus")]
         return
-    config = Config.read(path)
+    config = (TemporalConfig if kind == "temporal" else Config).read(path)
     assert config.data[0] == str(ROOT.parent / "shared/data/mocap")
