@@ -140,13 +140,27 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
     )
     solver: EnumProperty(
         name="Solver",
+        default="auto",
         description="How bone rotations are computed from the detected joints",
         translation_context=CONTEXT,
         items=(
-            ("auto", "Automatic", "NIKI or Temporal NIKI, whichever suits the estimator"),
-            ("niki", "NIKI", "A neural network that keeps the pose plausible where joints are hidden"),
-            ("niki-temporal", "Temporal NIKI", "NIKI with a view of two seconds, for joints that jitter"),
-            ("hybrik", "Analytic", "Follows the detected joints exactly, plausible or not"),
+            # Scenes store the number.
+            ("auto", "Automatic", "NIKI or Temporal NIKI, whichever suits the estimator", "NONE", 2),
+            (
+                "niki",
+                "NIKI",
+                "A neural network that keeps the pose plausible where joints are hidden",
+                "NONE",
+                0,
+            ),
+            (
+                "niki-temporal",
+                "Temporal NIKI",
+                "NIKI with a view of two seconds, for joints that jitter",
+                "NONE",
+                3,
+            ),
+            ("hybrik", "Analytic", "Follows the detected joints exactly, plausible or not", "NONE", 1),
         ),
     )
     armature: PointerProperty(
