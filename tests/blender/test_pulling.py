@@ -276,6 +276,6 @@ def test_the_preview_shows_where_a_carried_pull_goes(rig):
     rig.niki_pose.fade_in, rig.niki_pose.fade_out = 4, 6
     preview = preview_module.PathPreview(rig, 30)
     pulled = pull(rig, "left_wrist", [0, 0, 0.1])
-    (path,) = preview.paths(pulled.start, pulled._last, [WRIST])
+    (path,) = preview.paths(pulled.start, pulling.Start.of(rig).posture, [WRIST])
     bpy.ops.niki.propagate()
     np.testing.assert_allclose(path, live(rig, range(25, 38)), atol=1e-3)
