@@ -313,7 +313,17 @@ _SIGNS = np.append(np.tile([1.0, -1.0, -1.0], NUM_BONES), [-1.0, 1.0, 1.0])
 
 @cache
 def _default_network() -> PosingNetwork:
-    return PosingNetwork.load(WEIGHTS)
+    network = PosingNetwork.load(WEIGHTS)
+    if network.spec.kind != "metric":  # once, so that the first tick of a drag does not wait for the weights
+        body = Body.default()
+        rest = (
+            np.tile(np.eye(3), (NUM_BONES, 1, 1)),
+            body.rest_joints,
+            0 * body.rest_joints,
+            np.zeros(NUM_JOINTS),
+        )
+        network.predict(Pull(*rest, body.bone_lengths, np.zeros(())).astype(np.float32))
+    return network
 
 
 def weight_shapes(spec: PosingSpec, weights: dict | None = None) -> dict[str, tuple]:

@@ -110,9 +110,8 @@ class Effectors:
         Args:
             left: metres to the targets. share: of those before the step.
         """
-        near = min(
-            1.0, max(0.0, 2 - left / _NEAR)
-        )  # far away, steps are cut short: it is no sign of swinging
+        # Far away, steps are cut short: there it is no sign of swinging.
+        near = min(1.0, max(0.0, 2 - left / _NEAR))
         self._caution *= min(max(1 + 4 * (share - _PROGRESS), 1.0), 1 + near)
 
     def _step(self, rotations, translation, moved, pulled: bool):
