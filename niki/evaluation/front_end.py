@@ -289,7 +289,8 @@ def _smoothed(seen):
     """Over five frames: front ends smooth."""
     length = seen.shape[1]
     padded = np.concatenate([seen[:, :1], seen[:, :1], seen, seen[:, -1:], seen[:, -1:]], 1)
-    return sum(weight * padded[:, k : k + length] for k, weight in enumerate((0.1, 0.2, 0.4, 0.2, 0.1)))
+    weights = np.array([0.1, 0.2, 0.4, 0.2, 0.1], seen.dtype)
+    return np.sum([weight * padded[:, k : k + length] for k, weight in enumerate(weights)], 0)
 
 
 def _bridged(seen, missing):

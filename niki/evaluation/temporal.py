@@ -62,7 +62,8 @@ def make_cases(held_out: Poses, count: int, seed: int = 1) -> dict[str, Case]:
         cases[name] = Case(windows, seen, np.ones(seen.missing.shape, bool))
     for name in ("independent", "lasting"):
         seen = cases[name].seen
-        missing = gaps(np.random.default_rng([seed, 9]), *seen.missing.shape, *_GAP)
+        count, length = seen.missing.shape
+        missing = gaps(np.random.default_rng([seed, 9]), count, length, *_GAP)
         cases[f"{name}, nobody seen"] = Case(windows, replace(seen, missing=missing), missing)
     return cases
 

@@ -69,7 +69,8 @@ class Poses:
 
     def of_frames(self, wanted: ArrayLike) -> Poses:
         """The poses for which ``wanted`` (N,) is true; of all clips."""
-        return replace(self, rotations=self.rotations[wanted], clip=self.clip[wanted])
+        rows = np.asarray(wanted, bool)
+        return replace(self, rotations=self.rotations[rows], clip=self.clip[rows])
 
     @classmethod
     def joined(cls, parts: Iterable[Poses]) -> Poses:

@@ -67,7 +67,6 @@ class Observation:
         lengths: (..., 29) bone lengths, metres.
         frame: (..., 3, 3) rotation from the body's frame to the frame of the input joints.
         origin: (..., 3) metres: the origin of the body's frame in the frame of the input joints.
-        up: (..., 3) unit direction of up, or zero where it is not known; None is the same.
     """
 
     joints: np.ndarray
@@ -78,7 +77,6 @@ class Observation:
     lengths: np.ndarray
     frame: np.ndarray
     origin: np.ndarray
-    up: np.ndarray | None = None
 
 
 def observe(
@@ -88,7 +86,6 @@ def observe(
     twist: Array,
     known: Array,
     body: Body | Bodies,
-    up: Array | None = None,
 ) -> Observation:
     """Joints in any frame -> observation in the body's own.
 
@@ -97,7 +94,7 @@ def observe(
     Where the pelvis, hips and lowest spine are certain, the frame is exactly the pelvis's own.
 
     Args:
-        joints, sigma, view, twist, known, up: as in :class:`Observation`, view and up in the joints' frame.
+        joints, sigma, view, twist, known: as in :class:`Observation`, view in the joints' frame.
         body: the proportions.
     """
     rest = rot.cast_like(body.rest_joints - body.pelvis[..., None, :], joints) + rot.cast_like(
@@ -121,7 +118,6 @@ def observe(
         rot.cast_like(body.bone_lengths, joints) + 0 * joints[..., 0],
         frame,
         middle - rot.apply(rot.cast_like(frame, joints), rest_middle),
-        None if up is None else rot.apply(into_body, up),
     )
 
 

@@ -85,12 +85,11 @@ def observe_window(
     """
     xp = rot.namespace(joints)
     single = observe(joints, sigma, view, twist, known, body)
-    if present is None:
-        present = xp.ones_like(joints[..., 0, 0]) > 0
-    seen = (sigma < KNOWN_BELOW).any(-1).any(-1) & present
+    there: Array = xp.ones_like(joints[..., 0, 0]) > 0 if present is None else present
+    seen = (sigma < KNOWN_BELOW).any(-1).any(-1) & there
     bridges = _bridges(seen, joints)
     sixd = bridges @ rot.cast_like(rot.sixd_from_matrix(single.frame), joints)
-    average = _averages(rot.matrix_from_6d(sixd), present)
+    average = _averages(rot.matrix_from_6d(sixd), there)
     frame = rot.matrix_from_6d(average @ sixd)
     origin = average @ (bridges @ rot.cast_like(single.origin, joints))
     into = rot.transpose(frame)
@@ -103,11 +102,11 @@ def observe_window(
     turning = xp.stack([turn[..., 2, 1] - turn[..., 1, 2], turn[..., 0, 2] - turn[..., 2, 0],
                         turn[..., 1, 0] - turn[..., 0, 1]], -1) / 2  # fmt: skip
     moving = rot.apply(into[..., :-1, :, :], origin[..., 1:, :] - origin[..., :-1, :])
-    follows = (present[..., 1:] & present[..., :-1])[..., None]
+    follows = (there[..., 1:] & there[..., :-1])[..., None]
     turning, moving = (xp.where(follows, part, xp.zeros_like(part)) for part in (turning, moving))
     nothing = xp.zeros_like(origin[..., last, :])
     turning, moving = (xp.concatenate([part, nothing], -2) for part in (turning, moving))
-    return WindowObservation(frames, turning, moving, present)
+    return WindowObservation(frames, turning, moving, there)
 
 
 def _averages(frames, present):

@@ -31,7 +31,7 @@ class TemporalFlowSpec(FlowSpec):
     reach: int = 63
 
     def initial_weights(self, name: str, rng: np.random.Generator) -> dict:
-        return self._gather(name, lambda key, *sizes: initial_attended_mlp(key, *sizes, rng))
+        return self._gather(name, lambda key, *sizes: initial_attended_mlp(key, *sizes, rng))  # pyright: ignore[reportCallIssue]
 
     def weight_shapes(self, name: str) -> dict[str, tuple]:
         return self._gather(name, attended_mlp_shapes)

@@ -30,7 +30,6 @@ ERROR_RANGE = (1e-4, 10.0)
 """Metres: the smallest and largest expected error."""
 LEAST_ERROR = 0.001
 """Metres added to every standard error before refinement, so that no joint has infinite weight."""
-_NO_TWIST = np.tile([1.0, 0.0], (NUM_BONES - 1, 1))
 STIFFNESS, LEARNED_STIFFNESS = np.radians(4), np.radians(6)
 """Radians by which refinement readily turns a bone, about the mean of what the network knows of how bones turn together,
 if it does."""
@@ -157,23 +156,6 @@ class Solver:
         error = expected_error(self.network.weights, observation, rotations, body)
         return Pose(rotations, translation + middle, body, solution.latents, error)
 
-    def guess(self, joints: np.ndarray, sigma: np.ndarray, body: Body) -> tuple[np.ndarray, np.ndarray]:
-        """One pose by the network alone, without checks, fast enough for every move of the mouse.
-
-        Args:
-            joints: (29, 3) metres. sigma: (29, 2), as for :meth:`inverse`.
-            body: the proportions.
-
-        Returns:
-            rotations (24, 3, 3) and translation (3,) in metres.
-        """
-        middle = np.median(joints, axis=0)
-        joints = np.clip(joints - middle, -FARTHEST, FARTHEST)
-        parts = (joints, sigma, np.zeros(3), _NO_TWIST, np.zeros(NUM_BONES - 1))
-        observation = observe(*(part.astype(np.float32) for part in parts), body=body)
-        rotations = _rotations_of(self.network.inverse(observation), observation)
-        return rotations, fit_translation(rotations, joints, sigma, body) + middle
-
     def forward(self, pose: Pose, body: Body | Bodies | None = None) -> np.ndarray:
         """Pose -> joint positions (..., 29, 3) in metres, on the pose's own body or on another ``body``."""
         return forward_kinematics(pose.rotations, pose.body if body is None else body, pose.translation)[0]
@@ -281,7 +263,9 @@ def turns_of(network: Network) -> np.ndarray:
     return LEARNED_STIFFNESS**2 * (root @ root.T)
 
 
-def refine_observed(rotations, translation, joints, sigma, view, body, covariance, together=False):
+def refine_observed(
+    rotations, translation, joints, sigma, view, body, covariance, together: ArrayLike = False
+):
     """A pose moved towards the observed joints, as :class:`Solver` does; arguments as it has them."""
     error = metres_from_sigma(np.where(sigma < KNOWN_BELOW, sigma, 1.0)) + LEAST_ERROR
     error = error / np.where(together, TOGETHER, 1)[..., None, None]

@@ -58,8 +58,8 @@ class Batch:
 
 
 def _rows(value, rows):
-    if value is None or isinstance(value, torch.Tensor):
-        return value if value is None else value[rows]
+    if isinstance(value, torch.Tensor):
+        return value[rows]
     return type(value)(*(_rows(getattr(value, f.name), rows) for f in fields(value)))
 
 

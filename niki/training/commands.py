@@ -106,7 +106,11 @@ def _train_posing(settings: PosingConfig, folder: str | os.PathLike, quiet: bool
 
         training.run(show)
     with tqdm(desc="metric", total=settings.metric_steps, unit=" steps", disable=quiet) as bar:
-        network = training.finish(lambda done, total: bar.update(1))
+
+        def count(done: int, total: int) -> None:
+            bar.update(done - bar.n)
+
+        network = training.finish(count)
     print(f"{folder}: {network.size:,} weights, {training.step} steps, {training.seconds / 60:.0f} minutes")
 
 

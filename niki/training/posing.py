@@ -194,6 +194,7 @@ class PosingTraining:
         config, optimizer = self.config, self._optimizer
         warm = min(1.0, (self.step + 1) / config.warm_up)
         fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.step / config.steps))
+        assert optimizer is not None  # there is something to train
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * warm * fall
         with torch.autocast("cpu", torch.bfloat16, enabled=config.fast):
@@ -204,7 +205,7 @@ class PosingTraining:
         if config.network.kind == "flow" and config.inverse:
             parts["inverse"] = config.inverse * self._inverse_loss(batch)
         optimizer.zero_grad(set_to_none=True)
-        sum(parts.values()).backward()
+        sum(parts.values()).backward()  # pyright: ignore[reportAttributeAccessIssue]
         size = torch.nn.utils.clip_grad_norm_(self._parameters.values(), config.clip)
         if torch.isfinite(size):
             optimizer.step()

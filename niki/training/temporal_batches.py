@@ -70,7 +70,7 @@ class WindowMaker:
             torch.as_tensor(self._clips.rotations(self._starts(rng, count))) for _ in range(2)
         )
         rotations = augment_poses(rotations, others, generator).numpy()
-        windows = seen_by_cameras(rng, rotations, random_bodies(count, generator).offsets.numpy())
+        windows = seen_by_cameras(rng, rotations, random_bodies(count, generator).offsets.numpy())  # pyright: ignore[reportAttributeAccessIssue]
         drawn = self._with_errors(rng, windows, generator)
         few = slice(0, max(1, count // 8))
         exact = independent_errors(
@@ -125,7 +125,10 @@ def _independent(rng, windows: Windows, generator) -> Drawn:
     mistake = torch.as_tensor(0.03 * rng.random(count) * (rng.random(count) < 0.6), dtype=torch.float32)
     measured = mismeasure_bodies(Bodies(torch.as_tensor(windows.offsets)), mistake, generator)
     drawn = independent_errors(
-        rng, windows.joints, measured.offsets.numpy(), np.where(hidden[..., None], 8 * error, error)
+        rng,
+        windows.joints,
+        measured.offsets.numpy(),  # pyright: ignore[reportAttributeAccessIssue]
+        np.where(hidden[..., None], 8 * error, error),  # pyright: ignore[reportAttributeAccessIssue]
     )
     stated = metres_from_sigma(drawn.sigma) * np.exp(0.15 * rng.standard_normal((count, 1, NUM_JOINTS, 1)))
     lacking = _OFTEN_LACKING & (rng.random((count, 1, NUM_JOINTS)) < 0.6) & chance(0.3)[..., 0]
@@ -157,10 +160,11 @@ def _observed(rng, windows: Windows, drawn: Drawn) -> WindowBatch:
         twist[hinted] = torch.stack([x * c - y * s, y * c + x * s], -1)
     known = hinted[:, None, None] & (rng.random((count, 1, NUM_BONES - 1)) < 0.7)
     known = known & ~drawn.hidden[..., 1:NUM_BONES] & ~drawn.missing[..., None]
-    observation = observe_window(
-        *(torch.as_tensor(np.asarray(part, np.float32)) for part in (drawn.joints - middle, sigma, view)),
-        twist, torch.as_tensor(known.astype(np.float32)), measured,
-    )  # fmt: skip
+    joints, sigma, view = (
+        torch.as_tensor(np.asarray(part, np.float32)) for part in (drawn.joints - middle, sigma, view)
+    )
+    known = torch.as_tensor(known.astype(np.float32))
+    observation = observe_window(joints, sigma, view, twist, known, measured)
     frames = observation.frames
     # How far away a person is, a front end does not know to a tenth: what is the same in all frames is not asked for.
     found = ~drawn.missing[..., None]

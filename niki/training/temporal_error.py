@@ -40,7 +40,7 @@ def with_error_head(
             errors.append(error)
         progress(k + 1, batches)
     examples = (torch.tensor(np.concatenate(parts)) for parts in (features, errors))
-    return TemporalNetwork(network.spec, bare | fit_error_head(*examples, steps, seed, progress))
+    return TemporalNetwork(network.spec, bare | fit_error_head(*examples, steps, seed, progress))  # pyright: ignore[reportCallIssue]
 
 
 def _features_and_errors(solver: TemporalSolver, batch: WindowBatch):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
-import torch
 
 from ..body import rotation as rot
 from ..body.skeleton import NUM_BONES

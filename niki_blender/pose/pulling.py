@@ -114,9 +114,7 @@ class Pull:
         """Pose the armature for ``targets`` in library axes and armature space; pinned joints stay in place."""
         targeted = {target.joint for target in targets}
         pins = [pin for pin in self._pins if pin.joint not in targeted]
-        posture = self._poser.solve(
-            self.start, [*pins, *targets], self._mode, self._plant, self._follow
-        )
+        posture = self._poser.solve(self.start, [*pins, *targets], self._mode, self._plant, self._follow)
         self._write(posture)
         return posture
 
