@@ -39,10 +39,7 @@ def learn_turns(network: Network, maker: BatchMaker, seed: int) -> Network:
 def turns_of_batch(network: Network, batch: Batch) -> np.ndarray:
     """(N, 72) rotation vectors from the network's poses to the true ones, in radians about the axes of each bone's
     parent, for the pelvis about its own."""
-    values = {f.name: getattr(batch.observation, f.name) for f in fields(Observation)}
-    seen = {
-        name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in values.items()
-    }
+    seen = {name: value.numpy() for name, value in vars(batch.observation).items()}
     solved, true = (
         rot.matrix_from_6d(np.asarray(pose, float).reshape(-1, NUM_BONES, 6))
         for pose in (network.inverse(Observation(**seen)).pose, batch.pose.numpy())
