@@ -73,6 +73,8 @@ def test_training_exporting_and_measuring(project, capsys):
     assert "| run |" in printed
     assert "10 poses of 1 people" in printed
     assert main(["bench", "posing", "--data", "mocap", "--poses", "4", "--run", "run"]) == 1
+    assert "There is no file run/posing.npz" in capsys.readouterr().err.replace("\\", "/")
+    assert main(["bench", "posing", "--data", "mocap", "--poses", "4"]) == 1
     assert "No clip has two poses" in capsys.readouterr().err
 
 
