@@ -12,7 +12,7 @@ from ..corpus.examples import load_examples
 from ..corpus.shards import load_corpus
 from ..mocap.collection import load_collections
 from .depth import DEPTH_NETWORK, DepthConfig, save_depth, score_depth, train_depth
-from .posing import POSING_NETWORK, PosingConfig, PosingTraining, export_posing, load_poses
+from .posing import POSING_NETWORK, PosingConfig, PosingTraining, export_posing
 from .settings import read_kind
 from .temporal import TemporalConfig, TemporalTraining
 from .train import Config, Training, export
@@ -95,7 +95,7 @@ def _train_flow(settings: Config, folder: str | os.PathLike, quiet: bool) -> Non
 
 def _train_posing(settings: PosingConfig, folder: str | os.PathLike, quiet: bool) -> None:
     """Train a posing network, resuming an interrupted run."""
-    training = PosingTraining(settings, folder, load_poses(settings.data))
+    training = PosingTraining(settings, folder, load_collections(settings.data).split()[0])
     if training.step:
         print(f"resuming {folder} at step {training.step} of {settings.steps}")
     with tqdm(total=settings.steps, initial=training.step, unit=" steps", disable=quiet) as bar:

@@ -17,7 +17,7 @@ import torch
 from ..body import rotation as rot
 from ..errors import NikiError
 from ..files import writing
-from ..mocap.collection import Poses, load_collections
+from ..mocap.collection import Poses
 from ..network.posing import PosingNetwork, PosingSpec
 from ..pose.steps import usual_covariance
 from .posing_metric import apply_change, errors_of, measured_spread, train_metric
@@ -35,8 +35,7 @@ class PosingConfig:
     then only lists the settings that differ.
 
     Attributes:
-        data: folder with the mocap archives, relative to the file that names it. A second collection in its folder
-            "more" is used too.
+        data: folders with mocap archives, relative to the file that names them.
         left_out: sources and CMU subjects, separated by spaces, that are not trained on.
         steps, batch: number of steps, and pairs of poses per step.
         metric_steps, metric_batch: the same for the metric, which is trained afterwards.
@@ -49,7 +48,7 @@ class PosingConfig:
     """
 
     network: PosingSpec = field(default_factory=PosingSpec)
-    data: str = ""
+    data: list[str] = field(default_factory=list)
     left_out: str = ""
     steps: int = 20000
     metric_steps: int = 1500
@@ -244,12 +243,6 @@ class PosingTraining:
         }
         with open(self.folder / LOG, "a") as stream:
             stream.write(json.dumps(entry) + "\n")
-
-
-def load_poses(data: str | os.PathLike) -> Poses:
-    """The training poses of the collection in the folder ``data``, and of one in its folder "more"."""
-    folders = [Path(data), Path(data) / "more"]
-    return load_collections([folders[0], *(f for f in folders[1:] if (f / "clips.csv").is_file())]).split()[0]
 
 
 def export_posing(folder: str | os.PathLike, path: str | os.PathLike) -> PosingNetwork:

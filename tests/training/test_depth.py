@@ -158,7 +158,7 @@ def test_impossible_settings_are_named(corpus, tmp_path, settings, problem):
 def test_another_kind_of_training_is_refused(tmp_path):
     path = tmp_path / "x.toml"
     path.write_text('kind = "magic"')
-    with pytest.raises(NikiError, match="'kind' must be niki or depth, not 'magic'"):
+    with pytest.raises(NikiError, match="'kind' must be niki or temporal or posing or depth, not 'magic'"):
         train(path, tmp_path / "run", quiet=True)
 
 

@@ -18,7 +18,7 @@ from niki.training.posing_metric import apply_change, errors_of, measured_spread
 from niki.training.posing_pairs import LIMB, Pairs
 
 TINY = PosingConfig(
-    network=PosingSpec("mlp", ((16, 1),)), data="x", steps=6, metric_steps=2, batch=24, metric_batch=16, warm_up=2,
+    network=PosingSpec("mlp", ((16, 1),)), data=["x"], steps=6, metric_steps=2, batch=24, metric_batch=16, warm_up=2,
     save_every=3,
 )  # fmt: skip
 ANKLES = [JOINTS.index("left_ankle"), JOINTS.index("right_ankle")]

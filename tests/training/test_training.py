@@ -19,6 +19,7 @@ from niki.training.bodies import random_bodies
 from niki.training.corruption import KINDS_OF_CORRUPTION
 from niki.training.depth import DepthConfig
 from niki.training.losses import LossWeights, discrepancy, losses
+from niki.training.posing import PosingConfig
 from niki.training.settings import read_kind
 from niki.training.temporal import TemporalConfig
 from niki.training.train import Config, Training, export
@@ -317,9 +318,10 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path):
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/**/*.toml")), ids=lambda path: path.stem)
 def test_every_configuration_that_ships_can_be_read(path):
-    kind = read_kind(path, ("niki", "temporal", "depth"))
+    kinds = {"niki": Config, "temporal": TemporalConfig, "posing": PosingConfig, "depth": DepthConfig}
+    kind = read_kind(path, tuple(kinds))
+    config = kinds[kind].read(path)
     if kind == "depth":
-        assert DepthConfig.read(path).data == [str(ROOT / "build/corpus")]
+        assert config.data == [str(ROOT / "build/corpus")]
         return
-    config = (TemporalConfig if kind == "temporal" else Config).read(path)
     assert config.data[0] == str(ROOT.parent / "shared/data/mocap")
