@@ -66,67 +66,44 @@ def _train_depth(config: DepthConfig, folder: Path, quiet: bool) -> None:
 
 
 def _train_flow(settings: Config, folder: str | os.PathLike, quiet: bool) -> None:
-    """Train a NIKI network, resuming an interrupted run."""
+    """Train a NIKI network, and print how well it does on people held out."""
     training = Training(settings, folder, load_collections(settings.data).split())
-    if training.step:
-        print(f"resuming {folder} at step {training.step} of {settings.steps}")
-    with tqdm(total=settings.steps, initial=training.step, unit=" steps", disable=quiet) as bar:
-
-        def show(done: int, total: int, losses: dict) -> None:
-            bar.set_postfix(
-                {name: f"{value:.4f}" for name, value in losses.items() if name in ("pose", "joints")}
-            )
-            bar.update(done - bar.n)
-
-        training.run(show)
-    with tqdm(desc="expected errors", unit=" steps", disable=quiet) as bar:
-
-        def count(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        training.finish(count)
-    print(
-        f"{folder}: {training.network.size:,} weights, {training.step} steps, {training.seconds / 60:.0f} minutes"
-    )
+    _run(training, "expected errors", quiet, ("pose", "joints"))
     for case, scores in training.evaluate().items():
         print(f"  {case:20s} {scores['mpjpe']:6.1f} mm {scores['rotation']:5.1f} degrees")
 
 
 def _train_posing(settings: PosingConfig, folder: str | os.PathLike, quiet: bool) -> None:
-    """Train a posing network, resuming an interrupted run."""
-    training = PosingTraining(settings, folder, load_collections(settings.data).split()[0])
-    if training.step:
-        print(f"resuming {folder} at step {training.step} of {settings.steps}")
-    with tqdm(total=settings.steps, initial=training.step, unit=" steps", disable=quiet) as bar:
-
-        def show(done: int, total: int, losses: dict) -> None:
-            bar.set_postfix({name: f"{value:.4f}" for name, value in losses.items()})
-            bar.update(done - bar.n)
-
-        training.run(show)
-    with tqdm(desc="metric", total=settings.metric_steps, unit=" steps", disable=quiet) as bar:
-
-        def count(done: int, total: int) -> None:
-            bar.update(done - bar.n)
-
-        network = training.finish(count)
-    print(f"{folder}: {network.size:,} weights, {training.step} steps, {training.seconds / 60:.0f} minutes")
+    """Train a posing network."""
+    poses = load_collections(settings.data).split()[0]
+    _run(PosingTraining(settings, folder, poses), "metric", quiet, ("joints", "rotation", "inverse", "mm"))
 
 
 def _train_temporal(settings: TemporalConfig, folder: str | os.PathLike, quiet: bool) -> None:
-    """Train a network over time, resuming an interrupted run."""
-    training = TemporalTraining(settings, folder, load_collections(settings.data).split()[0])
+    """Train a network over time."""
+    poses = load_collections(settings.data).split()[0]
+    _run(TemporalTraining(settings, folder, poses), "expected errors", quiet, ("pose", "joints", "motion"))
+
+
+def _run(
+    training: Training | PosingTraining | TemporalTraining, last: str, quiet: bool, shown: tuple[str, ...]
+) -> None:
+    """Train to the end, resuming an interrupted run, with progress.
+
+    Args:
+        last: what is trained afterwards, in words. shown: the losses to show.
+    """
+    folder, steps = training.folder, training.config.steps
     if training.step:
-        print(f"resuming {folder} at step {training.step} of {settings.steps}")
-    with tqdm(total=settings.steps, initial=training.step, unit=" steps", disable=quiet) as bar:
+        print(f"resuming {folder} at step {training.step} of {steps}")
+    with tqdm(total=steps, initial=training.step, unit=" steps", disable=quiet) as bar:
 
         def show(done: int, total: int, losses: dict) -> None:
-            bar.set_postfix({name: f"{losses[name]:.4f}" for name in ("pose", "joints", "motion")})
+            bar.set_postfix({name: f"{losses[name]:.4f}" for name in shown if name in losses})
             bar.update(done - bar.n)
 
         training.run(show)
-    with tqdm(desc="expected errors", unit=" steps", disable=quiet) as bar:
+    with tqdm(desc=last, unit=" steps", disable=quiet) as bar:
 
         def count(done: int, total: int) -> None:
             bar.total = total

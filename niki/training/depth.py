@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ from ..errors import NikiError
 from ..evaluation.metrics import angle_of_directions
 from ..files import save_npz
 from ..network.layers import initial_residual_mlp
-from .settings import checked_table, read_toml
+from .settings import check_least, read_config
 
 DEPTH_NETWORK = "depth.npz"
 Progress = Callable[[str, int, int], None]
@@ -88,42 +87,36 @@ class DepthConfig:
         Raises:
             NikiError: the file cannot be read, or a setting is unknown, missing or wrong; the message names it.
         """
-        values = read_toml(Path(path))
-        try:
-            config = cls(**checked_table("", cls, values))
-            if not config.data:
-                raise NikiError("'data' is missing", "name the folder with the corpus")
-            if not 0 < config.share <= 1:
-                raise NikiError(f"'share' must be above 0 and at most 1, not {config.share}")
-            within = {
-                "dropout": (0, 0.9),
-                "rolled": (0, 1),
-                "roll": (0, 180),
-                "up_noise": (0, 90),
-                "across": (0, 10),
-            }
-            for name, (low, high) in within.items():
-                if not low <= getattr(config, name) <= high:
-                    raise NikiError(f"'{name}' must be from {low} to {high}, not {getattr(config, name)}")
-            if not config.learning_rate > 0 or min(config.up_weight_decay, config.depth_weight_decay) < 0:
-                raise NikiError("'learning_rate' must be above zero, a weight decay not below")
-            if config.seed < 0:
-                raise NikiError(f"'seed' must be 0 or more, not {config.seed}")
-            counts = (
-                "members",
-                "up_hidden",
-                "up_blocks",
-                "up_epochs",
-                "depth_hidden",
-                "depth_blocks",
-                "depth_epochs",
-            )
-            for name in (*counts, "batch", "threads"):
-                if getattr(config, name) < 1:
-                    raise NikiError(f"'{name}' must be 1 or more, not {getattr(config, name)}")
-        except NikiError as error:
-            raise NikiError(f"{path}: {error.message}", error.hint) from None
-        return config
+        return read_config(cls, path)
+
+    def check(self) -> None:
+        """Raise NikiError for values that training cannot use."""
+        if not self.data:
+            raise NikiError("'data' is missing", "name the folder with the corpus")
+        if not 0 < self.share <= 1:
+            raise NikiError(f"'share' must be above 0 and at most 1, not {self.share}")
+        within = {
+            "dropout": (0, 0.9),
+            "rolled": (0, 1),
+            "roll": (0, 180),
+            "up_noise": (0, 90),
+            "across": (0, 10),
+        }
+        for name, (low, high) in within.items():
+            if not low <= getattr(self, name) <= high:
+                raise NikiError(f"'{name}' must be from {low} to {high}, not {getattr(self, name)}")
+        if not self.learning_rate > 0 or min(self.up_weight_decay, self.depth_weight_decay) < 0:
+            raise NikiError("'learning_rate' must be above zero, a weight decay not below")
+        counts = (
+            "members",
+            "up_hidden",
+            "up_blocks",
+            "up_epochs",
+            "depth_hidden",
+            "depth_blocks",
+            "depth_epochs",
+        )
+        check_least(self, {"seed": 0} | dict.fromkeys((*counts, "batch", "threads"), 1))
 
 
 @dataclass(eq=False)

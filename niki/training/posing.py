@@ -3,12 +3,10 @@ same network."""
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +14,15 @@ import torch
 
 from ..body import rotation as rot
 from ..errors import NikiError
-from ..files import writing
 from ..mocap.collection import Poses
 from ..network.posing import PosingNetwork, PosingSpec
 from ..pose.steps import usual_covariance
 from .posing_metric import apply_change, errors_of, measured_spread, train_metric
 from .posing_pairs import Batch, Pairs
-from .settings import checked_table, read_toml
+from .runs import Descent, append_log, load_checkpoint, save_checkpoint
+from .settings import check_least, read_config
 
-CHECKPOINT, LOG, POSING_NETWORK = "checkpoint.pt", "log.jsonl", "posing.npz"
+POSING_NETWORK = "posing.npz"
 _MEASURED = 20_000  # pairs from which the spread of joints is measured
 _SMOOTH = 0.99
 
@@ -73,21 +71,13 @@ class PosingConfig:
         Raises:
             NikiError: the file cannot be read, or a setting is unknown, missing or wrong; the message names it.
         """
-        values = read_toml(Path(path))
-        try:
-            config = cls(**checked_table("", cls, values))
-            config._check()
-        except NikiError as error:
-            raise NikiError(f"{path}: {error.message}", error.hint) from None
-        return config
+        return read_config(cls, path)
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Raise NikiError for values that training cannot use."""
         least = {"steps": 0, "metric_steps": 0, "batch": 1, "metric_batch": 1, "warm_up": 1, "save_every": 1,
                  "threads": 0, "seed": 0, "pulled": 0, "inverse": 0, "rotation": 0, "weight_decay": 0}  # fmt: skip
-        for name, number in least.items():
-            if getattr(self, name) < number:
-                raise NikiError(f"'{name}' must be {number} or more, not {getattr(self, name)}")
+        check_least(self, least)
         if not (self.learning_rate > 0 and self.clip > 0):
             raise NikiError("'learning_rate' and 'clip' must be above zero")
         if not self.data:
@@ -128,12 +118,9 @@ class PosingTraining:
         }
         self._weights = {n: torch.tensor(value) for n, value in initial.weights.items()} | self._parameters
         self.network = PosingNetwork(config.network, self._weights)
-        self._optimizer = None
+        self._descent = None
         if self._parameters:
-            self._optimizer = torch.optim.AdamW(
-                self._parameters.values(), config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay,
-                fused=True,
-            )  # fmt: skip
+            self._descent = Descent(self._parameters.values(), config)
         self._resume()
 
     def run(self, progress: Callable[[int, int, dict], None] = lambda *_: None) -> None:
@@ -151,7 +138,9 @@ class PosingTraining:
             progress(self.step, total, smooth)
             if self.step == total or self.step % config.save_every == 0:
                 self.save()
-                self._log(smooth)
+                append_log(
+                    self.folder, self.step, self.seconds, **{n: round(v, 5) for n, v in smooth.items()}
+                )
 
     def finish(self, progress: Callable[[int, int], None] = lambda *_: None) -> PosingNetwork:
         """Train the metric about the trained network's predictions, and write both to ``POSING_NETWORK``."""
@@ -181,21 +170,17 @@ class PosingTraining:
 
     def save(self) -> None:
         """Write the checkpoint, replacing the last one in one step."""
-        state = {
-            "config": asdict(self.config), "step": self.step, "spent": self.seconds,
-            "weights": {n: w.detach() for n, w in self._parameters.items()},
-            "optimizer": self._optimizer.state_dict() if self._optimizer else None,
-        }  # fmt: skip
-        with writing(self.folder / CHECKPOINT) as temporary:
-            torch.save(state, temporary)
+        save_checkpoint(
+            self.folder,
+            self.config,
+            self.step,
+            self.seconds,
+            self._parameters,
+            self._descent.optimizer if self._descent else None,
+        )
 
     def _take_step(self, batch: Batch) -> dict[str, float]:
-        config, optimizer = self.config, self._optimizer
-        warm = min(1.0, (self.step + 1) / config.warm_up)
-        fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.step / config.steps))
-        assert optimizer is not None  # there is something to train
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * warm * fall
+        config = self.config
         with torch.autocast("cpu", torch.bfloat16, enabled=config.fast):
             change = self.network.predict(batch.pull)
         off, turned = errors_of(*apply_change(*change, batch), batch)
@@ -203,12 +188,8 @@ class PosingTraining:
         parts = {"joints": (off * weight).mean(), "rotation": config.rotation * turned.mean()}
         if config.network.kind == "flow" and config.inverse:
             parts["inverse"] = config.inverse * self._inverse_loss(batch)
-        optimizer.zero_grad(set_to_none=True)
-        sum(parts.values()).backward()  # pyright: ignore[reportAttributeAccessIssue]
-        size = torch.nn.utils.clip_grad_norm_(self._parameters.values(), config.clip)
-        if torch.isfinite(size):
-            optimizer.step()
-        return {n: float(v.detach()) for n, v in parts.items()} | {"mm": 1000 * float(off.detach().mean())}
+        assert self._descent is not None  # there is something to train
+        return self._descent.step(parts, self.step) | {"mm": 1000 * float(off.detach().mean())}
 
     def _inverse_loss(self, batch: Batch) -> torch.Tensor:
         """How far the displacements that the true change leads to are off, metres, where something is pulled."""
@@ -220,29 +201,14 @@ class PosingTraining:
         return (off * batch.pull.pulled)[away].sum() / batch.pull.pulled[away].sum().clamp_min(1)
 
     def _resume(self) -> None:
-        path = self.folder / CHECKPOINT
-        if not path.is_file():
+        state = load_checkpoint(self.folder, self.config, ("network", "seed", "batch", "steps"))
+        if state is None:
             return
-        state = torch.load(path, weights_only=True)
-        mine = asdict(self.config)
-        for name in ("network", "seed", "batch", "steps"):
-            if json.dumps(state["config"][name]) != json.dumps(mine[name]):
-                raise NikiError(
-                    f"{path} is a checkpoint with another '{name}'",
-                    "use the same configuration, or another folder to start over",
-                )
         for name, value in state["weights"].items():
             self._parameters[name].data.copy_(value)
-        if self._optimizer:
-            self._optimizer.load_state_dict(state["optimizer"])
+        if self._descent:
+            self._descent.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["spent"]
-
-    def _log(self, smooth: dict) -> None:
-        entry = {"step": self.step, "seconds": round(self.seconds, 1)} | {
-            n: round(v, 5) for n, v in smooth.items()
-        }
-        with open(self.folder / LOG, "a") as stream:
-            stream.write(json.dumps(entry) + "\n")
 
 
 def export_posing(folder: str | os.PathLike, path: str | os.PathLike) -> PosingNetwork:

@@ -7,6 +7,7 @@ import os
 import tomllib
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from ..errors import NikiError
 
@@ -40,6 +41,39 @@ def read_toml(path: Path, above: tuple[Path, ...] = ()) -> dict:
     values.pop("kind", None)
     base = values.pop("base", None)
     return (read_toml(path.parent / base, (*above, path.resolve())) if base else {}) | values
+
+
+class Checked(Protocol):
+    """Settings that can say what is wrong with them."""
+
+    def check(self) -> None:
+        """Raise NikiError for values that training cannot use."""
+        ...
+
+
+Config = TypeVar("Config", bound=Checked)
+
+
+def read_config(kind: type[Config], path: str | os.PathLike) -> Config:
+    """The settings in a file, as the data class ``kind``.
+
+    Raises:
+        NikiError: the file cannot be read, or a setting is unknown, missing or wrong; the message names it.
+    """
+    values = read_toml(Path(path))
+    try:
+        config = kind(**checked_table("", kind, values))
+        config.check()
+    except NikiError as error:
+        raise NikiError(f"{path}: {error.message}", error.hint) from None
+    return config
+
+
+def check_least(config: object, least: dict[str, int]) -> None:
+    """Raise NikiError for a setting below its ``least`` value, by name."""
+    for name, number in least.items():
+        if getattr(config, name) < number:
+            raise NikiError(f"'{name}' must be {number} or more, not {getattr(config, name)}")
 
 
 def _folders(path: Path, value, here: Path):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +15,13 @@ from ..body import rotation as rot
 from ..body.kinematics import forward_kinematics
 from ..body.skeleton import NUM_BONES, Bodies
 from ..errors import NikiError
-from ..files import writing
 from ..mocap.collection import Poses
 from ..network.temporal import TemporalNetwork, TemporalSpec, WindowSolution
-from .settings import checked_table, read_toml
+from .runs import Descent, append_log, load_checkpoint, save_checkpoint
+from .settings import check_least, read_config
 from .temporal_batches import ERRORS, WindowBatch, WindowMaker, mean_values
 from .temporal_error import with_error_head
-from .train import CHECKPOINT, LOG, NETWORK
+from .train import NETWORK
 
 
 @dataclass
@@ -61,14 +59,9 @@ class TemporalConfig:
         Raises:
             NikiError: the file cannot be read, or a setting is unknown, missing or wrong; the message names it.
         """
-        try:
-            config = cls(**checked_table("", cls, read_toml(Path(path))))
-            config._check()
-        except NikiError as error:
-            raise NikiError(f"{path}: {error.message}", error.hint) from None
-        return config
+        return read_config(cls, path)
 
-    def _check(self) -> None:
+    def check(self) -> None:
         least = {
             "steps": 1,
             "error_steps": 0,
@@ -78,9 +71,7 @@ class TemporalConfig:
             "threads": 0,
             "seed": 0,
         }
-        for name, number in least.items():
-            if getattr(self, name) < number:
-                raise NikiError(f"'{name}' must be {number} or more, not {getattr(self, name)}")
+        check_least(self, least)
         if not (self.learning_rate > 0 and self.clip > 0 and self.weight_decay >= 0):
             raise NikiError("'learning_rate' and 'clip' must be above zero, 'weight_decay' not below")
         if set(self.mix) != set(ERRORS) or min(self.mix.values()) < 0 or sum(self.mix.values()) <= 0:
@@ -108,7 +99,7 @@ class TemporalTraining:
             torch.set_num_threads(config.threads)
         self.maker = WindowMaker(poses, config.mix)
         self.step, self.seconds = 0, 0.0
-        state = self._checkpoint()
+        state = load_checkpoint(self.folder, config, ("network", "seed", "batch", "steps", "mix"))
         network = self._initial() if state is None else TemporalNetwork(config.network, state["weights"])
         self._weights = {
             name: torch.nn.Parameter(
@@ -118,15 +109,9 @@ class TemporalTraining:
         }
         self.network = TemporalNetwork(config.network, self._weights)
         self._parameters = [w for w in self._weights.values() if w.requires_grad]
-        self._optimizer = torch.optim.AdamW(
-            self._parameters,
-            config.learning_rate,
-            betas=(0.9, 0.98),
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
+        self._descent = Descent(self._parameters, config)
         if state is not None:
-            self._optimizer.load_state_dict(state["optimizer"])
+            self._descent.optimizer.load_state_dict(state["optimizer"])
             self.step, self.seconds = state["step"], state["spent"]
 
     def run(self, progress: Callable[[int, int, dict], None] = lambda *_: None) -> None:
@@ -150,18 +135,10 @@ class TemporalTraining:
 
     def save(self, losses: dict) -> None:
         """Write the checkpoint, replacing the last one in one step, and a line of the log."""
-        state = {
-            "config": asdict(self.config), "step": self.step, "spent": self.seconds,
-            "weights": {name: value.detach() for name, value in self._weights.items()},
-            "optimizer": self._optimizer.state_dict(),
-        }  # fmt: skip
-        with writing(self.folder / CHECKPOINT) as temporary:
-            torch.save(state, temporary)
-        entry = {"step": self.step, "seconds": round(self.seconds, 1)} | {
-            n: round(v, 5) for n, v in losses.items()
-        }
-        with open(self.folder / LOG, "a") as stream:
-            stream.write(json.dumps(entry) + "\n")
+        save_checkpoint(
+            self.folder, self.config, self.step, self.seconds, self._weights, self._descent.optimizer
+        )
+        append_log(self.folder, self.step, self.seconds, **{n: round(v, 5) for n, v in losses.items()})
 
     def finish(self, progress: Callable[[int, int], None] = lambda *_: None) -> TemporalNetwork:
         """Train the error head of the trained network, and write both to ``NETWORK``."""
@@ -173,37 +150,12 @@ class TemporalTraining:
         return network
 
     def _take_step(self, batch: WindowBatch, clean: WindowBatch) -> dict[str, float]:
-        config = self.config
-        warm = min(1.0, (self.step + 1) / config.warm_up)
-        fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.step / config.steps))
-        for group in self._optimizer.param_groups:
-            group["lr"] = config.learning_rate * warm * fall
-        parts = window_losses(self.network, batch, clean if self.step % 2 == 0 else None, config.half)
-        self._optimizer.zero_grad(set_to_none=True)
-        sum(parts.values()).backward()  # pyright: ignore[reportAttributeAccessIssue]
-        size = torch.nn.utils.clip_grad_norm_(self._parameters, config.clip)
-        if torch.isfinite(size):
-            self._optimizer.step()
-        return {name: float(value.detach()) for name, value in parts.items()}
+        parts = window_losses(self.network, batch, clean if self.step % 2 == 0 else None, self.config.half)
+        return self._descent.step(parts, self.step)
 
     def _initial(self) -> TemporalNetwork:
         means = mean_values(self.maker, self.config.seed)
         return TemporalNetwork.initial(self.config.network, means, np.random.default_rng(self.config.seed))
-
-    def _checkpoint(self) -> dict | None:
-        """What an interrupted run left."""
-        path = self.folder / CHECKPOINT
-        if not path.is_file():
-            return None
-        state = torch.load(path, weights_only=True)
-        mine = asdict(self.config)
-        for name in ("network", "seed", "batch", "steps", "mix"):
-            if json.dumps(state["config"][name]) != json.dumps(mine[name]):
-                raise NikiError(
-                    f"{path} is a checkpoint with another '{name}'",
-                    "use the same configuration, or another folder to start over",
-                )
-        return state
 
 
 def window_losses(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,6 @@ import torch
 from ..corpus.observed import cached_observed
 from ..errors import NikiError
 from ..evaluation.cases import make_cases, scores, solve_case
-from ..files import writing
 from ..mocap.collection import Poses
 from ..network.model import Network, NetworkSpec
 from ..network.stored import kind_of
@@ -27,10 +24,11 @@ from .corruption import KINDS_OF_CORRUPTION
 from .error_head import train_error_head
 from .losses import LossWeights, losses
 from .readings import Readings
-from .settings import checked_table, read_toml
+from .runs import Descent, append_log, load_checkpoint, save_checkpoint
+from .settings import check_least, read_config
 from .turns import learn_turns
 
-CHECKPOINT, LOG, NETWORK = "checkpoint.pt", "log.jsonl", "network.npz"
+NETWORK = "network.npz"
 _EVALUATED = 300  # held-out poses that progress is measured on
 
 
@@ -83,21 +81,13 @@ class Config:
         Raises:
             NikiError: the file cannot be read, or a setting is unknown, missing or wrong; the message names it.
         """
-        values = read_toml(Path(path))
-        try:
-            config = cls(**checked_table("", cls, values))
-            config._check()
-        except NikiError as error:
-            raise NikiError(f"{path}: {error.message}", error.hint) from None
-        return config
+        return read_config(cls, path)
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Raise NikiError for values that training cannot use."""
         least = {"steps": 1, "error_steps": 0, "batch": 1, "warm_up": 1, "save_every": 1, "evaluate_every": 1,
                  "threads": 0, "seed": 0}  # fmt: skip
-        for name, number in least.items():
-            if getattr(self, name) < number:
-                raise NikiError(f"'{name}' must be {number} or more, not {getattr(self, name)}")
+        check_least(self, least)
         if not (self.learning_rate > 0 and self.clip > 0 and self.weight_decay >= 0):
             raise NikiError("'learning_rate' and 'clip' must be above zero, 'weight_decay' not below")
         if set(self.mix) != set(KINDS_OF_CORRUPTION):
@@ -146,13 +136,7 @@ class Training:
         }
         self.network = Network(config.network, self._weights)
         self._parameters = [w for w in self._weights.values() if w.requires_grad]
-        self._optimizer = torch.optim.AdamW(
-            self._parameters,
-            config.learning_rate,
-            betas=(0.9, 0.98),
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
+        self._descent = Descent(self._parameters, config)
         self._resume()
 
     def run(self, progress: Callable[[int, int, dict], None] = lambda *_: None) -> None:
@@ -195,31 +179,17 @@ class Training:
 
     def save(self) -> None:
         """Write the checkpoint, replacing the last one in one step."""
-        state = {
-            "config": asdict(self.config), "step": self.step, "spent": self.seconds,
-            "weights": {n: w.detach() for n, w in self._weights.items()},
-            "optimizer": self._optimizer.state_dict(),
-        }  # fmt: skip
-        with writing(self.folder / CHECKPOINT) as temporary:
-            torch.save(state, temporary)
+        save_checkpoint(
+            self.folder, self.config, self.step, self.seconds, self._weights, self._descent.optimizer
+        )
 
     def evaluate(self) -> dict[str, dict[str, float]]:
         """Scores on held-out people, by case."""
         return evaluate(self.trained(), self._held_out, _EVALUATED)
 
     def _take_step(self, batch) -> dict[str, float]:
-        config = self.config
-        warm = min(1.0, (self.step + 1) / config.warm_up)
-        fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.step / config.steps))
-        for group in self._optimizer.param_groups:
-            group["lr"] = config.learning_rate * warm * fall
-        parts = losses(self.network, batch, config.losses, half=config.half)
-        self._optimizer.zero_grad(set_to_none=True)
-        sum(parts.values()).backward()  # pyright: ignore[reportAttributeAccessIssue]
-        size = torch.nn.utils.clip_grad_norm_(self._parameters, config.clip)
-        if torch.isfinite(size):
-            self._optimizer.step()
-        return {n: float(v.detach()) for n, v in parts.items()}
+        parts = losses(self.network, batch, self.config.losses, half=self.config.half)
+        return self._descent.step(parts, self.step)
 
     def _initial(self) -> Network:
         config = self.config
@@ -232,30 +202,20 @@ class Training:
         return Network.initial(config.network, clean_means(self._maker), np.random.default_rng(config.seed))
 
     def _resume(self) -> None:
-        path = self.folder / CHECKPOINT
-        if not path.is_file():
+        state = load_checkpoint(self.folder, self.config, ("network", "seed", "batch", "steps"))
+        if state is None:
             return
-        state = torch.load(path, weights_only=True)
-        mine = asdict(self.config)
-        for name in ("network", "seed", "batch", "steps"):
-            if json.dumps(state["config"][name]) != json.dumps(mine[name]):
-                raise NikiError(
-                    f"{path} is a checkpoint with another '{name}'",
-                    "use the same configuration, or another folder to start over",
-                )
         for name, value in state["weights"].items():
             self._weights[name].data.copy_(value)
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._descent.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["spent"]
 
     def _log(self, smooth: dict) -> None:
-        entry = {
-            "step": self.step, "seconds": round(self.seconds, 1),
-            "losses": {n: round(v, 5) for n, v in smooth.items()},
-            "held_out": {c: {n: round(float(v), 2) for n, v in s.items()} for c, s in self.evaluate().items()},
-        }  # fmt: skip
-        with open(self.folder / LOG, "a") as stream:
-            stream.write(json.dumps(entry) + "\n")
+        append_log(
+            self.folder, self.step, self.seconds,
+            losses={n: round(v, 5) for n, v in smooth.items()},
+            held_out={c: {n: round(float(v), 2) for n, v in s.items()} for c, s in self.evaluate().items()},
+        )  # fmt: skip
 
 
 def evaluate(network: Network, held_out: Poses, count: int) -> dict[str, dict[str, float]]:
