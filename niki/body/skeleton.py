@@ -161,6 +161,17 @@ class Bodies:
 
     offsets: np.ndarray
 
+    @classmethod
+    def from_bone_lengths(cls, lengths: np.ndarray) -> Bodies:
+        """The default body with bones stretched to ``lengths`` (..., 29), metres; [..., 0] is unused."""
+        return cls(Body.default().offsets).stretched(lengths)
+
+    def stretched(self, lengths: rot.Array) -> Bodies:
+        """The same bodies with bones of these ``lengths`` (..., 29), metres."""
+        usual = self.bone_lengths
+        xp = rot.namespace(usual)
+        return Bodies(self.offsets * (lengths / xp.where(usual > 0, usual, xp.ones_like(usual)))[..., None])
+
     @property
     def rest_joints(self) -> rot.Array:
         """(..., 29, 3) metres."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..body import rotation as rot
 from ..body.kinematics import forward_kinematics, swing_and_twist
-from ..body.skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS, Bodies, Body
+from ..body.skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS, Bodies
 from ..mocap.collection import Poses
 from ..mocap.rare import rare_poses
 from ..network.uncertainty import sigma_from_metres
@@ -91,15 +91,12 @@ def draw_truth(poses: Poses, count: int, seed: int = 0) -> Truth:
     rotations = poses.rotations[picked].astype(float)
     clip = poses.clip[picked]
     rotations[:, 0] = _random_yaw(rng, len(picked)) @ rotations[:, 0]
-    default = Body.default()
-    usual = np.where(default.bone_lengths > 0, default.bone_lengths, 1)
-    offsets = default.offsets * (poses.lengths[clip] / usual)[..., None]
-    bodies = Bodies(offsets)
+    bodies = Bodies.from_bone_lengths(poses.lengths[clip])
     others = poses.rotations[rng.integers(len(poses), size=len(picked))].astype(float)
     near = rot.matrix_from_axis_angle(0.15 * rng.normal(size=(len(picked), 3)))
     others[:, 0] = rotations[:, 0] @ near
     joints, other_joints = (forward_kinematics(r, bodies)[0] for r in (rotations, others))
-    return Truth(rotations, offsets, joints, swing_and_twist(rotations, bodies)[1], clip, other_joints)
+    return Truth(rotations, bodies.offsets, joints, swing_and_twist(rotations, bodies)[1], clip, other_joints)
 
 
 def make_cases(poses: Poses, count: int, seed: int = 1) -> dict[str, Case]:

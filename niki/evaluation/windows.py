@@ -8,7 +8,7 @@ import numpy as np
 
 from ..body import rotation as rot
 from ..body.kinematics import forward_kinematics
-from ..body.skeleton import Bodies, Body
+from ..body.skeleton import Bodies
 from ..mocap.collection import Poses
 from .front_end import WINDOW, random_cameras
 
@@ -54,9 +54,7 @@ class Clips:
         )
         self.starts: np.ndarray = np.flatnonzero(whole)
         """The first frames of all windows that lie within one clip."""
-        default = Body.default()
-        usual = np.where(default.bone_lengths > 0, default.bone_lengths, 1)
-        self._offsets = (default.offsets * (poses.lengths / usual)[..., None]).astype(np.float32)
+        self._offsets = Bodies.from_bone_lengths(poses.lengths).offsets.astype(np.float32)
         self._clip = poses.clip
 
     def rotations(self, starts: np.ndarray) -> np.ndarray:

@@ -83,8 +83,7 @@ def _features_and_errors(solver: Solver, batch: Batch):
     """Features (N, ERROR_INPUTS) and errors (N, 29) in metres of the solved poses of a batch."""
     seen = {name: value.numpy() for name, value in vars(batch.observation).items()}
     seen = Observation(**seen | {"frame": np.eye(3)})  # rotations come in the joints' own frame
-    usual = np.linalg.norm(batch.offsets.numpy(), axis=-1)
-    measured = Bodies(batch.offsets.numpy() * (seen.lengths / np.where(usual > 0, usual, 1))[..., None])
+    measured = Bodies(batch.offsets.numpy()).stretched(seen.lengths)
     twist = np.where(seen.known[..., None] > 0, seen.twist, np.nan)
     together = np.isin(batch.kind.numpy(), ERR_TOGETHER)
     rotations = solver.inverse(seen.joints, seen.sigma, twist, measured, seen.view, together).rotations

@@ -86,8 +86,7 @@ class Pairs:
     def __init__(self, poses: Poses):
         usual = Body.default().bone_lengths
         lengths = np.where((poses.lengths > 0) & np.isfinite(poses.lengths), poses.lengths, usual)
-        scale = lengths / np.where(usual > 0, usual, 1)
-        self._offsets = torch.tensor(Body.default().offsets * scale[..., None], dtype=torch.float32)
+        self._offsets = torch.tensor(Bodies.from_bone_lengths(lengths).offsets, dtype=torch.float32)
         self._rotations, self._clip = torch.as_tensor(poses.rotations), torch.as_tensor(poses.clip)
         weight = np.where(rare_poses(poses.rotations), _RARE, 1.0).cumsum()
         self._until = torch.as_tensor(weight / weight[-1])

@@ -37,7 +37,7 @@ class Readings:
             for name, values in vars(observed).items()
             if name not in ("subject", "gravity", "time")
         }
-        self._default = torch.tensor(Body.default().offsets, dtype=torch.float32)
+        self._default = Bodies(torch.tensor(Body.default().offsets, dtype=torch.float32))
 
     def __len__(self) -> int:
         return len(self._rows["clip"])
@@ -68,9 +68,7 @@ class Readings:
     def _bodies(self, lengths: torch.Tensor) -> Bodies:
         """The default body with bones of these lengths (N, 29), left and right alike."""
         lengths = (lengths + lengths[:, list(MIRROR)]) / 2
-        usual = self._default.norm(dim=-1)
-        scale = torch.where(usual > 0, lengths / usual.clamp_min(1e-9), 1.0)
-        return Bodies(self._default * scale[..., None])
+        return self._default.stretched(lengths)
 
 
 def _read_alike(rows: dict, rotations: torch.Tensor, own: Bodies, generator: torch.Generator):

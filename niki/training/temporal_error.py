@@ -51,8 +51,7 @@ def _features_and_errors(solver: TemporalSolver, batch: WindowBatch):
     truth = rot.apply(turn[:, :, None], batch.joints).numpy()
     view = rot.apply(turn, frames.view)
     twist = torch.where(frames.known[..., None] > 0, frames.twist, torch.nan)
-    usual = batch.offsets.norm(dim=-1)
-    measured = batch.offsets * (frames.lengths[:, :1] / torch.where(usual > 0, usual, 1.0))[..., None]
+    measured = Bodies(batch.offsets).stretched(frames.lengths[:, :1]).offsets
     for k in range(len(joints)):
         body = Bodies(measured[k, 0].numpy())
         given = [part[k].numpy() for part in (joints, frames.sigma, twist, view)]

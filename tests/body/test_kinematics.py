@@ -4,7 +4,7 @@ from conftest import random_rotations
 
 from niki.body import rotation as rot
 from niki.body.kinematics import analytic_ik, forward_kinematics, swing_and_twist
-from niki.body.skeleton import BONE_CHILD, JOINTS, MIRROR, PARENTS, Body
+from niki.body.skeleton import BONE_CHILD, JOINTS, MIRROR, NUM_JOINTS, PARENTS, Bodies, Body
 from niki.capturing.estimate.blazepose.landmarks import REST_HINTS
 from niki.errors import NikiError
 
@@ -118,3 +118,13 @@ def test_body_from_bone_lengths_has_them_and_stands_on_the_ground(body, rng):
     other = Body.from_bone_lengths(lengths)
     np.testing.assert_allclose(other.bone_lengths[1:], lengths[1:], atol=1e-12)
     assert 0 < other.rest_joints[:, 1].min() < 0.05
+
+
+def test_many_bodies_are_stretched_as_one_is():
+    lengths = Body.default().bone_lengths * np.linspace(0.8, 1.2, NUM_JOINTS)
+    both = Bodies.from_bone_lengths(np.stack([lengths, Body.default().bone_lengths]))
+    np.testing.assert_allclose(both.offsets[0], Body.from_bone_lengths(lengths).offsets, atol=1e-12)
+    np.testing.assert_allclose(both.offsets[1], Body.default().offsets, atol=1e-12)
+    np.testing.assert_allclose(
+        both.stretched(2 * both.bone_lengths).bone_lengths, 2 * both.bone_lengths, atol=1e-12
+    )
