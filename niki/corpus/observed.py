@@ -37,7 +37,6 @@ class Observed:
         joints, sigma, twist, view: (N, 29, 3), (N, 29, 2), (N, 23, 2) and (N, 3), as
             :meth:`niki.solve.solver.Solver.inverse` takes them.
         lengths: (N, 29) metres: bone lengths as measured over the clip.
-        gravity: (N,) the error in degrees that is expected of +Y as up; NaN where the camera was taken as level.
         rotations: (N, 24, 3, 3) the true ones, the root's in the same axes.
         own_lengths: (N, 29) metres: the person's bone lengths.
         clip: (N,) number of the clip; frames of a clip are together and in order.
@@ -50,7 +49,6 @@ class Observed:
     twist: np.ndarray
     view: np.ndarray
     lengths: np.ndarray
-    gravity: np.ndarray
     rotations: np.ndarray
     own_lengths: np.ndarray
     clip: np.ndarray
@@ -125,9 +123,7 @@ def _of_clip(corpus: Corpus, clip: int) -> Observed | None:
     return Observed(
         seen.joints.astype(single), estimate.sigma[found].astype(single), seen.twist.astype(single),
         seen.view.astype(single), np.tile(seen.body.bone_lengths, (count, 1)).astype(single),
-        np.full(count, estimate.up_error, single), rotations.astype(single),
-        own.astype(single),
-        np.full(count, clip), (numbers[found] / rate).astype(single),
+        rotations.astype(single), own.astype(single), np.full(count, clip), (numbers[found] / rate).astype(single),
         np.full(count, corpus.clip_subject[clip]),
     )  # fmt: skip
 

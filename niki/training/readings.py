@@ -35,7 +35,7 @@ class Readings:
         self._rows = {
             name: torch.as_tensor(values)
             for name, values in vars(observed).items()
-            if name not in ("subject", "gravity", "time")
+            if name not in ("subject", "time")
         }
         self._default = Bodies(torch.tensor(Body.default().offsets, dtype=torch.float32))
 

@@ -27,7 +27,7 @@ def perfect(count=40, seed=0, subject="01"):
     twist[:, 5] = np.nan
     values = {
         "joints": joints + [0.1, 0.2, 5.0], "sigma": np.full((count, 29, 2), 0.3), "twist": twist,
-        "view": np.tile([0.6, 0.0, 0.8], (count, 1)), "lengths": lengths, "gravity": np.full(count, 3.0),
+        "view": np.tile([0.6, 0.0, 0.8], (count, 1)), "lengths": lengths,
         "rotations": rotations, "own_lengths": lengths, "time": np.zeros(count),
     }  # fmt: skip
     single = {name: value.astype(np.float32) for name, value in values.items()}
