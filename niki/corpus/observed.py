@@ -14,7 +14,6 @@ import platformdirs
 
 from ..body.rotation import matrix_from_6d
 from ..body.skeleton import PARENTS
-from ..capturing.estimate.blazepose.correction import WEIGHTS
 from ..capturing.estimate.blazepose.estimator import estimate_from_reading
 from ..capturing.footage.camera import CAMERA_TO_LIBRARY
 from ..capturing.proportions import body_from_joints
@@ -129,14 +128,20 @@ def _of_clip(corpus: Corpus, clip: int) -> Observed | None:
 
 
 def _digest(folder: str | os.PathLike, split: str) -> str:
-    """Hash of what determines the observations: the shards (size and modification time) and the estimator's code."""
+    """Hash of what determines the observations: the shards (size and modification time) and the estimator,
+    its code and its weights."""
     about = []
     for file in corpus_files(folder, split):
         stat = file.stat()
         about.append([file.name, stat.st_size, stat.st_mtime_ns])
     digest = hashlib.sha256(json.dumps(about).encode())
-    digest.update(WEIGHTS.read_bytes())
     capturing = Path(__file__).parent.parent / "capturing"
-    for file in sorted([*capturing.glob("estimate/**/*.py"), capturing / "proportions.py", Path(__file__)]):
+    code = [
+        *capturing.glob("estimate/**/*.py"),
+        capturing / "proportions.py",
+        capturing / "solving.py",
+        Path(__file__),
+    ]
+    for file in sorted([*capturing.glob("estimate/**/*.npz"), *code]):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
