@@ -39,6 +39,7 @@ CONDITION = 2 * NUM_JOINTS + 3 + (NUM_BONES - 1) + len(_GROUPS)
 ERROR_INPUTS = CONDITION + 2 * POINTS
 _REGRESSED = POINTS + TWIST + CONDITION  # a regressor's inputs
 JOINT_SCALE, _LENGTH_SCALE, _RESIDUAL_SCALE = 3.0, 5.0, 5.0  # bring inputs to about unit size
+_MOST_LENGTH = 0.5  # log: people's proportions lie well within, and a bone seen end-on is measured a tenth as long
 _USUAL_LOG_ERROR = -3.5  # 3 cm
 
 _USUAL = {  # mean offset of a joint from the rest pose, pelvis fixed, and rms distance from there
@@ -125,6 +126,7 @@ def condition_of(observation: Observation) -> Array:
     """(..., CONDITION) values that condition the flow in both directions."""
     xp = rot.namespace(observation.joints)
     groups = xp.log(observation.lengths @ rot.cast_like(_RELATIVE_LENGTHS, observation.lengths))
+    groups = xp.clip(groups, -_MOST_LENGTH, _MOST_LENGTH)
     sigma = observation.sigma
     return xp.concatenate(
         [
