@@ -160,6 +160,7 @@ class PosingTraining:
             np.float32,
             trained=f"{self.step} steps of {config.batch}, metric {config.metric_steps} of {config.metric_batch}, "
             f"seed {config.seed}, {self.seconds / 60:.0f} minutes",
+            left_out=config.left_out,
         )
         return network
 

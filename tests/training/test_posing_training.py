@@ -162,6 +162,9 @@ def test_what_is_left_out_is_not_trained_on(poses, tmp_path):
     config = PosingConfig(**vars(TINY) | {"left_out": "y 02"})
     training = PosingTraining(config, tmp_path, poses)
     assert len(training._pairs) == 80
+    training.run()
+    training.finish()
+    assert export_posing(tmp_path, tmp_path / "w.npz").remarks["left_out"] == "y 02"
 
 
 @pytest.mark.parametrize(
