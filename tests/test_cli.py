@@ -241,7 +241,7 @@ def test_our_own_motions_and_empty_files_are_replaced_as_ever(tmp_path):
 def test_weights_are_replaced_by_weights_alone(tmp_path, capsys):
     run, weights = tmp_path / "run", tmp_path / "w.npz"
     run.mkdir()
-    (run / "network.npz").write_bytes((ROOT / "niki/network/weights/niki-open-1.npz").read_bytes())
+    (run / "network.npz").write_bytes((ROOT / "niki/network/weights/niki-open-2.npz").read_bytes())
     some_motion(frames=2).save(weights)
     assert main(["export-weights", str(run), "-o", str(weights)]) == 1
     assert "exists already" in capsys.readouterr().err
@@ -317,7 +317,7 @@ def without(module, *arguments):
 
 
 def test_a_missing_package_is_named_with_the_extra_that_has_it(tmp_path):
-    motion, config = tmp_path / "m.npz", ROOT / "configs/niki-open-1.toml"
+    motion, config = tmp_path / "m.npz", ROOT / "configs/niki-open-2.toml"
     some_motion(frames=2).save(motion)
     for module, extra, *command in (
         ("av", "capture", "capture", SAMPLE, "-o", tmp_path / "o.npz"),

@@ -206,7 +206,7 @@ def test_a_spec_that_makes_no_sense_is_refused(tmp_path, spec):
 
 
 @pytest.mark.parametrize(
-    ("load", "name"), [(Network.load, "niki-open-1"), (TemporalNetwork.load, "temporal-1")]
+    ("load", "name"), [(Network.load, "niki-open-2"), (TemporalNetwork.load, "temporal-1")]
 )
 def test_the_weights_that_ship_are_whole(load, name):
     network = load(ROOT / f"niki/network/weights/{name}.npz")

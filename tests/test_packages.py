@@ -109,7 +109,7 @@ def import_all(python, folder: Path, names: list[str]) -> dict[str, str]:
 def test_the_wheel_holds_every_file_of_both_packages(installed):
     _, folder = installed
     assert files_in(folder) == files_in(ROOT)
-    assert any(name.endswith("weights/niki-open-1.npz") for name in files_in(folder))
+    assert any(name.endswith("weights/niki-open-2.npz") for name in files_in(folder))
 
 
 def test_every_module_of_the_wheel_can_be_imported(installed, scripts):

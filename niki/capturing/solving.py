@@ -48,11 +48,11 @@ def _solve_one_by_one(estimate, joints, from_camera, body: Body, solver) -> Iter
     frames = np.flatnonzero(estimate.seen)
     for part in split_into_blocks(len(frames)):
         at = frames[part]
-        given = joints[at], estimate.hints[at] @ from_camera[at], estimate.sigma[at], body
         if solver == "niki":
-            yield at, *solve_by_network(*given, together=estimate.errors_last)
+            yield at, *solve_by_network(joints[at], estimate.sigma[at], body, estimate.errors_last)
         else:
-            yield at, *solve_analytically(*given)
+            hints = estimate.hints[at] @ from_camera[at]
+            yield at, *solve_analytically(joints[at], hints, estimate.sigma[at], body)
 
 
 def _solve_together(estimate, joints, from_camera, body: Body, rate) -> Iterator[Solved]:
@@ -65,7 +65,6 @@ def _solve_together(estimate, joints, from_camera, body: Body, rate) -> Iterator
         seen = estimate.seen[at, None, None]
         shown = np.where(seen, joints[at], 0)
         given = rearrange_trunk(shown, body, usual)
-        # No hints of twist: they come and go, and poses with them.
         return Observed.checked(given, np.where(seen, estimate.sigma[at], 1), view=rot.normalize(shown[:, 0]))
 
     for block, pose in TemporalSolver().solve(last + 1 - first, rate, read, usual):
@@ -75,10 +74,14 @@ def _solve_together(estimate, joints, from_camera, body: Body, rate) -> Iterator
         yield at[wanted], pose.rotations[wanted], place[wanted], pose.confidence[wanted]
 
 
-def solve_by_network(joints, hints, sigma, body: Body, together: bool):
-    """NIKI: rotations (T, 24, 3, 3), translation (T, 3) and confidence (T, 29). ``together``: as for the solver."""
-    seen = seen_by_network(joints, hints, body)
-    pose = Solver().inverse(seen.joints, sigma, seen.twist, seen.body, seen.view, together)
+def solve_by_network(joints, sigma, body: Body, together: bool):
+    """NIKI: rotations (T, 24, 3, 3), translation (T, 3) and confidence (T, 29). ``together``: as for the solver.
+
+    It is given no hints of twist: they come and go, poses would go with them, and results are no better
+    (``scripts/compare_hints``).
+    """
+    seen = seen_by_network(joints, body)
+    pose = Solver().inverse(seen.joints, sigma, None, seen.body, seen.view, together)
     return pose.rotations, _translation(pose.rotations, joints, sigma, body), pose.confidence
 
 
@@ -91,19 +94,22 @@ class SeenByNetwork:
     """
 
     joints: np.ndarray
-    twist: np.ndarray
     body: Body
     view: np.ndarray
 
 
-def seen_by_network(joints: np.ndarray, hints: np.ndarray, body: Body) -> SeenByNetwork:
-    """What the network is given of joints (T, 29, 3), the camera at the origin, and of hints (T, 24, 3)."""
+def seen_by_network(joints: np.ndarray, body: Body) -> SeenByNetwork:
+    """What the network is given of joints (T, 29, 3), the camera at the origin."""
     usual = Body.from_bone_lengths(body.bone_lengths)
-    shown = rearrange_trunk(joints, body, usual)
-    with_hints = analytic_ik(shown, usual, hints=hints, rest_hints=REST_HINTS)
-    twist = swing_and_twist(with_hints, usual)[1]
+    return SeenByNetwork(rearrange_trunk(joints, body, usual), usual, rot.normalize(joints[:, 0]))
+
+
+def hinted_twist(seen: SeenByNetwork, hints: np.ndarray) -> np.ndarray:
+    """(T, 23, 2) cosine and sine of the twist that hints (T, 24, 3) lead to; NaN without one."""
+    with_hints = analytic_ik(seen.joints, seen.body, hints=hints, rest_hints=REST_HINTS)
+    twist = swing_and_twist(with_hints, seen.body)[1]
     twist[~np.isfinite(hints).all(-1)[:, 1:]] = np.nan
-    return SeenByNetwork(shown, twist, usual, rot.normalize(joints[:, 0]))
+    return twist
 
 
 def solve_analytically(joints, hints, sigma, body: Body):

@@ -17,7 +17,7 @@ from ..body.skeleton import PARENTS
 from ..capturing.estimate.blazepose.estimator import estimate_from_reading
 from ..capturing.footage.camera import CAMERA_TO_LIBRARY
 from ..capturing.proportions import body_from_joints
-from ..capturing.solving import seen_by_network
+from ..capturing.solving import hinted_twist, seen_by_network
 from ..errors import NikiError
 from ..files import read_npz, save_npz
 from ..motion.camera_tilt import camera_to_library
@@ -112,7 +112,8 @@ def _of_clip(corpus: Corpus, clip: int) -> Observed | None:
     to_library = camera_to_library(estimate.up)
     joints = estimate.joints[found] @ to_library.T
     body = body_from_joints(joints)
-    seen = seen_by_network(joints, estimate.hints[found] @ to_library.T, body)
+    seen = seen_by_network(joints, body)
+    twist = hinted_twist(seen, estimate.hints[found] @ to_library.T)
     rotations = matrix_from_6d(corpus.rot6d[frames][found].astype(np.float64))
     rotations[:, 0] = to_library @ CAMERA_TO_LIBRARY @ rotations[:, 0]
     count, true_joints = len(joints), corpus.truth[frames][found].astype(np.float64)
@@ -120,7 +121,7 @@ def _of_clip(corpus: Corpus, clip: int) -> Observed | None:
     own[:, 0] = 0
     single = np.float32
     return Observed(
-        seen.joints.astype(single), estimate.sigma[found].astype(single), seen.twist.astype(single),
+        seen.joints.astype(single), estimate.sigma[found].astype(single), twist.astype(single),
         seen.view.astype(single), np.tile(seen.body.bone_lengths, (count, 1)).astype(single),
         rotations.astype(single), own.astype(single), np.full(count, clip), (numbers[found] / rate).astype(single),
         np.full(count, corpus.clip_subject[clip]),

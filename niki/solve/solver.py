@@ -19,7 +19,7 @@ from ..network.model import Network, Observation, Solution, error_features, log_
 from ..network.uncertainty import KNOWN_BELOW, TOGETHER, metres_from_sigma, sigma_from_metres
 from .refinement import independent_turns, refine
 
-WEIGHTS = Path(__file__).parent.parent / "network" / "weights" / "niki-open-1.npz"
+WEIGHTS = Path(__file__).parent.parent / "network" / "weights" / "niki-open-2.npz"
 EXACT = 0.004
 """Metres of mean standard error from which on the network alone decides. Below, the analytic solution is
 blended in; at zero it is all of the result."""
@@ -28,6 +28,8 @@ FARTHEST = 100.0
 """Metres from the median of all joints to which farther joints are clipped."""
 ERROR_RANGE = (1e-4, 10.0)
 """Metres: the smallest and largest expected error."""
+AS_ONE = 6
+"""Where joints err together, so many of them tell refinement as much as one that errs by itself."""
 LEAST_ERROR = 0.001
 """Metres added to every standard error before refinement, so that no joint has infinite weight."""
 STIFFNESS, LEARNED_STIFFNESS = np.radians(4), np.radians(6)
@@ -268,7 +270,7 @@ def refine_observed(
 ):
     """A pose moved towards the observed joints, as :class:`Solver` does; arguments as it has them."""
     error = metres_from_sigma(np.where(sigma < KNOWN_BELOW, sigma, 1.0)) + LEAST_ERROR
-    error = error / np.where(together, TOGETHER, 1)[..., None, None]
+    error = error * np.where(together, np.sqrt(AS_ONE) / TOGETHER, 1)[..., None, None]
     return refine(rotations, translation, joints, error, view, body, covariance)
 
 
