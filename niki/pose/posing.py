@@ -38,7 +38,7 @@ _LEGS = {
     for side in ("left", "right")
 }
 
-FOLLOW = 0.5
+FOLLOW = 0.4
 """How much the body follows a pulled joint unless told otherwise."""
 
 
