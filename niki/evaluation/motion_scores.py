@@ -9,6 +9,7 @@ import numpy as np
 from ..body import rotation as rot
 from ..body.skeleton import JOINTS, Bodies
 from ..mocap.collection import RATE
+from ..solve.clip import FEET
 from .metrics import acceleration_error, procrustes_aligned
 from .motion_cases import Case
 
@@ -19,8 +20,6 @@ COLUMNS = {
 }  # fmt: skip
 """Headings by score."""
 
-FEET = [JOINTS.index(f"{side}_{name}") for side in ("left", "right") for name in ("ankle", "foot")]
-"""Joints above what touches the ground: heels and balls of the feet."""
 _WRISTS = [JOINTS.index(f"{side}_wrist") for side in ("left", "right")]
 _STILL = 0.2  # metres per second, below which a foot on the ground stands
 _LOW = 0.03  # metres above where it is when a person stands upright, below which a foot is on the ground

@@ -64,6 +64,7 @@ class Weights:
         pose: how many times further from the start than the network's covariance says a pose readily is.
         unseen: the same where nobody is seen and the start is bridged.
         joints: how many times further off than stated joints readily are.
+        distance: metres by which all joints are too near or too far at once.
         memory: seconds after which 1/e of an error is left; 0 for errors of each frame's own.
         tail: degrees of freedom of joints' errors: the fewer, the less counts what does not fit.
         motion_tail: the same of changes of motion: the fewer, the more are sudden ones let be; infinite for none.
@@ -74,6 +75,7 @@ class Weights:
     pose: float = 1.5
     unseen: float = 3.0
     joints: float = 1.0
+    distance: float = 0.0
     memory: float = 0.0
     tail: float = 4.0
     motion_tail: float = np.inf
@@ -81,7 +83,7 @@ class Weights:
 
 OF_EACH_FRAME = Weights()
 """Errors of each frame's own."""
-LASTING = Weights(motion=0.5, pose=1.0, joints=2.0, memory=0.7, motion_tail=15.0)
+LASTING = Weights(motion=0.5, pose=1.0, joints=2.0, distance=0.03, memory=0.7, motion_tail=15.0)
 """Errors that go together and last, of which sigma states half."""
 
 
@@ -98,6 +100,9 @@ class Clip:
     rotations: np.ndarray
     translation: np.ndarray
     error: np.ndarray
+
+    def __getitem__(self, frames: slice) -> Clip:
+        return Clip(self.rotations[frames], self.translation[frames], self.error[frames])
 
 
 def solve_clip(
@@ -128,7 +133,7 @@ def solve_clip(
         lasting: errors go together and last, as a front end's do. weights: default by ``lasting``.
 
     Raises:
-        NikiError: an array does not have T frames, or ``rate`` is not above zero.
+        NikiError: there are no frames, an array does not have T of them, or ``rate`` is not above zero.
     """
     rate = number_between("The frame rate", rate, 1e-3, 1e6, "frames per second")
     for name, value in (
@@ -143,31 +148,36 @@ def solve_clip(
                 f"{name} has {len(value)} frames and rotations {len(rotations)}",
                 "give every frame of the clip",
             )
+    if not len(rotations):
+        raise NikiError("rotations has no frames")
     weights = weights or (LASTING if lasting else OF_EACH_FRAME)
-    kept, place, error = (
-        np.empty(np.shape(rotations)),
-        np.empty(np.shape(translation)),
-        np.empty(np.shape(joints)[:2]),
-    )
-    for inside, wider in _windows(len(rotations)):
-        problem = _Problem(
-            joints[wider], sigma[wider], view[wider], body, rate, covariance, weights,
-            None if contacts is None else contacts[wider], floor, np.asarray(up, float),
-        )  # fmt: skip
-        solved = problem.solve(rotations[wider], translation[wider])
-        own = slice(inside.start - wider.start, inside.stop - wider.start)
-        kept[inside], place[inside], error[inside] = (part[own] for part in solved)
-    return Clip(kept, place, error)
+    parts = [
+        solve_window(
+            rotations[wider], translation[wider], joints[wider], sigma[wider], view[wider], body, rate, covariance,
+            None if contacts is None else contacts[wider], floor, up, weights,
+        )[own]
+        for wider, own in windows(len(rotations))
+    ]  # fmt: skip
+    return Clip(*(np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])))
 
 
-def _windows(count: int) -> Iterator[tuple[slice, slice]]:
-    """The frames of each window, in order, and those that are solved with them."""
+def windows(count: int) -> Iterator[tuple[slice, slice]]:
+    """The frames that are solved at once, and which of these are kept, so that all of ``count`` frames are kept once and
+    in order."""
     edges = np.linspace(0, count, -(-count // WINDOW) + 1).astype(int)
     for start, stop in pairwise(edges):
-        yield (
-            slice(int(start), int(stop)),
-            slice(int(max(0, start - OVERLAP)), int(min(count, stop + OVERLAP))),
-        )
+        first, last = max(0, start - OVERLAP), min(count, stop + OVERLAP)
+        yield slice(int(first), int(last)), slice(int(start - first), int(stop - first))
+
+
+def solve_window(
+    rotations, translation, joints, sigma, view, body, rate, covariance, contacts, floor, up, weights: Weights
+) -> Clip:
+    """Frames that are few enough to be solved at once; arguments as :func:`solve_clip` has them."""
+    problem = _Problem(
+        joints, sigma, view, body, rate, covariance, weights, contacts, floor, np.asarray(up, float)
+    )
+    return Clip(*problem.solve(rotations, translation))
 
 
 class _Problem:
@@ -231,8 +241,13 @@ class _Problem:
         count_for = np.sqrt((tail + 3) / (tail + rot.dot(off, off)))
         off = off * count_for
         rows = (count_for * self._certainty)[..., None] * (self._axes[:, None] @ slopes)
+        if self._weights.distance:
+            self._let_be_at_once(rows, off, (count_for * self._certainty)[..., 2])
         rows, off = rows.reshape(self._count, -1, SIZE), off.reshape(self._count, -1)
-        own, carried = self._own.reshape(self._count, -1), self._carried.reshape(self._count - 1, 3 * NUM_JOINTS)
+        own, carried = (
+            self._own.reshape(self._count, -1),
+            self._carried.reshape(self._count - 1, 3 * NUM_JOINTS),
+        )
         gradient = own * off
         gradient[1:] -= carried * off[:-1]
         gradient[:-1] -= carried * off[1:]
@@ -241,6 +256,15 @@ class _Problem:
         normal.gradient += rot.apply(transposed, gradient)
         if self._weights.memory > 0:
             normal.next -= transposed[1:] @ (carried[..., None] * rows[:-1])
+
+    def _let_be_at_once(self, rows, off, certainty):
+        """Joints (T, 29) that err in depth at once and each by itself: by the root of what that leaves of the information."""
+        together = (certainty**2).sum(1)
+        left = 1 / np.sqrt(1 + self._weights.distance**2 * together)
+        share = (1 - left) / np.maximum(together, 1e-9)
+        taken = share[:, None] * certainty
+        off[..., 2] -= taken * (certainty * off[..., 2]).sum(1)[:, None]
+        rows[..., 2, :] -= taken[..., None] * np.einsum("tj,tju->tu", certainty, rows[..., 2, :])[:, None]
 
     def _add_pose(self, normal, moved):
         """The pose is as the network gave it, as far as its covariance says."""

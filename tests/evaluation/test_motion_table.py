@@ -75,7 +75,9 @@ def test_a_perfect_solution_has_no_error_and_a_turned_one_has(poses):
     case = cases["independent"]
     perfect = scores(case, solved(case))
     assert set(perfect) == set(COLUMNS)
-    near = [name for name in perfect if name not in ("jitter", "peak", "hidden", "slide", "penetration", "float")]
+    near = [
+        name for name in perfect if name not in ("jitter", "peak", "hidden", "slide", "penetration", "float")
+    ]
     assert max(perfect[name] for name in near) < 0.1
     assert perfect["peak"] == pytest.approx(1, abs=1e-4)
     assert np.isnan(perfect["hidden"])
@@ -120,7 +122,9 @@ def test_noise_keeps_peak_speed_and_smoothing_takes_of_it(rng):
     time = np.linspace(0, 2, 61)
     joints = np.zeros((30, 61, 29, 3))
     joints[:, :, 20:22] = (np.sin(2 * np.pi * time)[:, None] * [0.4, 0, 0])[:, None]
-    assert peak_speed_kept(joints + 0.005 * rng.normal(size=joints.shape), joints) == pytest.approx(1, abs=0.03)
+    assert peak_speed_kept(joints + 0.005 * rng.normal(size=joints.shape), joints) == pytest.approx(
+        1, abs=0.03
+    )
     assert peak_speed_kept(0.8 * joints, joints) == pytest.approx(0.8)
 
 
