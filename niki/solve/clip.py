@@ -25,7 +25,7 @@ from ..checks import number_between
 from ..errors import NikiError
 from ..network.uncertainty import KNOWN_BELOW, metres_from_sigma
 from .banded import BandedNormal
-from .solver import LEAST_ERROR
+from .solver import EXACT, LEAST_ERROR
 
 SIZE = 3 * NUM_BONES + 3
 """Unknowns of a frame: how far each bone turns about the axes of its parent, the pelvis about its own, and how far the
@@ -177,7 +177,15 @@ def solve_window(
     problem = _Problem(
         joints, sigma, view, body, rate, covariance, weights, contacts, floor, np.asarray(up, float)
     )
-    return Clip(*problem.solve(rotations, translation))
+    found, place, error = problem.solve(rotations, translation)
+    # Exact joints have been met exactly already, and the motion of all frames is what they say.
+    stated = metres_from_sigma(np.minimum(sigma, 0.99)).mean((1, 2))
+    share = np.clip(stated / EXACT, 0, 1)[:, None]
+    if (share < 1).any():
+        given, solved = (rot.sixd_from_matrix(part) for part in (rotations, found))
+        found = rot.matrix_from_6d((1 - share[..., None]) * given + share[..., None] * solved)
+        place = (1 - share) * translation + share * place
+    return Clip(found, place, error)
 
 
 class _Problem:

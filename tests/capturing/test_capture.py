@@ -81,7 +81,7 @@ def test_frames_are_solved_together_where_each_errs_by_itself(rng):
         errors[solver] = mpjpe(joints, expected), acceleration_error(joints, expected, 24.0)
     assert errors["auto"] == errors["niki-temporal"]
     assert errors["niki-temporal"][0] < 1.1 * errors["niki"][0]
-    assert errors["niki-temporal"][1] < 0.6 * errors["niki"][1]
+    assert errors["niki-temporal"][1] < 0.8 * errors["niki"][1]
 
 
 def test_the_solver_is_chosen_by_how_errors_last_and_named_with_its_weights():

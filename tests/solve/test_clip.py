@@ -104,11 +104,18 @@ def test_banded_equations_are_solved_as_dense_ones_are(rng):
 
 
 @pytest.mark.parametrize("lasting", [False, True])
-def test_what_is_right_stays_as_it_is(lasting):
+def test_exact_joints_give_the_same_pose(lasting):
     rotations, translation, joints = motion(20)
-    solved = solve(rotations, translation, joints, error=1e-4, lasting=lasting)
-    np.testing.assert_allclose(joints_of(solved), joints, atol=0.015 if lasting else 5e-4)
-    assert rot.angle_between(solved.rotations, rotations).max() < (0.2 if lasting else 0.1)
+    solved = solve(rotations, translation, joints, error=0, lasting=lasting)
+    np.testing.assert_allclose(solved.rotations, rotations, atol=1e-9)
+    np.testing.assert_allclose(solved.translation, translation, atol=1e-9)
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_what_is_right_stays_nearly_as_it_is(lasting):
+    rotations, translation, joints = motion(20)
+    solved = solve(rotations, translation, joints, error=0.01, lasting=lasting)
+    np.testing.assert_allclose(joints_of(solved), joints, atol=0.03)
 
 
 def test_without_motion_each_frame_is_as_by_itself():
