@@ -201,7 +201,7 @@ def motion_from_estimate(
     turns = np.tile(np.eye(3), (len(estimate.joints), 1, 1)) if estimate.turns is None else estimate.turns
     from_camera = turns @ to_library.T  # of rows: each frame's camera axes -> the first's -> library
     joints = estimate.joints @ from_camera
-    body, count = body_from_joints(joints), len(joints)
+    body, count = body_from_joints(joints, estimate.errors_last), len(joints)
     poses, trans, lowest = np.zeros((count, 3 * NUM_BONES)), np.zeros((count, 3)), np.full(count, np.nan)
     confidence = np.zeros((count, NUM_JOINTS))
     gaps, done, seen = Gaps(estimate.seen), 0, int(estimate.seen.sum())

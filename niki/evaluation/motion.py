@@ -10,6 +10,7 @@ import numpy as np
 from ..body import rotation as rot
 from ..body.kinematics import forward_kinematics
 from ..body.skeleton import NUM_BONES, NUM_JOINTS, Bodies
+from ..capturing.proportions import FLATTENED
 from ..mocap.collection import RATE
 from ..motion.gaps import Gaps
 from ..solve.clip import solve_clip
@@ -63,8 +64,10 @@ def as_one(case: Case, start: Solved, covariance: np.ndarray, known_contacts: bo
     feet stand."""
     rotations, joints = [], []
     stand = standing(case).astype(float) if known_contacts else None
+    # As in a capture, arms that a front end measured are made longer.
+    offsets = case.seen.offsets / FLATTENED[:, None] if case.lasting else case.seen.offsets
     for k in range(len(case.windows)):
-        body = Bodies(case.seen.offsets[k])
+        body = Bodies(offsets[k])
         seen = case.seen.joints[k].astype(float)
         sigma = np.where(case.seen.missing[k][:, None, None], 1, case.seen.sigma[k])
         contacts = None if stand is None else stand[k]
@@ -74,7 +77,7 @@ def as_one(case: Case, start: Solved, covariance: np.ndarray, known_contacts: bo
         )  # fmt: skip
         rotations.append(found.rotations)
         joints.append(forward_kinematics(found.rotations, body, found.translation)[0])
-    return Solved(np.stack(rotations), np.stack(joints), case.seen.offsets)
+    return Solved(np.stack(rotations), np.stack(joints), offsets)
 
 
 def as_seen(case: Case) -> Solved:

@@ -83,7 +83,7 @@ class Weights:
 
 OF_EACH_FRAME = Weights()
 """Errors of each frame's own."""
-LASTING = Weights(motion=0.5, pose=1.0, joints=2.0, distance=0.03, memory=0.7, motion_tail=15.0)
+LASTING = Weights(motion=0.5, joints=3.0, distance=0.03, memory=0.7, tail=np.inf, motion_tail=15.0)
 """Errors that go together and last, of which sigma states half."""
 
 
@@ -245,8 +245,7 @@ class _Problem:
     def _add_joints(self, normal, positions, slopes):
         """Joints are where they were seen, in units of their standard errors; those that do not fit count for less."""
         off = self._certainty * rot.apply(self._axes[:, None], self._joints - positions)
-        tail = self._weights.tail
-        count_for = np.sqrt((tail + 3) / (tail + rot.dot(off, off)))
+        count_for = _count_for(rot.dot(off, off), self._weights.tail)
         off = off * count_for
         rows = (count_for * self._certainty)[..., None] * (self._axes[:, None] @ slopes)
         if self._weights.distance:
@@ -290,7 +289,7 @@ class _Problem:
         change = np.diff(_turns_between(rotations, place), axis=0)
         far = (change**2 * self._steadiness).reshape(-1, NUM_BONES + 1, 3).sum(-1)
         tail = self._weights.motion_tail
-        let_be = np.ones_like(far) if np.isinf(tail) else (tail + 3) / (tail + far)
+        let_be = _count_for(far, tail) ** 2
         weight = np.repeat(let_be, 3, 1) * self._steadiness
         normal.add_second_difference(weight, -weight * change)
 
@@ -313,6 +312,11 @@ class _Problem:
             weight = self._contacts / _ON_FLOOR**2
             normal.same += np.swapaxes(upward, 1, 2) @ (weight[..., None] * upward)
             normal.gradient += np.einsum("tkj,tk->tj", upward, weight * (self._floor - feet @ self._up))
+
+
+def _count_for(squared, tail):
+    """What of three errors with this sum of squares is left, by Student's distribution; all of it for an infinite tail."""
+    return np.ones_like(squared) if np.isinf(tail) else np.sqrt((tail + 3) / (tail + squared))
 
 
 def _lasting(memory):
