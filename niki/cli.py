@@ -238,8 +238,8 @@ def _parser() -> argparse.ArgumentParser:
     c = command("eval", _eval, "measure the solvers")
     c.add_argument(
         "what",
-        choices=("ik", "temporal"),
-        help="on people never trained on. ik: inverse kinematics of poses; temporal: of clips, frame by frame and all"
+        choices=("ik", "motion"),
+        help="on people never trained on. ik: inverse kinematics of poses; motion: of clips, frame by frame and all"
         " frames together",
     )
     data(c)
@@ -259,7 +259,7 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=96,
         metavar="N",
-        help="how many clips for temporal (default: %(default)s)",
+        help="how many clips for motion (default: %(default)s)",
     )
     output(c, "REPORT.md", "also write the tables to this file", required=False)
     c.add_argument("--plot", metavar="FILE.png", help="plot error against noise, and a reliability diagram")
@@ -456,8 +456,8 @@ def _mocap(options) -> None:
 
 
 def _eval(options) -> None:
-    if options.what == "temporal":
-        _eval_temporal(options)
+    if options.what == "motion":
+        _eval_motion(options)
         return
     from .evaluation.ik import as_markdown, evaluate, save_plot
     from .network.model import Network
@@ -482,12 +482,13 @@ def _eval(options) -> None:
             save_plot(report, temporary)
 
 
-def _eval_temporal(options) -> None:
-    from .evaluation.temporal import as_markdown, evaluate, make_cases
+def _eval_motion(options) -> None:
+    from .evaluation.motion import as_markdown, evaluate
+    from .evaluation.motion_cases import make_cases
     from .solve.temporal import TemporalSolver
 
     if options.runs or options.plot:
-        raise NikiError("niki eval temporal has no --runs and no --plot", "leave them out, or measure ik")
+        raise NikiError("niki eval motion has no --runs and no --plot", "leave them out, or measure ik")
     if options.output:
         networks = [options.weights] if options.weights else []
         _check_output(options, options.output, (".md",), itertools.chain(networks, _data_in(options.data)))

@@ -28,6 +28,7 @@ from .footage.sequence import format_ranges
 from .footage.video import Footage, Frame
 from .proportions import body_from_joints
 from .solving import chosen_solver, solve, solver_name
+from .whole_clip import solve_whole_clip
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the stage, "reading" or "solving", frames done in it, and frames expected (None when the
@@ -200,7 +201,7 @@ def motion_from_estimate(
     turns = np.tile(np.eye(3), (len(estimate.joints), 1, 1)) if estimate.turns is None else estimate.turns
     from_camera = turns @ to_library.T  # of rows: each frame's camera axes -> the first's -> library
     joints = estimate.joints @ from_camera
-    body, count = body_from_joints(joints), len(joints)
+    body, count = body_from_joints(joints, estimate.errors_last), len(joints)
     poses, trans, lowest = np.zeros((count, 3 * NUM_BONES)), np.zeros((count, 3)), np.full(count, np.nan)
     confidence = np.zeros((count, NUM_JOINTS))
     gaps, done, seen = Gaps(estimate.seen), 0, int(estimate.seen.sum())
@@ -213,6 +214,13 @@ def motion_from_estimate(
         done += len(at)
         progress("solving", done, seen)
     gaps.bridge(poses, trans)
+    if solver == "niki":
+        given = joints, estimate.sigma, estimate.seen, body, rate, estimate.errors_last
+        solve_whole_clip(poses, trans, *given)
+        for part in split_into_blocks(count):
+            rotations = rot.matrix_from_axis_angle(poses[part].reshape(-1, NUM_BONES, 3))
+            lowest[part] = forward_kinematics(rotations, body, trans[part])[0][..., 1].min(-1)
+        lowest[~estimate.seen] = np.nan
     confidence *= _trust(count, estimate.jumps)[:, None]
     lift = 0.02 - np.nanpercentile(lowest, 5)  # a stray frame may not set the floor
     pose = np.eye(4)

@@ -266,7 +266,7 @@ class TemporalSolver:
 
 def _bridged(rotations, translation, seen):
     """Frames in which nobody is seen, as the body turns and moves evenly between those before and after: what the
-    network makes of them is further from the truth (``niki eval temporal``)."""
+    network makes of them is further from the truth (``niki eval motion``)."""
     if seen.all() or not seen.any():
         return rotations, translation
     gaps, poses = Gaps(seen), np.zeros((len(seen), 3 * NUM_BONES))

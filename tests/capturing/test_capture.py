@@ -60,6 +60,16 @@ def test_exact_joints_give_the_exact_motion_and_picture(solver):
     assert motion.confidence.min() > 0
 
 
+def test_arms_that_a_front_end_measured_are_made_longer():
+    joints = some_motion(frames=5).solved_joints()
+    measured, longer = body_from_joints(joints), body_from_joints(joints, flattened=True)
+    changed = longer.bone_lengths[1:] / measured.bone_lengths[1:]
+    expected = np.ones(29)
+    for name, share in (("elbow", 0.95), ("wrist", 0.9)):
+        expected[[JOINTS.index(f"{side}_{name}") for side in ("left", "right")]] = 1 / share
+    np.testing.assert_allclose(changed, expected[1:], rtol=1e-6)
+
+
 def test_an_unknown_solver_is_named():
     with pytest.raises(NikiError, match="no solver 'magic'"):
         motion_from_estimate(
@@ -81,7 +91,7 @@ def test_frames_are_solved_together_where_each_errs_by_itself(rng):
         errors[solver] = mpjpe(joints, expected), acceleration_error(joints, expected, 24.0)
     assert errors["auto"] == errors["niki-temporal"]
     assert errors["niki-temporal"][0] < 1.1 * errors["niki"][0]
-    assert errors["niki-temporal"][1] < 0.6 * errors["niki"][1]
+    assert errors["niki-temporal"][1] < 0.8 * errors["niki"][1]
 
 
 def test_the_solver_is_chosen_by_how_errors_last_and_named_with_its_weights():
@@ -205,7 +215,9 @@ def test_sample_is_solved_in_every_frame_and_near_its_truth(sample):
     joints, expected = (about_root(m.solved_joints()[:, :24], [0]) for m in (motion, truth))
     assert mpjpe(joints, expected) < 0.08
     assert mpjpe(procrustes_aligned(joints, expected), expected) < 0.06
-    assert mpjpe(motion.solved_joints()[:, :24], motion.joints[:, :24]) < 0.035
+    assert (
+        mpjpe(motion.solved_joints()[:, :24], motion.joints[:, :24]) < 0.07
+    )  # they last, so they are doubted
 
 
 def test_bones_turn_nearer_the_truth_than_in_the_analytic_solution_and_joints_stay_as_near(sample):

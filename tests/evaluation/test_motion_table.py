@@ -9,7 +9,9 @@ from niki.body.skeleton import Bodies, Body
 from niki.cli import main
 from niki.errors import NikiError
 from niki.evaluation.independent import gaps, independent_errors
-from niki.evaluation.temporal import COLUMNS, Case, as_markdown, make_cases, scores
+from niki.evaluation.motion import as_markdown
+from niki.evaluation.motion_cases import Case, make_cases
+from niki.evaluation.motion_scores import COLUMNS, Solved, peak_speed_kept, scores, standing, standing_scores
 from niki.evaluation.windows import Clips, seen_by_cameras
 from niki.mocap.collection import Poses
 
@@ -39,8 +41,8 @@ def test_people_stand_before_the_camera_on_the_ground(poses):
     starts = clips.spread(12)
     windows = seen_by_cameras(np.random.default_rng(0), clips.rotations(starts), clips.offsets(starts))
     body = Bodies(windows.offsets[:, None])
-    solved = forward_kinematics(windows.rotations, body)[0]
-    np.testing.assert_allclose(solved, windows.joints - windows.joints[:, :, :1], atol=1e-5)
+    joints = forward_kinematics(windows.rotations, body)[0]
+    np.testing.assert_allclose(joints, windows.joints - windows.joints[:, :, :1], atol=1e-5)
     assert windows.joints[..., 2].min() >= 0.999
     height = (windows.joints * windows.up[:, None, None]).sum(-1)
     lowest = height.min(-1)
@@ -62,32 +64,73 @@ def test_a_gap_lies_inside_the_window(rng):
     assert (np.diff(missing.astype(int), axis=1) == 1).sum(1).max() == 1
 
 
+def solved(case, rotations=None, joints=None):
+    windows = case.windows
+    rotations = windows.rotations if rotations is None else rotations
+    return Solved(rotations, windows.joints if joints is None else joints, windows.offsets)
+
+
 def test_a_perfect_solution_has_no_error_and_a_turned_one_has(poses):
     cases = make_cases(poses, 2)
     case = cases["independent"]
-    perfect = scores(case, (case.windows.rotations, case.windows.joints))
+    perfect = scores(case, solved(case))
     assert set(perfect) == set(COLUMNS)
-    assert max(perfect.values()) < 0.1
+    near = [
+        name for name in perfect if name not in ("jitter", "peak", "hidden", "slide", "penetration", "float")
+    ]
+    assert max(perfect[name] for name in near) < 0.1
+    assert perfect["peak"] == pytest.approx(1, abs=1e-4)
+    assert np.isnan(perfect["hidden"])
     turned = case.windows.rotations.copy()
     turned[:, :, 16] = turned[:, :, 16] @ rot.matrix_from_axis_angle(np.array([0, 0.24, 0]))
-    rotated = scores(case, (turned, case.windows.joints))["rotation"]
-    assert rotated == pytest.approx(np.degrees(0.24) / 24, rel=1e-3)
-    table = {"input": dict.fromkeys(cases, perfect)}
-    assert as_markdown(table, 2).count("0.0 / 0.0") >= len(cases)
+    assert scores(case, solved(case, turned))["rotation"] == pytest.approx(np.degrees(0.24) / 24, rel=1e-3)
+    table = {title: {"input": perfect} for title in cases}
+    assert as_markdown(table, 2).count("| input | 0.0 | 0.0 | 0.0 | 0.0 | - |") == len(cases)
 
 
 def test_only_the_gap_is_scored_in_gaps(poses):
     case = make_cases(poses, 2)["lasting, nobody seen"]
     assert isinstance(case, Case)
+    assert case.lasting
     np.testing.assert_array_equal(case.scored, case.seen.missing)
     wrong = case.windows.joints.copy()
     wrong[~case.scored] += np.linspace(0, 1, 29)[:, None].astype(np.float32)
-    assert scores(case, (case.windows.rotations, wrong))["mpjpe"] < 0.1
+    assert scores(case, solved(case, joints=wrong))["mpjpe"] < 0.1
+
+
+def test_feet_that_slide_float_and_pierce_the_floor_are_told(poses):
+    """A body that stands still, and then moves along the floor, and up and down."""
+    case = make_cases(poses, 1)["independent"]
+    windows = case.windows
+    for values in (windows.rotations, windows.joints):
+        values[:] = values[:, :1]
+    body = Bodies(windows.offsets)
+    windows.joints[:] = body.rest_joints[:, None] + [0, 0, 4]
+    windows.up[:] = [0, 1, 0]
+    assert standing(case).all()
+    assert max(standing_scores(case, solved(case)).values()) < 0.01
+    time = np.arange(64, dtype=np.float32)
+    slid = windows.joints + time[:, None, None] * np.float32([0.002, 0, 0])
+    assert standing_scores(case, solved(case, joints=slid))["slide"] == pytest.approx(2, rel=0.01)
+    hopped = windows.joints + (time % 4 == 0)[:, None, None] * np.float32([0, 0.01, 0])
+    assert standing_scores(case, solved(case, joints=hopped))["float"] == pytest.approx(2.5, rel=0.01)
+    sunk = windows.joints - (time % 4 == 0)[:, None, None] * np.float32([0, 0.01, 0])
+    assert standing_scores(case, solved(case, joints=sunk))["penetration"] == pytest.approx(2.5, rel=0.01)
+
+
+def test_noise_keeps_peak_speed_and_smoothing_takes_of_it(rng):
+    time = np.linspace(0, 2, 61)
+    joints = np.zeros((30, 61, 29, 3))
+    joints[:, :, 20:22] = (np.sin(2 * np.pi * time)[:, None] * [0.4, 0, 0])[:, None]
+    assert peak_speed_kept(joints + 0.005 * rng.normal(size=joints.shape), joints) == pytest.approx(
+        1, abs=0.03
+    )
+    assert peak_speed_kept(0.8 * joints, joints) == pytest.approx(0.8)
 
 
 def test_what_the_command_cannot_do_is_said_before_the_work(capsys):
-    assert main(["eval", "temporal", "--plot", "a.png"]) == 1
-    assert "niki eval temporal has no --runs and no --plot" in capsys.readouterr().err
+    assert main(["eval", "motion", "--plot", "a.png"]) == 1
+    assert "niki eval motion has no --runs and no --plot" in capsys.readouterr().err
 
 
 def test_clips_that_are_too_short_are_refused(poses):

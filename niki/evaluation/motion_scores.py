@@ -1,0 +1,124 @@
+"""What solved motion is scored by: how near it is to the truth, how smoothly it moves, and how it stands. numpy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..body import rotation as rot
+from ..body.skeleton import JOINTS, Bodies
+from ..mocap.collection import RATE
+from ..solve.clip import FEET
+from .metrics import acceleration_error, procrustes_aligned
+from .motion_cases import Case
+
+COLUMNS = {
+    "mpjpe": "MPJPE", "pa": "PA", "across": "across", "along": "along", "rotation": "rotation", "acceleration": "acceleration",
+    "place": "of the pelvis", "jitter": "jitter", "slide": "foot slide", "penetration": "penetration", "float": "float",
+    "peak": "peak speed", "hidden": "hidden",
+}  # fmt: skip
+"""Headings by score."""
+
+_WRISTS = [JOINTS.index(f"{side}_wrist") for side in ("left", "right")]
+_STILL = 0.2  # metres per second, below which a foot on the ground stands
+_LOW = 0.03  # metres above where it is when a person stands upright, below which a foot is on the ground
+_PEAK = 1.0  # metres per second, from which on a wrist's fastest moment counts
+
+
+@dataclass(eq=False)
+class Solved:
+    """The motion of N windows of T frames, in camera space.
+
+    Attributes:
+        rotations: (N, T, 24, 3, 3). joints: (N, T, 29, 3) metres. offsets: (N, 29, 3) the proportions.
+    """
+
+    rotations: np.ndarray
+    joints: np.ndarray
+    offsets: np.ndarray
+
+
+def scores(case: Case, solved: Solved) -> dict[str, float]:
+    """Scores of what was solved, by ``COLUMNS``.
+
+    MPJPE, PA-MPJPE, errors across and along the view (mm, about the pelvis) and of rotations (degrees) are means over the
+    frames that are scored, ``hidden`` (mm) over the hidden joints in them. The others are of whole windows:
+    ``acceleration`` of joints about the pelvis and ``place``, that of the pelvis (m/s^2, errors); ``jitter``, the mean
+    length of the third difference of joints about the pelvis (mm per frame^3, at 30 frames per second, of the motion itself: the truth has
+    some); ``slide`` (mm per frame), ``float`` and ``penetration`` (mm): see :func:`standing_scores`; ``peak``: see
+    :func:`peak_speed_kept`.
+    """
+    truth, scored = case.windows.joints, case.scored
+    view = rot.normalize(truth[:, :, :1])
+    about, about_truth = solved.joints - solved.joints[:, :, :1], truth - truth[:, :, :1]
+    error = about - about_truth
+    along = rot.dot(error, view)
+    distance = np.linalg.norm(error, axis=-1)
+    flat, flat_truth = about[scored], about_truth[scored]
+    aligned = procrustes_aligned(flat, flat_truth) - flat_truth
+    angles = rot.angle_between(solved.rotations, case.windows.rotations)[scored]
+    hidden = case.seen.hidden & (scored & ~case.seen.missing)[..., None]
+    return {
+        "mpjpe": 1000 * distance[scored].mean(),
+        "pa": 1000 * np.linalg.norm(aligned, axis=-1).mean(),
+        "across": 1000 * np.linalg.norm(error - along * view, axis=-1)[scored].mean(),
+        "along": 1000 * np.abs(along[scored]).mean(),
+        "rotation": float(np.degrees(angles).mean()),
+        "acceleration": _mean_acceleration(about, about_truth),
+        "place": _mean_acceleration(solved.joints[:, :, :1], truth[:, :, :1]),
+        "jitter": 1000 * np.linalg.norm(np.diff(about, 3, axis=1), axis=-1).mean(),
+        **standing_scores(case, solved),
+        "peak": peak_speed_kept(about, about_truth),
+        "hidden": 1000 * distance[hidden].mean() if hidden.any() else float("nan"),
+    }  # fmt: skip
+
+
+def standing(case: Case) -> np.ndarray:
+    """(N, T, 4) bool: which of ``FEET`` stand on the ground in truth."""
+    joints, up = case.windows.joints, case.windows.up
+    height = (joints * up[:, None, None]).sum(-1)
+    above = height[..., FEET] - height.min((1, 2))[:, None, None] - _rest_height(case.windows.offsets)
+    feet = joints[:, :, FEET]
+    speed = np.linalg.norm(np.gradient(feet, axis=1), axis=-1) * RATE
+    return (speed < _STILL) & (above < _LOW)
+
+
+def standing_scores(case: Case, solved: Solved) -> dict[str, float]:
+    """How feet that truly stand do: ``slide``, by how many mm they move per frame; ``float`` and ``penetration``, by how
+    many mm they are on average above and below the floor, which is where most of them are, along the true vertical."""
+    stand = standing(case)
+    feet = solved.joints[:, :, FEET]
+    moved = np.linalg.norm(np.diff(feet, axis=1), axis=-1)[stand[:, 1:] & stand[:, :-1]]
+    above = (feet * case.windows.up[:, None, None]).sum(-1) - _rest_height(solved.offsets)
+    above = np.concatenate(
+        [heights[s] - np.median(heights[s]) for heights, s in zip(above, stand, strict=True) if s.any()]
+    )
+    return {
+        "slide": 1000 * float(moved.mean()),
+        "penetration": 1000 * float(np.maximum(0, -above).mean()),
+        "float": 1000 * float(np.maximum(0, above).mean()),
+    }
+
+
+def _rest_height(offsets):
+    """(N, 1, 4) metres of ``FEET`` above the lowest joint of a person who stands upright."""
+    height = Bodies(offsets).rest_joints[..., 1]
+    return (height[:, FEET] - height.min(-1)[:, None])[:, None]
+
+
+def peak_speed_kept(joints: np.ndarray, truth: np.ndarray) -> float:
+    """Mean share of a wrist's greatest speed about the pelvis (N, T, 29, 3) that is left, in its direction and at its
+    time: noise does not add to it, and smoothing takes from it. Wrists that are never fast are left out."""
+    velocity, true = (np.gradient(j[:, :, _WRISTS], axis=1) * RATE for j in (joints, truth))
+    speed = np.linalg.norm(true, axis=-1)
+    at = speed.argmax(1)[:, None]
+    velocity, true = (np.take_along_axis(v, at[..., None], 1)[:, 0] for v in (velocity, true))
+    fastest = np.take_along_axis(speed, at, 1)[:, 0]
+    share = (velocity * true).sum(-1) / np.maximum(fastest, 1e-9) ** 2
+    counts = fastest > _PEAK
+    return float(share[counts].mean()) if counts.any() else float("nan")
+
+
+def _mean_acceleration(joints, truth) -> float:
+    return float(np.mean([acceleration_error(a, b, RATE) for a, b in zip(joints, truth, strict=True)]))

@@ -1,0 +1,49 @@
+"""A capture's motion solved as one clip, in place."""
+
+import numpy as np
+import pytest
+
+from niki.body import rotation as rot
+from niki.body.kinematics import forward_kinematics
+from niki.body.skeleton import Body
+from niki.capturing.whole_clip import solve_whole_clip
+from niki.solve import clip
+
+BODY = Body.default()
+
+
+@pytest.fixture
+def captured(rng):
+    """Poses, places and joints of 60 frames that jitter, 9 of which are not seen, and how they truly are."""
+    times = np.arange(60)[:, None] / 30
+    poses = 0.2 * np.sin(3 * times + np.arange(72))
+    trans = np.array([0.3, 0, 0]) * times + [0, 0, -4]
+    truth = forward_kinematics(rot.matrix_from_axis_angle(poses.reshape(60, 24, 3)), BODY, trans)[0]
+    seen = np.ones(60, bool)
+    seen[30:39] = False
+    joints = np.where(seen[:, None, None], truth + 0.02 * rng.normal(size=truth.shape), np.nan)
+    return poses + 0.03 * rng.normal(size=poses.shape), trans.copy(), joints, seen, truth
+
+
+def solved(captured, lasting=False):
+    poses, trans, joints, seen, truth = captured
+    poses, trans = poses.copy(), trans.copy()
+    solve_whole_clip(poses, trans, joints, np.full((60, 29, 2), 0.02 / 0.12), seen, BODY, 30.0, lasting)
+    found = forward_kinematics(rot.matrix_from_axis_angle(poses.reshape(60, 24, 3)), BODY, trans)[0]
+    return found, np.linalg.norm(found - truth, axis=-1).mean()
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_it_comes_nearer_and_shakes_less(captured, lasting):
+    poses, trans, _, _, truth = captured
+    before = forward_kinematics(rot.matrix_from_axis_angle(poses.reshape(60, 24, 3)), BODY, trans)[0]
+    found, error = solved(captured, lasting)
+    assert error < np.linalg.norm(before - truth, axis=-1).mean()
+    assert np.abs(np.diff(found, 3, axis=0)).mean() < 0.3 * np.abs(np.diff(before, 3, axis=0)).mean()
+
+
+def test_windows_do_not_see_what_was_solved_before_them(captured, monkeypatch):
+    whole = solved(captured)[0]
+    monkeypatch.setattr(clip, "WINDOW", 30)
+    monkeypatch.setattr(clip, "OVERLAP", 15)
+    np.testing.assert_allclose(solved(captured)[0], whole, atol=0.002)
