@@ -77,6 +77,7 @@ def capture(
     task: Task | str | os.PathLike[str],
     progress: Progress = lambda stage, done, expected: None,
     estimator: Callable[[], JointEstimator] | None = None,
+    refinement: Refinement | None = None,
 ) -> Captured:
     """Footage of a person -> their motion; frame N of the motion is frame N of the range.
 
@@ -85,6 +86,7 @@ def capture(
         progress: called as the capture goes on.
         estimator: makes an estimator of your own, once the footage is known to be readable; default the
             task's.
+        refinement: smoothing; default :class:`~niki.motion.refinement.Refinement`'s own.
 
     Raises:
         NikiError: unreadable footage, an empty range, nobody in it; a journal of other footage, another
@@ -120,7 +122,7 @@ def capture(
         unfinished = task.finish and not readings.complete
         if footage.expected is not None:
             unfinished = unfinished and len(readings) < footage.expected
-        motion = motion_from_estimate(estimate, camera, footage.rate, task.solver, progress)
+        motion = motion_from_estimate(estimate, camera, footage.rate, task.solver, progress, refinement)
     motion.footage = os.fspath(footage.file.resolve())
     solver = solver_name(chosen_solver(task.solver, estimate))
     motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {solver}"

@@ -38,14 +38,18 @@ class Refinement:
             what is faster is smoothed away, what takes twice as long is kept. 0 leaves the limb exactly as it was
             solved.
 
+    The defaults keep 95 % of the peak speed of wrists that people have without errors (training people set aside), and
+    92 % of that of ankles, whose swing is shorter; of joints that err in each frame by itself they leave two thirds of
+    the error of acceleration.
+
     Raises:
         NikiError: a number is out of range.
     """
 
-    smooth_trunk: float = 0.0
-    smooth_legs: float = 0.0
-    smooth_arms: float = 0.0
-    smooth_hands: float = 0.0
+    smooth_trunk: float = 0.1
+    smooth_legs: float = 0.08
+    smooth_arms: float = 0.1
+    smooth_hands: float = 0.1
 
     def __post_init__(self):
         for limb in LIMBS:
