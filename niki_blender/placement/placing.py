@@ -176,14 +176,16 @@ def _remember(
     """Note on the armature what is needed to refine the motion."""
     settings = rig.niki_refine
     for action in (settings.before, settings.after):
-        if action is not None:
-            keep_unused(action, besides=1)
-    settings.readings = readings if motion.has_readings else ""
-    settings.frames = len(motion) if motion.has_readings else 0
-    settings.frame_start, settings.rate = frame_start, rate
-    settings.offset, settings.world = offset, world.ravel()
-    settings.before, settings.after, settings.fingerprint = rig.animation_data.action, None, ""
-    settings.slot = slot_handle(rig)
+        keep_unused(action, besides=1)
+    if motion.has_readings:
+        settings.readings, settings.frames = readings, len(motion)
+        settings.frame_start, settings.rate = frame_start, rate
+        settings.offset, settings.world = offset, world.ravel()
+        settings.before, settings.slot = rig.animation_data.action, slot_handle(rig)
+        settings.after, settings.fingerprint = None, ""
+    elif settings.frames:  # what it was captured to before is no longer what it does
+        for name in ("readings", "frames", "before", "after", "fingerprint"):
+            settings.property_unset(name)
 
 
 class _Additions:

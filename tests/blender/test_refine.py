@@ -177,9 +177,11 @@ def test_readings_of_another_capture_change_nothing(captured):
 
 
 def test_a_motion_without_readings_cannot_be_refined(captured):
-    rig, _ = placing.place_motion(some_motion(), "Plain", placing.Placement(), readings="plain.npz")
-    bpy.context.view_layer.objects.active = rig
+    before, onto = captured.rig.animation_data.action, placing.Placement(armature=captured.rig.name)
+    placing.place_motion(some_motion(), "Plain", onto, readings="plain.npz")
     assert not bpy.ops.niki.refine.poll()
+    assert not captured.settings.readings
+    assert before.use_fake_user
 
 
 def test_it_is_one_undo_step(captured):
