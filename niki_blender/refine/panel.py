@@ -22,9 +22,9 @@ class NIKI_PT_refine(SidebarPanel, bpy.types.Panel):
     def draw(self, context):
         layout, rig = self.columns(), context.object
         settings = rig.niki_refine
-        column = layout.column(align=True, heading="Smoothing")
+        column = layout.column(align=True)
         for limb in ("trunk", "legs", "arms", "hands"):
-            column.prop(settings, f"smooth_{limb}")
+            column.prop(settings, f"smooth_{limb}", slider=True)
         layout.prop(settings, "solver")
         column = layout.column()
         column.alert = is_missing(settings.readings) or not settings.readings

@@ -52,7 +52,7 @@ class NIKI_PG_refine(bpy.types.PropertyGroup):
         update=_readings_chosen,
         description="The motion file with what was detected in the footage, from which the motion is solved again",
     )
-    smooth_trunk: _seconds("Trunk", "trunk")
+    smooth_trunk: _seconds("Smooth Trunk", "trunk")
     smooth_legs: _seconds("Legs", "legs")
     smooth_arms: _seconds("Arms", "arms")
     smooth_hands: _seconds("Hands", "hands")
