@@ -19,6 +19,7 @@ from .files import check_output, check_replaceable, is_motion, is_network, writi
 from .formats.bvh import save_bvh
 from .motion.camera_tilt import describe_camera, tilt_and_roll
 from .motion.motion import Motion
+from .motion.refinement import LIMBS, Refinement
 from .network.posing import PosingNetwork
 from .pose.corrections import blend_pose, posture_at
 from .pose.posing import FOLLOW, MODES, Poser
@@ -130,6 +131,20 @@ def _parser() -> argparse.ArgumentParser:
         overwrite = "replace an existing file of any kind"
         command.add_argument("--overwrite", action="store_true", help=overwrite)
 
+    def solving(command):
+        command.add_argument(
+            "--solver",
+            default="auto",
+            choices=("auto", "niki", "niki-temporal", "hybrik"),
+            help="niki: the network, frame by frame; niki-temporal: all frames together, for joints that jitter; auto: the"
+            " better of them for the estimator; hybrik: analytic, follows the detected joints exactly (default: auto)",
+        )
+        for limb, seconds in Refinement().smoothing.items():
+            command.add_argument(
+                f"--smooth-{limb}", type=float, default=seconds, metavar="S",
+                help=f"seconds of smoothing of the {limb}; 0 is off (default: %(default)s)",
+            )  # fmt: skip
+
     c = command("capture", _capture, "capture a person's motion from footage")
     c.add_argument("footage", help="a video, a folder of numbered images, or one of them")
     output(c, "MOTION.npz")
@@ -163,13 +178,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=("fast", "standard", "best"),
         help="crops analyzed per frame: 1, 4 or 10 (default: best)",
     )
-    c.add_argument(
-        "--solver",
-        default="auto",
-        choices=("auto", "niki", "niki-temporal", "hybrik"),
-        help="niki: the network, frame by frame; niki-temporal: all frames together, for joints that jitter; auto: the"
-        " better of them for the estimator; hybrik: analytic, follows the detected joints exactly (default: auto)",
-    )
+    solving(c)
     c.add_argument(
         "--subject",
         type=_point,
@@ -183,6 +192,11 @@ def _parser() -> argparse.ArgumentParser:
         help="make the motion from the frames that an interrupted capture has read",
     )
     c.add_argument("--quiet", action="store_true", help="no progress bar or notes")
+
+    c = command("solve", _solve, "solve a captured motion again, from the readings in its file")
+    c.add_argument("motion", metavar="MOTION.npz")
+    output(c, "MOTION.npz")
+    solving(c)
 
     c = command("preview", _preview, "draw a motion's skeleton on its footage")
     c.add_argument("motion", metavar="MOTION.npz")
@@ -347,6 +361,7 @@ def _capture(options) -> None:
     ):
         if value is not None:
             check(value)
+    refinement = _refinement(options)
     task = Task(
         options.footage, options.start, options.end, fps=options.fps, focal=options.focal,
         tilt=options.tilt, roll=options.roll, subject=options.subject, estimator=options.estimator, quality=options.quality, device=options.device,
@@ -363,7 +378,7 @@ def _capture(options) -> None:
             show(done, total)
 
     with progress_bar("capturing", options.quiet) as show:
-        captured = capture(task, report)
+        captured = capture(task, report, refinement=refinement)
     _check_output(options, options.output, (".npz",), files, is_motion)  # it took long: look again
     captured.motion.save(options.output)
     if not captured.journal_holds_more:
@@ -380,6 +395,18 @@ def _capture(options) -> None:
         )
         tilt, roll = (float(angle) for angle in tilt_and_roll(captured.estimate.up))
         print(describe_camera(tilt, roll, captured.estimate.up_error))
+
+
+def _solve(options) -> None:
+    from .capturing.refining import solve_readings
+
+    _check_output(options, options.output, (".npz",), [options.motion], is_motion)
+    refinement = _refinement(options)
+    solve_readings(Motion.load(options.motion), options.solver, refinement).save(options.output)
+
+
+def _refinement(options) -> Refinement:
+    return Refinement(**{f"smooth_{limb}": getattr(options, f"smooth_{limb}") for limb in LIMBS})
 
 
 def _preview(options) -> None:

@@ -22,8 +22,8 @@ import numpy as np
 
 from .errors import NikiError
 
-MOST_BYTES = 500_000_000
-"""Of numbers that :func:`read_npz` takes from one file: an hour of motion at 60 frames a second has 434
+MOST_BYTES = 700_000_000
+"""Of numbers that :func:`read_npz` takes from one file: an hour of motion at 60 frames a second has 677
 million."""
 
 _UMASK = os.umask(0o077)  # there is no way to ask for it without setting it: once, while we are imported
@@ -216,6 +216,9 @@ def read_npz(
         if wanted is not None:
             members = {name: info for name, info in members.items() if name in wanted}
         arrays, left = {}, most
+        too_large = f"{path} is too large: its fields take more than {most / 1e6:,.0f} MB"
+        if sum(info.file_size for info in members.values()) > most:
+            raise NikiError(too_large)
         for name, info in members.items():
             if info.flag_bits & 1 or info.compress_type not in _METHODS:
                 raise NikiError(
@@ -227,7 +230,7 @@ def read_npz(
                 count = math.prod(shape)
                 left -= math.prod(max(n, 1) for n in shape) * max(dtype.itemsize, 8)
                 if left < 0:
-                    raise NikiError(f"{path} is too large: its fields take more than {most / 1e6:,.0f} MB")
+                    raise NikiError(too_large)
                 # Deflate shrinks by 1032 at most: a file that declares more lies.
                 if info.file_size != member.tell() + count * dtype.itemsize or (
                     info.file_size > 1032 * info.compress_size + 1032

@@ -6,7 +6,7 @@ classes, properties and handlers.
 
 from importlib import import_module
 
-ROOMS = ("scene", "settings", "rig", "pose", "capture", "exchange")
+ROOMS = ("scene", "settings", "rig", "pose", "capture", "refine", "exchange")
 """Rooms that register, in this order."""
 
 

@@ -16,8 +16,8 @@ from ..body.skeleton import JOINTS, NUM_BONES, NUM_JOINTS
 from ..errors import NikiError
 from ..motion.blocks import split_into_blocks
 from ..motion.camera_tilt import camera_to_library
-from ..motion.gaps import Gaps
 from ..motion.motion import Motion
+from ..motion.refinement import Refinement
 from ..task import Task
 from .estimate.estimator import Estimate, JointEstimator
 from .estimate.gravity import camera_up
@@ -27,12 +27,8 @@ from .footage.camera import Camera
 from .footage.sequence import format_ranges
 from .footage.video import Footage, Frame
 from .proportions import body_from_joints
-from .solving import chosen_solver, solve, solver_name
-from .whole_clip import solve_whole_clip
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with the stage, "reading" or "solving", frames done in it, and frames expected (None when the
-footage does not say)."""
+from .refining import Progress, solve_readings
+from .solving import chosen_solver, solver_name
 
 REPROJECTED = [
     JOINTS.index(f"{side}_{name}")
@@ -40,9 +36,6 @@ REPROJECTED = [
     for name in ("shoulder", "elbow", "wrist", "knee", "ankle")
 ]
 """Joints that the estimator marks in the picture itself: reprojection is measured on these."""
-
-_NEAR_A_JUMP = ((0, 0.3), (1, 0.45), (2, 0.65), (3, 0.85))
-"""Frames away from where the person may have changed, and what is left of the confidence."""
 
 
 @dataclass(eq=False)
@@ -84,6 +77,7 @@ def capture(
     task: Task | str | os.PathLike[str],
     progress: Progress = lambda stage, done, expected: None,
     estimator: Callable[[], JointEstimator] | None = None,
+    refinement: Refinement | None = None,
 ) -> Captured:
     """Footage of a person -> their motion; frame N of the motion is frame N of the range.
 
@@ -92,6 +86,7 @@ def capture(
         progress: called as the capture goes on.
         estimator: makes an estimator of your own, once the footage is known to be readable; default the
             task's.
+        refinement: smoothing; default :class:`~niki.motion.refinement.Refinement`'s own.
 
     Raises:
         NikiError: unreadable footage, an empty range, nobody in it; a journal of other footage, another
@@ -127,7 +122,7 @@ def capture(
         unfinished = task.finish and not readings.complete
         if footage.expected is not None:
             unfinished = unfinished and len(readings) < footage.expected
-        motion = motion_from_estimate(estimate, camera, footage.rate, task.solver, progress)
+        motion = motion_from_estimate(estimate, camera, footage.rate, task.solver, progress, refinement)
     motion.footage = os.fspath(footage.file.resolve())
     solver = solver_name(chosen_solver(task.solver, estimate))
     motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {solver}"
@@ -189,6 +184,7 @@ def motion_from_estimate(
     rate: float,
     solver: str = "auto",
     progress: Progress = lambda stage, done, expected: None,
+    refinement: Refinement | None = None,
 ) -> Motion:
     """Joints with their uncertainty -> a motion in library space, gaps bridged, feet on y = 0. The person stands
     upright in it and the camera is tilted, as ``estimate.up`` says.
@@ -196,58 +192,35 @@ def motion_from_estimate(
     Raises:
         NikiError: there is no solver of that name.
     """
-    solver = chosen_solver(solver, estimate)
-    to_library = camera_to_library(estimate.up)
-    turns = np.tile(np.eye(3), (len(estimate.joints), 1, 1)) if estimate.turns is None else estimate.turns
+    return solve_readings(readings_of(estimate, camera, rate), solver, refinement, progress)
+
+
+def readings_of(estimate: Estimate, camera: Camera, rate: float) -> Motion:
+    """An estimate as a motion that holds its readings and is yet to be solved: in library axes, the camera at the
+    origin, all poses at rest."""
+    to_library, count = camera_to_library(estimate.up), len(estimate.joints)
+    turns = np.tile(np.eye(3), (count, 1, 1)) if estimate.turns is None else estimate.turns
     from_camera = turns @ to_library.T  # of rows: each frame's camera axes -> the first's -> library
     joints = estimate.joints @ from_camera
-    body, count = body_from_joints(joints, estimate.errors_last), len(joints)
-    poses, trans, lowest = np.zeros((count, 3 * NUM_BONES)), np.zeros((count, 3)), np.full(count, np.nan)
-    confidence = np.zeros((count, NUM_JOINTS))
-    gaps, done, seen = Gaps(estimate.seen), 0, int(estimate.seen.sum())
-    progress("solving", 0, seen)
-    for at, rotations, place, trusted in solve(estimate, joints, from_camera, body, rate, solver):
-        trans[at], confidence[at] = place, trusted
-        lowest[at] = forward_kinematics(rotations, body, trans[at])[0][..., 1].min(-1)
-        poses[at] = rot.axis_angle_from_matrix(rotations).reshape(-1, 3 * NUM_BONES)
-        gaps.remember(at, rotations)
-        done += len(at)
-        progress("solving", done, seen)
-    gaps.bridge(poses, trans)
-    if solver == "niki":
-        given = joints, estimate.sigma, estimate.seen, body, rate, estimate.errors_last
-        solve_whole_clip(poses, trans, *given)
-        for part in split_into_blocks(count):
-            rotations = rot.matrix_from_axis_angle(poses[part].reshape(-1, NUM_BONES, 3))
-            lowest[part] = forward_kinematics(rotations, body, trans[part])[0][..., 1].min(-1)
-        lowest[~estimate.seen] = np.nan
-    confidence *= _trust(count, estimate.jumps)[:, None]
-    lift = 0.02 - np.nanpercentile(lowest, 5)  # a stray frame may not set the floor
-    pose = np.eye(4)
-    pose[:3, :3], pose[1, 3] = to_library, lift
-    joints += [0, lift, 0]
+    pose, jumps = np.eye(4), np.zeros(count, bool)
+    pose[:3, :3], jumps[estimate.jumps] = to_library, True
     return Motion(
-        poses=poses,
-        trans=trans + np.array([0, lift, 0]),
+        poses=np.zeros((count, 3 * NUM_BONES)),
+        trans=np.zeros((count, 3)),
         mocap_framerate=rate,
-        rest_joints=body.rest_joints,
+        rest_joints=body_from_joints(joints, estimate.errors_last).rest_joints,
         frames=estimate.frames,
         times=estimate.times,
-        confidence=confidence,
+        confidence=np.zeros((count, NUM_JOINTS)),
         joints=joints,
         keypoints=estimate.keypoints,
         camera=camera.matrix,
         camera_pose=pose,
         camera_turns=turns,
         image_size=np.array(camera.size),
+        sigma=np.where(estimate.seen[:, None, None], estimate.sigma, 1),
+        hints=estimate.hints @ from_camera,
+        errors_last=estimate.errors_last,
+        jumps=jumps,
+        copy=False,
     )
-
-
-def _trust(count: int, jumps: np.ndarray) -> np.ndarray:
-    """(count,) what confidence is multiplied with: little where the person may have changed."""
-    trust = np.ones(count)
-    for away, share in _NEAR_A_JUMP:
-        for frame in (jumps - 1 - away, jumps + away):  # the frames before the step and after it
-            inside = frame[(frame >= 0) & (frame < count)]
-            trust[inside] = np.minimum(trust[inside], share)
-    return trust

@@ -12,6 +12,7 @@ from ..body.kinematics import analytic_ik, forward_kinematics, swing_and_twist
 from ..body.skeleton import Body
 from ..errors import NikiError
 from ..motion.blocks import split_into_blocks
+from ..motion.motion import Motion
 from ..network.uncertainty import metres_from_sigma
 from ..solve.solver import WEIGHTS, Solver, weights_hash
 from ..solve.temporal import WEIGHTS as TEMPORAL_WEIGHTS
@@ -29,47 +30,51 @@ Solved = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """Frames (N,), and of these rotations (N, 24, 3, 3), translation (N, 3) and confidence (N, 29)."""
 
 
-def solve(
-    estimate: Estimate, joints: np.ndarray, from_camera: np.ndarray, body: Body, rate: float, solver: str
-) -> Iterator[Solved]:
-    """The frames in which the person is seen, block by block.
+def solve(readings: Motion, solver: str) -> Iterator[Solved]:
+    """The frames in which the person is seen, block by block, in the axes of the readings, the camera at the origin.
 
     Args:
-        joints: (T, 29, 3) the estimated ones in axes that stand still, the camera at the origin.
-        from_camera: (T, 3, 3) what turns rows in the camera's axes into those. body: the person's proportions.
-        rate: frames per second. solver: one of ``SOLVERS`` but "auto".
+        readings: a motion that has them. solver: one of ``SOLVERS`` but "auto".
     """
-    if solver == "niki-temporal":
-        return _solve_together(estimate, joints, from_camera, body, rate)
-    return _solve_one_by_one(estimate, joints, from_camera, body, solver)
+    return _solve_together(readings) if solver == "niki-temporal" else _solve_one_by_one(readings, solver)
 
 
-def _solve_one_by_one(estimate, joints, from_camera, body: Body, solver) -> Iterator[Solved]:
-    frames = np.flatnonzero(estimate.seen)
+def frames_seen(readings: Motion) -> np.ndarray:
+    """(T,) bool: frames in which there is something to solve from."""
+    return np.isfinite(readings.joints).all((1, 2))
+
+
+def _solve_one_by_one(readings: Motion, solver) -> Iterator[Solved]:
+    frames, camera, body = np.flatnonzero(frames_seen(readings)), readings.camera_pose[:3, 3], readings.body
+    assert readings.hints is not None
+    assert readings.sigma is not None
     for part in split_into_blocks(len(frames)):
         at = frames[part]
+        joints, sigma = readings.joints[at] - camera, readings.sigma[at].astype(float)
         if solver == "niki":
-            yield at, *solve_by_network(joints[at], estimate.sigma[at], body, estimate.errors_last)
+            yield at, *solve_by_network(joints, sigma, body, bool(readings.errors_last))
         else:
-            hints = estimate.hints[at] @ from_camera[at]
-            yield at, *solve_analytically(joints[at], hints, estimate.sigma[at], body)
+            yield at, *solve_analytically(joints, readings.hints[at].astype(float), sigma, body)
 
 
-def _solve_together(estimate, joints, from_camera, body: Body, rate) -> Iterator[Solved]:
+def _solve_together(readings: Motion) -> Iterator[Solved]:
     """The frames in which the person is seen, by the network over time."""
-    first, last = np.flatnonzero(estimate.seen)[[0, -1]]
+    present, camera, body = frames_seen(readings), readings.camera_pose[:3, 3], readings.body
+    first, last = np.flatnonzero(present)[[0, -1]]
     usual = Body.from_bone_lengths(body.bone_lengths)
+    assert readings.sigma is not None
+    sigma = readings.sigma
 
     def read(frames: np.ndarray) -> Observed:
         at = first + frames
-        seen = estimate.seen[at, None, None]
-        shown = np.where(seen, joints[at], 0)
+        seen = present[at, None, None]
+        shown = np.where(seen, readings.joints[at] - camera, 0)
         given = rearrange_trunk(shown, body, usual)
-        return Observed.checked(given, np.where(seen, estimate.sigma[at], 1), view=rot.normalize(shown[:, 0]))
+        return Observed.checked(given, np.where(seen, sigma[at], 1.0), view=rot.normalize(shown[:, 0]))
 
-    for block, pose in TemporalSolver().solve(last + 1 - first, rate, read, usual):
+    for block, pose in TemporalSolver().solve(last + 1 - first, readings.mocap_framerate, read, usual):
         at = first + np.arange(block.start, block.stop)
-        wanted = estimate.seen[at]
+        wanted = present[at]
         place = pose.translation + usual.pelvis - body.pelvis
         yield at[wanted], pose.rotations[wanted], place[wanted], pose.confidence[wanted]
 
@@ -126,7 +131,7 @@ def _translation(rotations, joints, sigma, body: Body) -> np.ndarray:
     return ((joints - solved) * weights).sum(1) / weights.sum(1)
 
 
-def chosen_solver(solver: str, estimate: Estimate) -> str:
+def chosen_solver(solver: str, estimate: Estimate | Motion) -> str:
     """One of ``SOLVERS`` but "auto".
 
     Raises:

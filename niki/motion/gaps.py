@@ -24,20 +24,21 @@ class Gaps:
         self._before, self._after = known[np.maximum(after - 1, 0)], known[np.minimum(after, len(known) - 1)]
         span = np.maximum(self._after - self._before, 1)
         self._t = np.clip((frames - self._before) / span, 0, 1)
-        self._edges = np.union1d(self._before, self._after)
-        self._turns = np.empty((len(self._edges), NUM_BONES, 4))
+        self.edges: np.ndarray = np.union1d(self._before, self._after)
+        """The seen frames between which gaps are bridged."""
+        self._turns = np.empty((len(self.edges), NUM_BONES, 4))
 
     def remember(self, frames: np.ndarray, rotations: np.ndarray) -> None:
         """Take note of the pose at seen frames (n,), rotations (n, 24, 3, 3), where it is needed."""
-        chosen = np.isin(frames, self._edges)
-        places = np.searchsorted(self._edges, frames[chosen])
+        chosen = np.isin(frames, self.edges)
+        places = np.searchsorted(self.edges, frames[chosen])
         self._turns[places] = rot.quaternion_from_matrix(rotations[chosen])
 
     def bridge(self, poses: np.ndarray, trans: np.ndarray) -> None:
         """Fill in poses (T, 72), axis-angle, and trans (T, 3). All seen frames must have been remembered."""
         for part in split_into_blocks(len(self._frames)):
             ends = [
-                self._turns[np.searchsorted(self._edges, end[part])] for end in (self._before, self._after)
+                self._turns[np.searchsorted(self.edges, end[part])] for end in (self._before, self._after)
             ]
             turned = rot.matrix_from_quaternion(rot.slerp(*ends, t=self._t[part, None, None]))
             poses[self._frames[part]] = rot.axis_angle_from_matrix(turned).reshape(-1, 3 * NUM_BONES)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..body import rotation as rot
 from ..body.kinematics import forward_kinematics
-from ..body.skeleton import NUM_JOINTS, Body
+from ..body.skeleton import NUM_BONES, NUM_JOINTS, Body
 from ..errors import NikiError
 from ..files import MOST_BYTES, read_npz, save_npz
 
@@ -38,10 +38,19 @@ _SHAPES = {  # T is the number of frames
     "footage": (),
     "source": (),
 }
-MOST_FRAMES = MOST_BYTES // 2088
+_READINGS = {
+    "sigma": ("T", NUM_JOINTS, 2),
+    "hints": ("T", NUM_BONES, 3),
+    "errors_last": (),
+    "jumps": ("T",),
+}
+"""Fields that a motion may lack: what it was solved from, beside ``joints``."""
+MOST_FRAMES = MOST_BYTES // 3136
 """Longest motion that can be loaded again: :func:`niki.files.read_npz` reads no more."""
 _TEXT = {"gender", "footage", "source"}
-_MAY_HOLD_NAN = {"joints", "keypoints"}
+_MAY_HOLD_NAN = {"joints", "keypoints", "hints"}
+_SINGLE = {"sigma", "hints"}  # precision: enough, and large
+_ZERO_OR_ONE = {"errors_last", "jumps"}
 _WHOLE = {"frames", "image_size"}
 _FILLED_IN: Any = None  # by __post_init__
 _MOST = 1e12  # largest absolute value; squares of larger ones would be lost to rounding
@@ -68,6 +77,11 @@ class Motion:
         camera_turns: (T, 3, 3) from the camera space of the first frame to that of each frame: the identity
             where the camera is still, which is the default. It turns, but stays where it is.
         image_size: (2,) width and height of the footage in pixels.
+        sigma: (T, 29, 2) uncertainty of ``joints`` across and along the view, 0 exact .. 1 unknown; None, as the
+            three that follow, where the motion has no readings: it cannot be solved again.
+        hints: (T, 24, 3) where the side of each bone points, library space; NaN where nothing tells.
+        errors_last: whether what is wrong in one frame is wrong in those after it too.
+        jumps: (T,) true where a frame follows from a step that no body makes: the person may be another.
         betas, gender: SMPL's shape, zeros and "neutral" where unknown.
         footage: path of the footage. source: the program that made the file.
         copy: whether to copy arrays; otherwise the motion may share them.
@@ -89,6 +103,10 @@ class Motion:
     camera_pose: np.ndarray = field(default_factory=lambda: np.diag([1.0, -1.0, -1.0, 1.0]))
     camera_turns: np.ndarray = _FILLED_IN
     image_size: np.ndarray = field(default_factory=lambda: np.zeros(2, int))
+    sigma: np.ndarray | None = None
+    hints: np.ndarray | None = None
+    errors_last: bool | None = None
+    jumps: np.ndarray | None = None
     betas: np.ndarray = field(default_factory=lambda: np.zeros(10))
     gender: str = "neutral"
     footage: str = ""
@@ -125,6 +143,13 @@ class Motion:
             self.camera_turns = np.tile(np.eye(3), (count, 1, 1))
         for name, shape in _SHAPES.items():
             setattr(self, name, _checked(name, getattr(self, name), shape, count, copy))
+        lacking = [name for name in _READINGS if getattr(self, name) is None]
+        if lacking and len(lacking) < len(_READINGS):
+            raise NikiError(f"{lacking[0]} is missing: readings are kept whole or not at all")
+        for name, shape in _READINGS.items() if not lacking else ():
+            setattr(self, name, _checked(name, getattr(self, name), shape, count, copy))
+        if self.sigma is not None and not ((self.sigma >= 0) & (self.sigma <= 1)).all():
+            raise NikiError("sigma must be from 0 to 1")
         Body(self.rest_joints)
         if not ((self.confidence > -1e-6) & (self.confidence < 1 + 1e-6)).all():
             raise NikiError("confidence must be from 0 to 1")
@@ -157,6 +182,11 @@ class Motion:
         """(T, 24, 3, 3) parent-relative matrices."""
         return rot.matrix_from_axis_angle(self.poses.reshape(-1, 24, 3))
 
+    @property
+    def has_readings(self) -> bool:
+        """Whether it holds what it was solved from."""
+        return self.sigma is not None
+
     def solved_joints(self) -> np.ndarray:
         """(T, 29, 3) metres, library space: the joints of the animated body."""
         return forward_kinematics(self.rotations, self.body, self.trans)[0]
@@ -181,7 +211,7 @@ class Motion:
         """The same motion at another frame rate.
 
         Rotations are interpolated by slerp and translations linearly; estimates from the footage (joints,
-        keypoints, frame numbers) are those of the nearest frame.
+        keypoints, frame numbers) are those of the nearest frame, and the readings, to solve it again from, are left out.
 
         Args:
             rate: frames per second.
@@ -209,6 +239,7 @@ class Motion:
             joints=self.joints[nearest],
             keypoints=self.keypoints[nearest],
             camera_turns=self.camera_turns[nearest],
+            **dict.fromkeys(_READINGS),
         )
 
     def save(self, path: str | os.PathLike) -> None:
@@ -220,6 +251,8 @@ class Motion:
         values = {name: getattr(self, name) for name in _SHAPES}
         if self.camera_is_still:
             del values["camera_turns"]
+        if self.has_readings:
+            values |= {name: getattr(self, name) for name in _READINGS}
         save_npz(path, values)
 
     @classmethod
@@ -230,9 +263,10 @@ class Motion:
             NikiError: the file cannot be read, is not a motion file or has a wrong field, which the message names.
         """
         values: dict[str, Any] = read_npz(
-            path, _SHAPES, "a motion file", "expected the .npz that niki capture writes"
+            path, [*_SHAPES, *_READINGS], "a motion file", "expected the .npz that niki capture writes"
         )
-        required = {f.name for f in fields(cls)} - {"betas", "gender", "footage", "source", "camera_turns"}
+        optional = {"betas", "gender", "footage", "source", "camera_turns", *_READINGS}
+        required = {f.name for f in fields(cls)} - optional
         missing = sorted(required - values.keys())
         if missing:
             raise NikiError(f"{path} lacks the field '{missing[0]}'")
@@ -253,7 +287,7 @@ def _checked(name: str, value, shape: tuple, count: int, copy: bool) -> Any:
     if value.shape != expected:
         raise NikiError(f"{name} must have shape {expected}, not {value.shape}")
     with np.errstate(over="ignore"):
-        value = value.astype(np.float64, copy=copy)
+        value = value.astype(np.float32 if name in _SINGLE else np.float64, copy=copy)
     if name not in _MAY_HOLD_NAN and not np.isfinite(value).all():
         raise NikiError(f"{name} has a value that is not finite")
     if (np.abs(value) > _MOST).any():
@@ -262,6 +296,10 @@ def _checked(name: str, value, shape: tuple, count: int, copy: bool) -> Any:
         if (value != np.round(value)).any():
             raise NikiError(f"{name} must hold whole numbers")
         return value.astype(np.int64)
+    if name in _ZERO_OR_ONE:
+        if not np.isin(value, (0, 1)).all():
+            raise NikiError(f"{name} must hold zeros and ones")
+        return value.astype(bool) if value.ndim else bool(value)
     return value if value.ndim else float(value)
 
 

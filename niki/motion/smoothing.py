@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.linalg import solveh_banded
+
+from ..body import rotation as rot
+from ..body.skeleton import NUM_BONES
+from .refinement import LIMBS
 
 _COLUMNS = 16
 
@@ -36,3 +42,27 @@ def whittaker(values: np.ndarray, rate: float, cutoff: float) -> np.ndarray:
         columns = slice(start, start + _COLUMNS)
         smooth[:, columns] = solveh_banded(bands, flat[:, columns])
     return smooth.reshape(values.shape)
+
+
+def smooth_limbs(poses: np.ndarray, trans: np.ndarray, rate: float, smoothing: Mapping[str, float]) -> None:
+    """Smooth a motion in place, each limb by itself, and with the trunk the path of the pelvis.
+
+    Rotations are smoothed as quaternions, continuous over time and of unit length again afterwards: nothing depends on
+    the axes, and an even turn keeps its speed.
+
+    Args:
+        poses: (T, 72) axis-angle. trans: (T, 3) metres.
+        rate: frames per second.
+        smoothing: seconds by the name of the limb, see :data:`niki.motion.refinement.LIMBS`. What repeats within this
+            time is halved. Limbs with 0 are not touched, nor is anything where this is less than two frames.
+    """
+    bones = poses.reshape(-1, NUM_BONES, 3)
+    for limb, seconds in smoothing.items():
+        if seconds * rate <= 2 or len(poses) < 3:
+            continue
+        for bone in LIMBS[limb]:
+            turns = rot.continuous_quaternions(rot.quaternion_from_axis_angle(bones[:, bone]))
+            smooth = rot.normalize(whittaker(turns, rate, 1 / seconds))
+            bones[:, bone] = rot.axis_angle_from_quaternion(smooth)
+        if limb == "trunk":
+            trans[:] = whittaker(trans, rate, 1 / seconds)

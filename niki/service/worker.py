@@ -4,7 +4,7 @@ Started as ``python -m niki.service.worker``. Requests on standard input, answer
 standard output, everything that libraries print on standard error. It ends when its input does, so
 that nothing is left behind when Blender is gone. One capture at a time.
 
-Methods: ``describe``, ``people``, ``capture``, ``cancel``, ``shutdown``. Notifications while a capture
+Methods: ``describe``, ``people``, ``capture``, ``solve``, ``cancel``, ``shutdown``. Notifications while a capture
 runs: ``progress {id, stage, done, total, fps}``.
 """
 
@@ -25,6 +25,8 @@ from typing import Any, BinaryIO
 from .. import __version__
 from ..checks import is_text, is_whole_number
 from ..errors import NikiError, in_words
+from ..motion.motion import Motion
+from ..motion.refinement import Refinement
 from ..task import Task
 from . import wire
 from .wire import WireError
@@ -56,7 +58,7 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._methods: dict[str, Callable[[int | str, dict], None]] = {
             "describe": self._describe, "people": self._people, "capture": self._start_capture,
-            "cancel": self._cancel, "shutdown": self._shut_down,
+            "solve": self._solve, "cancel": self._cancel, "shutdown": self._shut_down,
         }  # fmt: skip
         self._open = True
 
@@ -107,6 +109,12 @@ class Worker:
         footage, frame, folder = given.text("footage"), given.integer("frame", 0), given.text("folder")
         given.end()
         self._send(wire.result(identity, {"people": _people(footage, frame, Path(folder))}))  # pyright: ignore[reportArgumentType]
+
+    def _solve(self, identity, params) -> None:
+        settings = dict(params)
+        files = _Params({name: settings.pop(name, None) for name in ("motion", "output", "solver")})
+        motion, output = Path(files.text("motion")), Path(files.text("output"))
+        self._send(wire.result(identity, _solved(motion, output, files.text("solver", "auto"), settings)))
 
     def _start_capture(self, identity, params) -> None:
         if self._capture is not None:
@@ -259,6 +267,22 @@ def _captured(task: Task, output: Path, report) -> dict:
         "tilt": tilt, "roll": roll, "tilt_error": None if math.isnan(error) else error,
         "warnings": captured.warnings,
     }  # fmt: skip
+
+
+def _solved(path: Path, output: Path, solver: str, settings: dict) -> dict:
+    """Solve a motion again from its readings; the answer to the request."""
+    from ..capturing.refining import solve_readings
+    from ..files import check_output, check_replaceable, is_motion
+
+    try:
+        refinement = Refinement.from_dict(settings)
+    except NikiError as problem:
+        raise WireError(wire.INVALID_PARAMS, problem.message) from None
+    check_output(output, (".npz",), [path])
+    check_replaceable(output, is_motion)
+    motion = solve_readings(Motion.load(path), solver, refinement)
+    motion.save(output)
+    return {"motion": str(output.resolve()), "frames": len(motion)}
 
 
 def describe() -> dict:

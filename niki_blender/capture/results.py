@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import dataclasses
+import os
 import time
 import traceback
 import uuid
@@ -184,8 +185,9 @@ def import_result(job: Job, by_user: bool = False) -> bpy.types.Object | None:
         placement = _anywhere(placement)
     try:
         motion = Motion.load(job.folder / MOTION)
+        kept = data_folder("motions") / f"{job.folder.name}.npz"  # to refine it from, also in later sessions
         rig, warnings = place_motion(
-            motion, job.title, placement, show=by_user or _selection() == job.selection
+            motion, job.title, placement, show=by_user or _selection() == job.selection, readings=str(kept)
         )
     except Exception as problem:
         expected = isinstance(problem, NikiError)
@@ -198,6 +200,8 @@ def import_result(job: Job, by_user: bool = False) -> bpy.types.Object | None:
             job.state = FAILED
         report("ERROR", f"{job.title}: {words.describe_error(problem)}")
         return None
+    with contextlib.suppress(OSError):  # the panel says that the readings are missing
+        os.replace(job.folder / MOTION, kept)
     queue = captures()
     with contextlib.suppress(NikiError):
         queue.discard(job)

@@ -74,7 +74,8 @@ class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
             motion = load_amass(self.filepath, notes.append) if from_amass else Motion.load(self.filepath)
             if context.mode not in ("OBJECT", "POSE"):  # undo steps of Edit Mode do not include new objects
                 bpy.ops.object.mode_set(mode="OBJECT")
-            rig, warnings = place_motion(motion, Path(self.filepath).stem, placement)
+            path = "" if from_amass else self.filepath
+            rig, warnings = place_motion(motion, Path(self.filepath).stem, placement, readings=path)
         except NikiError as problem:
             self.report({"ERROR"}, str(problem))
             return {"CANCELLED"}

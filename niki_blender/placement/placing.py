@@ -14,7 +14,7 @@ from ...niki.body import rotation as rot
 from ...niki.body.skeleton import Body
 from ...niki.errors import NikiError
 from ...niki.motion.motion import Motion
-from ..rig.animation import ensure_animation_data
+from ..rig.animation import ensure_animation_data, keep_unused, slot_handle
 from ..rig.armature import create_armature, is_our_armature, select_bones
 from ..rig.body import add_mannequin
 from ..rig.keying import bake_motion
@@ -92,7 +92,12 @@ def _is_point(value) -> TypeGuard[Sequence[float]]:
 
 
 def place_motion(
-    motion: Motion, name: str, placement: Placement, add_body: AddBody = add_mannequin, show: bool = True
+    motion: Motion,
+    name: str,
+    placement: Placement,
+    add_body: AddBody = add_mannequin,
+    show: bool = True,
+    readings: str = "",
 ) -> tuple[bpy.types.Object, list[str]]:
     """Add ``motion`` to a scene as a new action of a new or existing armature.
 
@@ -102,6 +107,7 @@ def place_motion(
         name: for the action, the collection and a new armature.
         add_body: called as ``add_body(rig, body)`` to give a new armature a visible body.
         show: select and frame the armature, if the scene is the current one and in Object Mode.
+        readings: path of the motion's file, from which it can be refined.
 
     Returns:
         the armature, and warnings for the user.
@@ -113,7 +119,7 @@ def place_motion(
     scene, warnings = find_scene(placement.scene, placement.scene_identity), []
     rig = _existing_armature(placement, motion, warnings)
     with all_or_nothing(scene, rig):
-        rig, layer = _add_to_scene(scene, rig, motion, name, placement, add_body, warnings)
+        rig, layer = _add_to_scene(scene, rig, motion, name, placement, add_body, warnings, readings)
     if show and scene == bpy.context.scene and bpy.context.mode == "OBJECT":
         select_only(rig, layer)
         frame_selected(scene)
@@ -122,7 +128,7 @@ def place_motion(
 
 def _add_to_scene(
     scene: bpy.types.Scene, rig: bpy.types.Object | None, motion: Motion, name: str, placement: Placement,
-    add_body: AddBody, warnings: list[str],
+    add_body: AddBody, warnings: list[str], readings: str,
 ) -> tuple[bpy.types.Object, bpy.types.ViewLayer]:  # fmt: skip
     untouched = is_untouched(scene)
     matching = placement.match_scene == ALWAYS or (placement.match_scene == IF_EMPTY and untouched)
@@ -130,6 +136,7 @@ def _add_to_scene(
         match_to_footage(scene, motion, placement.frame_start)
         if untouched and hide_default_cube(scene):
             warnings.append("The default cube was hidden because it would surround the person")
+    original = motion
     motion, resampled = _resample_to_scene(scene, motion, warnings)
     additions = _Additions(scene, name)
     layer = view_layer_of(scene)
@@ -137,7 +144,9 @@ def _add_to_scene(
     if rig is None:
         rig = create_armature(motion.body, name, additions.collection)
         add_body(rig, motion.body)
-    rig_motion, camera_motion = _move(motion, placement.point, np.array(rig.matrix_world))
+    world = np.array(rig.matrix_world)
+    offset = _offset_to(placement.point, motion, world)
+    rig_motion, camera_motion = move(motion, offset, world)
     bake_motion(rig, rig_motion, placement.frame_start, name)
     if not matching:
         _warn_if_cut(scene, placement.frame_start + len(motion) - 1, warnings)
@@ -156,7 +165,27 @@ def _add_to_scene(
                     "The background footage plays at its own frame rate: set the scene to that rate to see them in sync"
                 )
     select_bones(rig)
+    if hasattr(rig, "niki_refine"):  # not where the extension is not registered
+        _remember(rig, original, motion.mocap_framerate, placement.frame_start, offset, world, readings)
     return rig, layer
+
+
+def _remember(
+    rig: bpy.types.Object, motion: Motion, rate: float, frame_start: int, offset: np.ndarray, world: np.ndarray, readings: str
+) -> None:  # fmt: skip
+    """Note on the armature what is needed to refine the motion."""
+    settings = rig.niki_refine
+    for action in (settings.before, settings.after):
+        keep_unused(action, besides=1)
+    if motion.has_readings:
+        settings.readings, settings.frames = readings, len(motion)
+        settings.frame_start, settings.rate = frame_start, rate
+        settings.offset, settings.world = offset, world.ravel()
+        settings.before, settings.slot = rig.animation_data.action, slot_handle(rig)
+        settings.after, settings.fingerprint = None, ""
+    elif settings.frames:  # what it was captured to before is no longer what it does
+        for name in ("readings", "frames", "before", "after", "fingerprint"):
+            settings.property_unset(name)
 
 
 class _Additions:
@@ -200,10 +229,21 @@ def _resample_to_scene(scene: bpy.types.Scene, motion: Motion, warnings: list[st
     return motion.resampled(rate), True
 
 
-def _move(
-    motion: Motion, point: tuple[float, float, float] | None, world: np.ndarray
-) -> tuple[Motion, Motion]:
-    """Move ``motion`` so that the person starts at ``point``; keep its direction, take the armature's scale.
+def _offset_to(point: tuple[float, float, float] | None, motion: Motion, world: np.ndarray) -> np.ndarray:
+    """(3,) how far ``motion`` must be moved in the scene for the person to start at ``point``; not at all for None."""
+    if point is None:
+        return np.zeros(3)
+    first = np.argmax(motion.seen) if motion.seen.any() else 0
+    pelvis = to_blender(motion.trans[first] + motion.body.pelvis)
+    return np.array(point) - _scale_of(world) * pelvis * (1, 1, 0)
+
+
+def _scale_of(world: np.ndarray) -> float:
+    return float(np.abs(np.linalg.svd(world[:3, :3])[1]).mean())
+
+
+def move(motion: Motion, offset: np.ndarray, world: np.ndarray) -> tuple[Motion, Motion]:
+    """Move ``motion`` by ``offset`` (3,) in the scene; keep its direction, take the armature's scale.
 
     Args:
         world: (4, 4) world matrix of the armature.
@@ -211,10 +251,8 @@ def _move(
     Returns:
         the motion in the armature's space, for its keyframes; and with its camera in the scene's space.
     """
-    scale = np.abs(np.linalg.svd(world[:3, :3])[1]).mean()
-    first = np.argmax(motion.seen) if motion.seen.any() else 0
+    scale = _scale_of(world)
     pelvis = to_blender(motion.trans + motion.body.pelvis)
-    offset = np.zeros(3) if point is None else np.array(point) - scale * pelvis[first] * (1, 1, 0)
     inverse = np.linalg.inv(world)
     turn = rotations_to_library(rotation_of(inverse))
     poses = motion.poses.copy()

@@ -1,4 +1,4 @@
 """The armature: its bones, channels, actions, keyframes and confidence."""
 
-MODULES = ("settings", "confidence", "doubt", "new_body", "panel")
+MODULES = ("settings", "refine_settings", "confidence", "doubt", "new_body", "panel")
 """Modules that register, in this order."""

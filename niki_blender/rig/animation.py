@@ -31,7 +31,7 @@ def new_action(rig: bpy.types.Object, name: str) -> tuple[bpy.types.Action, FCur
     previous = data.action
     action = bpy.data.actions.new(name)
     data.action = action
-    _keep_unused(previous)
+    keep_unused(previous)
     if not _SLOTTED:
         return action, action
     slot = action.slots.new(id_type=rig.id_type, name=rig.name)
@@ -57,8 +57,35 @@ def copy_action(rig: bpy.types.Object, name: str) -> bpy.types.Action:
         data.action_slot = next(slot for slot in copy.slots if slot.handle == handle)
         for slot in [slot for slot in copy.slots if slot.handle != handle]:
             copy.slots.remove(slot)  # the channels of other objects stay in the original
-    _keep_unused(original)
+    keep_unused(original)
     return copy
+
+
+def assign_action(rig: bpy.types.Object, action: bpy.types.Action, handle: int = 0) -> None:
+    """Animate ``rig`` with another action. The one before stays in the file, even if nothing else uses it.
+
+    Args:
+        handle: of the slot, see :func:`slot_handle`; without it, or if there is no such slot, Blender chooses.
+
+    Raises:
+        NikiError: the rig's action cannot be changed now.
+    """
+    data = ensure_animation_data(rig)
+    previous = data.action
+    if previous != action:
+        data.action = action
+        if _SLOTTED:
+            slot = next((slot for slot in action.slots if slot.handle == handle), data.action_slot)
+            data.action_slot = slot or next(
+                (slot for slot in action.slots if slot.target_id_type == "OBJECT"), None
+            )
+    keep_unused(previous)
+
+
+def slot_handle(rig: bpy.types.Object) -> int:
+    """What identifies the slot that animates ``rig`` in its action and in copies of it; 0 if there is none."""
+    slot = rig.animation_data.action_slot if _SLOTTED else None
+    return slot.handle if slot else 0
 
 
 def ensure_animation_data(rig: bpy.types.Object) -> bpy.types.AnimData:
@@ -75,9 +102,13 @@ def ensure_animation_data(rig: bpy.types.Object) -> bpy.types.AnimData:
     return data
 
 
-def _keep_unused(action: bpy.types.Action | None) -> None:
-    """Give an action without users a fake user, so that saving the file does not drop it."""
-    if action is not None and action.users == 0:
+def keep_unused(action: bpy.types.Action | None, besides: int = 0) -> None:
+    """Give an action without users a fake user, so that saving the file does not drop it.
+
+    Args:
+        besides: users that are about to go.
+    """
+    if action is not None and action.users <= besides:
         action.use_fake_user = True
 
 
@@ -97,6 +128,14 @@ def fcurves_of(rig: bpy.types.ID) -> Sequence[bpy.types.FCurve]:
     """The f-curves that animate ``rig``, in any version of Blender."""
     owner = fcurve_owner(rig)
     return [] if owner is None else owner.fcurves
+
+
+def action_fcurves(action: bpy.types.Action) -> list[bpy.types.FCurve]:
+    """All f-curves of an action, of all of its slots."""
+    if not _SLOTTED:
+        return list(action.fcurves)
+    strips = (strip for layer in action.layers for strip in layer.strips)
+    return [curve for strip in strips for bag in strip.channelbags for curve in bag.fcurves]
 
 
 def fcurves_with_nla(block: bpy.types.ID) -> list[bpy.types.FCurve]:

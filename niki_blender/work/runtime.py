@@ -95,10 +95,11 @@ class Question:
         runtime: the Python that runs the worker.
         log: file that its output is appended to.
         method, params: a request of :mod:`niki.service.worker`.
+        timeout: seconds to wait for the answer.
     """
 
-    def __init__(self, runtime: Runtime, log: Path, method: str, **params):
-        self._deadline = time.monotonic() + _TIMEOUT
+    def __init__(self, runtime: Runtime, log: Path, method: str, timeout: float = _TIMEOUT, **params):
+        self._timeout, self._deadline = timeout, time.monotonic() + timeout
         self._worker: WorkerProcess | None = None
         self._answer: dict | None = None
         try:
@@ -120,7 +121,7 @@ class Question:
             if self._answer is None and not self._worker.alive:
                 self._fail(self._worker.describe_end())
             if self._answer is None and time.monotonic() > self._deadline:
-                self._fail(f"No answer within {_TIMEOUT:.0f} seconds")
+                self._fail(f"No answer within {self._timeout:.0f} seconds")
         if self._answer is not None:
             self.end()
         return self._answer

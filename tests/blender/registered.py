@@ -8,7 +8,7 @@ import pytest
 
 from niki.review.blender_process import blender_module
 
-_KEEP_DATA = ("capture.results", "capture.people", "settings.environment_operators")
+_KEEP_DATA = ("capture.results", "capture.people", "refine.solving", "settings.environment_operators")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from niki.capturing.footage.camera import Camera
 from niki.capturing.footage.camera_motion import SEEN, CameraWatcher, camera_turns
 from niki.capturing.pipeline import motion_from_estimate, reprojection_error
 from niki.motion.camera_tilt import camera_to_library, up_from_tilt
+from niki.motion.refinement import Refinement
 
 CAMERA = Camera.of((640, 360), 600.0)
 FRAMES = 30
@@ -74,7 +75,9 @@ def test_a_person_keeps_their_way_though_the_camera_turns():
         truth.in_camera(truth.solved_joints()), np.zeros((FRAMES, 29, 2)), truth.projected(),
         np.full((FRAMES, 24, 3), np.nan), np.ones(FRAMES, bool), truth.frames, truth.times, up, 3.0, turns,
     )  # fmt: skip
-    motion = motion_from_estimate(exact, Camera.of((660, 460), 900.0), 30.0)
+    motion = motion_from_estimate(
+        exact, Camera.of((660, 460), 900.0), 30.0, refinement=Refinement(0, 0, 0, 0)
+    )
     np.testing.assert_allclose(motion.camera_turns, turns)
     assert not motion.camera_is_still
     assert reprojection_error(motion) < 2

@@ -209,3 +209,24 @@ def test_a_motion_too_long_to_be_loaded_cannot_be_made():
             poses=np.broadcast_to(0.0, (count, 72)), trans=np.broadcast_to(0.0, (count, 3)),
             mocap_framerate=30.0, rest_joints=some_motion(frames=1).rest_joints,
         )  # fmt: skip
+
+
+def test_readings_are_kept_whole_or_not_at_all(tmp_path, rng):
+    hints = rng.normal(size=(12, 24, 3))
+    hints[2:] = np.nan
+    motion = some_motion(
+        sigma=rng.uniform(size=(12, 29, 2)), hints=hints, errors_last=True, jumps=np.arange(12) == 5
+    )
+    motion.save(tmp_path / "m.npz")
+    again = Motion.load(tmp_path / "m.npz")
+    for name in ("sigma", "hints", "errors_last", "jumps"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(motion, name), err_msg=name)
+    assert again.has_readings
+    assert not again.resampled(60.0).has_readings
+    with pytest.raises(NikiError, match="hints is missing"):
+        some_motion(sigma=motion.sigma)
+    for wrong in ({"sigma": motion.sigma + 1}, {"jumps": np.full(12, 2)}, {"errors_last": 0.5}):
+        with pytest.raises(NikiError, match=next(iter(wrong))):
+            some_motion(
+                **({n: getattr(motion, n) for n in ("sigma", "hints", "errors_last", "jumps")} | wrong)
+            )

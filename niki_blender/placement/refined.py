@@ -1,0 +1,114 @@
+"""The captured and the refined action of an armature: the second is made beside the first, and either can be shown."""
+
+from __future__ import annotations
+
+import hashlib
+
+import bpy
+import numpy as np
+
+from ...niki.errors import NikiError
+from ...niki.motion.motion import Motion
+from ..rig.animation import (
+    action_fcurves,
+    assign_action,
+    copy_action,
+    ensure_animation_data,
+    fcurve_owner,
+    slot_handle,
+)
+from ..rig.confidence import key_confidence
+from ..rig.curve_keys import CurveKeys
+from ..rig.keying import bake_motion
+from ..scene.take_back import all_or_nothing
+from .placing import move
+
+BEFORE, AFTER = "BEFORE", "AFTER"
+
+
+def shown(rig: bpy.types.Object) -> str:
+    """Which action animates the armature: ``BEFORE``, ``AFTER``, or "" for neither."""
+    settings, data = rig.niki_refine, rig.animation_data
+    action = data.action if data else None
+    if action is None:
+        return ""
+    return BEFORE if action == settings.before else AFTER if action == settings.after else ""
+
+
+def show(rig: bpy.types.Object, which: str) -> None:
+    """Animate the armature with its captured or its refined action; both stay as they are.
+
+    Raises:
+        NikiError: there is no such action, or the rig's action cannot be changed now.
+    """
+    settings = rig.niki_refine
+    action = settings.before if which == BEFORE else settings.after
+    if action is None:
+        raise NikiError("That action was deleted", "refine again" if which == AFTER else "")
+    assign_action(rig, action, settings.slot)
+
+
+def add_refined(scene: bpy.types.Scene, rig: bpy.types.Object, motion: Motion) -> bpy.types.Action:
+    """Animate the armature with a refined motion, in a new action.
+
+    It is a copy of the action that the armature has, in which only the bones of the body are keyed anew, from the first
+    to the last frame of the motion. That action stays as it is. Refined actions that came before are replaced, unless
+    somebody has edited or used them.
+
+    Args:
+        motion: of the same length and person as the captured one.
+
+    Raises:
+        NikiError: it is of another capture, or the rig's action cannot be changed now. Nothing is changed then.
+    """
+    settings = rig.niki_refine
+    if len(motion) != settings.frames:
+        raise NikiError(
+            f"These readings are of another capture: they have {len(motion)} frames, not {settings.frames}",
+            "choose the file that this armature was captured to",
+        )
+    data = ensure_animation_data(rig)
+    refined, fingerprint = settings.after, settings.fingerprint
+    base = settings.before if shown(rig) == AFTER or data.action is None else data.action
+    if abs(settings.rate - motion.mocap_framerate) > 1e-3 * motion.mocap_framerate:
+        motion = motion.resampled(settings.rate)
+    world = np.array(settings.world, float).reshape(4, 4)
+    motion = move(motion, np.array(settings.offset, float), world)[0]
+    with all_or_nothing(scene, rig):
+        action = _add(rig, base, motion, settings.frame_start)
+    settings.slot = slot_handle(rig)
+    if settings.before != base and settings.before is not None:
+        settings.before.use_fake_user = True  # another action is refined now: it must not be lost
+    settings.before, settings.after, settings.fingerprint = base, action, fingerprint_of(action)
+    if refined is not None and refined != base:
+        if refined.users == 0 and fingerprint_of(refined) == fingerprint:
+            bpy.data.actions.remove(refined)
+        elif refined.users == 0:
+            refined.use_fake_user = True
+    return action
+
+
+def _add(
+    rig: bpy.types.Object, base: bpy.types.Action | None, motion: Motion, frame_start: int
+) -> bpy.types.Action:
+    name = f"{base.name if base else rig.name} Refined"
+    if base is not None:
+        assign_action(rig, base, rig.niki_refine.slot)
+    if fcurve_owner(rig) is None:
+        return bake_motion(rig, motion, frame_start, name)
+    action = copy_action(rig, name)
+    action.use_fake_user = False
+    bake_motion(rig, motion, frame_start, new=False)
+    frames = (frame_start + np.arange(len(motion))).astype(np.float32)
+    key_confidence(rig, fcurve_owner(rig), frames, motion.confidence)
+    return action
+
+
+def fingerprint_of(action: bpy.types.Action) -> str:
+    """Changes with every edit of an action's keys."""
+    digest = hashlib.sha256()
+    for curve in action_fcurves(action):
+        digest.update(f"{curve.data_path}[{curve.array_index}] {len(curve.modifiers)}".encode())
+        for name in ("co", "handle_left", "handle_right", "interpolation"):
+            digest.update(np.ascontiguousarray(CurveKeys.of(curve).values[name]).tobytes())
+    return digest.hexdigest()

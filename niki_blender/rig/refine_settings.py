@@ -1,0 +1,106 @@
+"""On armatures: how the captured motion is to be refined, where its readings are, and how it was placed."""
+
+import bpy
+from bpy.props import (
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from ...niki.motion.refinement import LONGEST, Refinement
+from ..interface.layout import CONTEXT
+from ..work.paths import is_file
+
+_DEFAULTS = Refinement()
+_missing: set[str] = set()
+
+
+def is_missing(path: str) -> bool:
+    """Whether the last :func:`look_at` found no file; panels draw often and may not wait for a disk."""
+    return path in _missing
+
+
+def look_at(path: str) -> bool:
+    """Whether there is a file at a path as the user gave it."""
+    found = is_file(bpy.path.abspath(path))
+    (_missing.discard if found else _missing.add)(path)
+    return found
+
+
+def _readings_chosen(settings, _context):
+    if settings.readings:
+        look_at(settings.readings)
+
+
+def _seconds(name: str, limb: str):
+    return FloatProperty(
+        name=name, min=0.0, max=LONGEST, soft_max=0.5, step=1, precision=2, unit="TIME_ABSOLUTE",
+        default=getattr(_DEFAULTS, f"smooth_{limb}"),
+        description=f"Smoothing of the {limb} in seconds: movements to and fro within this time are halved. 0 is off",
+    )  # fmt: skip
+
+
+class NIKI_PG_refine(bpy.types.PropertyGroup):
+    """Refinement of an armature's captured motion."""
+
+    readings: StringProperty(
+        name="Readings",
+        subtype="FILE_PATH",
+        update=_readings_chosen,
+        description="The motion file with what was detected in the footage, from which the motion is solved again",
+    )
+    smooth_trunk: _seconds("Smooth Trunk", "trunk")
+    smooth_legs: _seconds("Legs", "legs")
+    smooth_arms: _seconds("Arms", "arms")
+    smooth_hands: _seconds("Hands", "hands")
+    solver: EnumProperty(
+        name="Solver",
+        default="auto",
+        translation_context=CONTEXT,
+        description="How bone rotations are computed from the detected joints",
+        items=(
+            ("auto", "Automatic", "NIKI or Temporal NIKI, whichever suits the estimator", "NONE", 2),
+            ("niki", "NIKI", "Frame by frame, plausible where joints are hidden", "NONE", 0),
+            ("niki-temporal", "Temporal NIKI", "All frames together, for joints that jitter", "NONE", 3),
+            ("hybrik", "Analytic", "Follows the detected joints exactly", "NONE", 1),
+        ),
+    )
+    frames: IntProperty(
+        options={"HIDDEN"}, description="Frames of the captured motion; 0 if it has no readings"
+    )
+    frame_start: IntProperty(options={"HIDDEN"}, description="Scene frame of the motion's first frame")
+    rate: FloatProperty(options={"HIDDEN"}, description="Frame rate that the motion was placed at")
+    offset: FloatVectorProperty(
+        options={"HIDDEN"}, description="How far the motion was moved when it was placed"
+    )
+    world: FloatVectorProperty(
+        options={"HIDDEN"}, size=16, description="The armature's world matrix when the motion was placed"
+    )
+    before: PointerProperty(type=bpy.types.Action, options={"HIDDEN"}, description="The captured action")
+    after: PointerProperty(type=bpy.types.Action, options={"HIDDEN"}, description="The refined action")
+    slot: IntProperty(options={"HIDDEN"}, description="The slot of both actions that animates the armature")
+    fingerprint: StringProperty(
+        options={"HIDDEN"}, description="Of the refined action's keys as they were made"
+    )
+
+    def refinement(self) -> Refinement:
+        """The smoothing that the sliders show, without the noise of single precision."""
+        names = ("smooth_trunk", "smooth_legs", "smooth_arms", "smooth_hands")
+        return Refinement(**{name: round(getattr(self, name), 4) for name in names})
+
+
+CLASSES = (NIKI_PG_refine,)
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
+
+
+def register():
+    _register_classes()
+    bpy.types.Object.niki_refine = PointerProperty(type=NIKI_PG_refine)
+
+
+def unregister():
+    del bpy.types.Object.niki_refine
+    _unregister_classes()

@@ -1,0 +1,194 @@
+"""Refining a captured motion: an action beside the captured one, and nothing else. The worker is stood in for."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import some_motion
+
+bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
+
+from registered import data_folder, in_empty_file  # noqa: F401 (fixtures)
+from snapshot import compare, report, snapshot, unexpected
+
+from niki.review.blender_process import blender_module
+
+NAMES = ("placement.placing", "placement.refined", "refine.solving", "rig.animation", "rig.sampling")
+placing, refined, solving, animation, sampling = map(blender_module, NAMES)
+refining = solving.refining
+HEAD = 'pose.bones["Head"].rotation_quaternion'
+
+
+def with_readings(frames=12, seed=3, **changes):
+    return some_motion(
+        frames=frames, seed=seed, footage="", sigma=np.full((frames, 29, 2), 0.2), errors_last=True,
+        hints=np.full((frames, 24, 3), np.nan), jumps=np.zeros(frames), **changes,
+    )  # fmt: skip
+
+
+class Answers:
+    """In the place of a question to a worker: has solved another motion of the same person at once."""
+
+    asked: dict
+    problem = ""
+    solved = None
+
+    def __init__(self, runtime, log, method, timeout, **params):
+        Answers.asked = {"method": method, **params}
+
+    def poll(self):
+        if self.problem:
+            return {"problem": self.problem}
+        (Answers.solved or with_readings(seed=4, rest_joints=with_readings().rest_joints)).save(
+            self.asked["output"]
+        )
+        return {"frames": 12}
+
+    def end(self, wait=False):
+        pass
+
+
+@pytest.fixture
+def captured(tmp_path, monkeypatch):
+    """An armature with a captured motion at frames 5 to 16, away from the origin, and its file."""
+    monkeypatch.setattr(solving, "Question", Answers)
+    monkeypatch.setattr(Answers, "problem", "")
+    monkeypatch.setattr(Answers, "solved", None)
+    motion, path = with_readings(), tmp_path / "walk.npz"
+    motion.save(path)
+    placement = placing.Placement(frame_start=5, point=(3.0, 1.0, 0.0))
+    rig, _ = placing.place_motion(motion, "Walk", placement, readings=str(path))
+    bpy.context.view_layer.objects.active = rig
+    return SimpleNamespace(rig=rig, settings=rig.niki_refine, path=path, motion=motion)
+
+
+def refine():
+    assert bpy.ops.niki.refine() == {"FINISHED"}
+    assert solving._poll() is None
+
+
+def keys_of(action):
+    return {
+        (curve.data_path, curve.array_index): [tuple(point.co) for point in curve.keyframe_points]
+        for curve in animation.action_fcurves(action)
+    }
+
+
+def test_a_refined_action_is_made_beside_the_captured_one(captured):
+    before = captured.rig.animation_data.action
+    keys = keys_of(before)
+    captured.settings.smooth_arms = 0.25
+    refine()
+    assert Answers.asked["method"] == "solve"
+    assert Answers.asked["motion"] == str(captured.path)
+    assert (Answers.asked["smooth_arms"], Answers.asked["smooth_trunk"]) == (0.25, 0.1)
+    after = captured.rig.animation_data.action
+    assert after != before
+    assert after.name == f"{before.name} Refined"
+    assert keys_of(before) == keys
+    assert keys_of(after).keys() == keys.keys()
+    assert keys_of(after) != keys
+
+
+def test_the_refined_motion_lies_where_the_captured_one_was_put(captured):
+    Answers.solved = captured.motion
+    before = sampling.sample_motion(captured.rig, 5, 16)
+    refine()
+    after = sampling.sample_motion(captured.rig, 5, 16)
+    np.testing.assert_allclose(after.solved_joints(), before.solved_joints(), atol=1e-4)
+
+
+def test_the_switch_exchanges_actions_and_edits_stay_in_each(captured):
+    rig = captured.rig
+    before = rig.animation_data.action
+    extra = rig.pose.bones["Head"]
+    extra.scale = (1.0, 2.0, 1.0)
+    extra.keyframe_insert("scale", frame=3)  # of the user's
+    refine()
+    after = rig.animation_data.action
+    assert ('pose.bones["Head"].scale', 1) in keys_of(after)
+    assert refined.shown(rig) == "AFTER"
+    for which, action in (("BEFORE", before), ("AFTER", after)):
+        assert bpy.ops.niki.show_refined(which=which) == {"FINISHED"}
+        assert rig.animation_data.action == action
+        extra.keyframe_insert("rotation_quaternion", frame=40)
+    for action in (before, after):
+        assert len(keys_of(action)[HEAD, 0]) == 11  # 10 at the scene's rate, and the one above
+    slots = [getattr(rig.animation_data, "action_slot", None)]
+    assert all(slot is None or slot in list(after.slots) for slot in slots)
+
+
+def test_refining_again_starts_from_the_captured_action_and_replaces_what_nobody_edited(captured):
+    rig, before = captured.rig, captured.rig.animation_data.action
+    refine()
+    count = len(bpy.data.actions)
+    refine()
+    assert len(bpy.data.actions) == count
+    assert captured.settings.before == before
+    rig.pose.bones["Head"].keyframe_insert("rotation_quaternion", frame=40)  # an edit of the refined one
+    edited = rig.animation_data.action
+    refine()
+    assert len(bpy.data.actions) == count + 1
+    assert edited.use_fake_user
+    assert len(keys_of(edited)[HEAD, 0]) == 11
+
+
+def test_nothing_else_is_changed(captured):
+    other = bpy.data.objects.new("Other", None)
+    bpy.context.scene.collection.objects.link(other)
+    other.location = (1, 2, 3)
+    other.keyframe_insert("location", frame=1)
+    track = captured.rig.animation_data.nla_tracks.new()
+    track.strips.new("Theirs", 50, other.animation_data.action)
+    before = snapshot()
+    refine()
+    changed = compare(before, snapshot())
+    rig = rf'objects\["{captured.rig.name}"\]'
+    allowed = [
+        r"+actions\[[^\]]*Refined[^\]]*\].*",
+        rf"{rig}\.animation_data\.(action|action_slot|action_slot_handle|last_slot_identifier)",
+        rf"{rig}\.niki_(refine\..*|identity)",
+        rf"{rig}\.(pose\.bones\[[^\]]*\]|location|rotation).*",  # as animated
+        r'actions\["Walk"\].*\.(users|use_fake_user|is_active)',
+    ]
+    assert not unexpected(changed, allowed), report(unexpected(changed, allowed))
+
+
+def test_missing_readings_are_said_and_another_file_can_be_chosen(captured, tmp_path):
+    moved = captured.path.rename(tmp_path / "moved.npz")
+    action = captured.rig.animation_data.action
+    with pytest.raises(RuntimeError, match="The readings are not there"):
+        bpy.ops.niki.refine()
+    assert captured.rig.animation_data.action == action
+    captured.settings.readings = str(moved)
+    refine()
+    assert captured.rig.animation_data.action != action
+
+
+def test_readings_of_another_capture_change_nothing(captured):
+    Answers.solved = with_readings(frames=9)
+    action, count = captured.rig.animation_data.action, len(bpy.data.actions)
+    refine()
+    assert "of another capture: they have 9 frames, not 12" in refining.problem
+    assert (captured.rig.animation_data.action, len(bpy.data.actions)) == (action, count)
+    Answers.problem = "This motion has no readings to solve it from"
+    refine()
+    assert refining.problem == Answers.problem
+
+
+def test_a_motion_without_readings_cannot_be_refined(captured):
+    before, onto = captured.rig.animation_data.action, placing.Placement(armature=captured.rig.name)
+    placing.place_motion(some_motion(), "Plain", onto, readings="plain.npz")
+    assert not bpy.ops.niki.refine.poll()
+    assert not captured.settings.readings
+    assert before.use_fake_user
+
+
+def test_it_is_one_undo_step(captured):
+    bpy.ops.ed.undo_push(message="before")
+    name, rig = captured.rig.animation_data.action.name, captured.rig.name
+    refine()
+    assert bpy.data.objects[rig].animation_data.action.name != name
+    bpy.ops.ed.undo()
+    assert bpy.data.objects[rig].animation_data.action.name == name
+    assert not any("Refined" in action.name for action in bpy.data.actions)

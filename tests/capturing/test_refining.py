@@ -1,0 +1,95 @@
+"""Solving again from readings: the same as at first, without the footage."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("scipy", reason="niki[capture] is not installed here")
+
+from conftest import some_motion
+from test_capture import exact_estimate
+
+from niki.body import rotation as rot
+from niki.capturing.footage.camera import Camera
+from niki.capturing.pipeline import motion_from_estimate
+from niki.capturing.refining import solve_readings
+from niki.cli import main
+from niki.errors import NikiError
+from niki.motion.motion import Motion
+from niki.motion.refinement import LIMBS, Refinement
+
+CAMERA = Camera.of((660, 460), 900.0)
+OFF = Refinement(0, 0, 0, 0)
+
+
+@pytest.fixture
+def estimate(rng):
+    """Twelve uncertain frames, one of them a gap, by a camera that looks down and turns."""
+    found = exact_estimate(some_motion(), gaps=[4])
+    found.joints += 0.02 * rng.normal(size=found.joints.shape)
+    found.sigma[found.seen] = rng.uniform(0.1, 0.4, found.sigma[found.seen].shape)
+    found.hints[found.seen, 20] = rot.normalize(rng.normal(size=(11, 3)))
+    angles = np.linspace(0, 0.1, 12)[:, None] * [0, 1, 0]
+    return replace(
+        found,
+        up=rot.normalize(np.array([0.1, -1, -0.2])),
+        turns=rot.matrix_from_axis_angle(angles),
+        jumps=np.array([8]),
+    )
+
+
+@pytest.mark.parametrize("solver", ["niki", "niki-temporal", "hybrik"])
+def test_solving_again_gives_what_the_capture_gave(tmp_path, estimate, solver):
+    captured = motion_from_estimate(estimate, CAMERA, 30.0, solver)
+    captured.save(tmp_path / "m.npz")
+    again = solve_readings(Motion.load(tmp_path / "m.npz"), solver)
+    for name in ("poses", "trans", "confidence", "joints", "camera_pose", "rest_joints", "sigma", "hints"):
+        np.testing.assert_allclose(getattr(again, name), getattr(captured, name), atol=1e-6, err_msg=name)
+    np.testing.assert_array_equal(again.jumps, captured.jumps)
+
+
+def test_another_solver_and_smoothing_start_from_the_readings(estimate):
+    captured = motion_from_estimate(estimate, CAMERA, 30.0, "niki")
+    detour = solve_readings(captured, "hybrik", Refinement(0.5, 0.5, 0.5, 0.5))
+    assert np.abs(detour.poses - captured.poses).max() > 0.01
+    back = solve_readings(detour, "niki")
+    np.testing.assert_allclose(back.poses, captured.poses, atol=1e-6)
+    np.testing.assert_allclose(back.trans, captured.trans, atol=1e-6)
+    assert detour.source.endswith("solver hybrik")
+
+
+def test_each_limb_is_smoothed_by_itself_and_off_is_off(estimate):
+    plain = solve_readings(motion_from_estimate(estimate, CAMERA, 30.0), refinement=OFF)
+    for limb, bones in LIMBS.items():
+        smooth = solve_readings(plain, refinement=replace(OFF, **{f"smooth_{limb}": 0.3}))
+        poses, before = (m.poses.reshape(-1, 24, 3)[plain.seen] for m in (smooth, plain))
+        others = [bone for bone in range(24) if bone not in bones]
+        np.testing.assert_array_equal(poses[:, others], before[:, others])
+        assert (np.abs(poses[:, bones] - before[:, bones]).max((0, 2)) > 0).all()
+
+
+def test_a_motion_without_readings_says_so(tmp_path, capsys):
+    some_motion().save(tmp_path / "m.npz")
+    assert main(["solve", str(tmp_path / "m.npz"), "-o", str(tmp_path / "new.npz")]) == 1
+    assert "no readings to solve it from" in capsys.readouterr().err
+    assert not (tmp_path / "new.npz").exists()
+
+
+def test_the_command_solves_again_and_keeps_its_input(tmp_path, estimate, capsys):
+    path, out = tmp_path / "m.npz", tmp_path / "new.npz"
+    motion_from_estimate(estimate, CAMERA, 30.0, "niki").save(path)
+    before = path.read_bytes()
+    off = [f"--smooth-{limb}=0" for limb in LIMBS]
+    assert main(["solve", str(path), "-o", str(out), "--solver", "hybrik", *off]) == 0
+    expected = motion_from_estimate(estimate, CAMERA, 30.0, "hybrik", refinement=OFF)
+    np.testing.assert_allclose(Motion.load(out).poses, expected.poses, atol=1e-6)
+    assert main(["solve", str(path), "-o", str(path)]) == 1
+    assert "is the input itself" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("seconds", [-0.1, 2.1, np.nan, "much"])
+def test_smoothing_out_of_range_is_named(seconds):
+    with pytest.raises(NikiError, match="Smoothing of the arms"):
+        Refinement(smooth_arms=seconds)
