@@ -119,7 +119,9 @@ def _stand(joints, world, body, on, side, floor, rate):
             wanted_yaw[part] = yaw[part] + faded(
                 (mean - yaw[part] + np.pi) % (2 * np.pi) - np.pi, flat[part], fade
             )
-        tips[part], heels[part] = _pins(points[part], heel[part], toe[part], mean, to_ball + to_toe - to_heel, floor)
+        tips[part], heels[part] = _pins(
+            points[part], heel[part], toe[part], mean, to_ball + to_toe - to_heel, floor
+        )
     wanted_pitch = pitch + faded(-pitch, flat, fade)
     wanted_pitch = np.where(toe & ~heel, np.maximum(wanted_pitch, 0), wanted_pitch)
     wanted_pitch = np.where(heel & ~toe, np.minimum(wanted_pitch, 0), wanted_pitch)
@@ -127,8 +129,10 @@ def _stand(joints, world, body, on, side, floor, rate):
     turned = level @ _turned_about_x(wanted_pitch)
 
     foot_wanted = _towards(foot, turned, either, fade)
-    # While the toes touch, they lie on the ground; while only the heel does, they are as they were on the foot.
-    toes_wanted = _towards(toes, np.where(toe[:, None, None], level, foot_wanted @ (rot.transpose(foot) @ toes)), either, fade)
+    # While the toes touch, they lie on the ground.
+    toes_wanted = foot_wanted @ _towards(
+        rot.transpose(foot) @ toes, rot.transpose(foot_wanted) @ level, toe, fade
+    )
     from_toe = tips - rot.apply(toes_wanted, to_toe) - rot.apply(foot_wanted, to_ball)
     from_heel = heels - rot.apply(foot_wanted, to_heel)
     wanted = np.where(toe[:, None], from_toe, from_heel)
@@ -184,7 +188,9 @@ def _reach(joints, side):
     """(T,) metres from the hip to the ankle at most: almost straight, or as far as it was."""
     hip, knee, ankle = (joints[:, chain[side]] for chain in (_HIPS, _KNEES, ANKLES))
     length = np.linalg.norm(knee - hip, axis=-1) + np.linalg.norm(ankle - knee, axis=-1)
-    return np.maximum(_STRAIGHT * length, np.minimum(np.linalg.norm(ankle - hip, axis=-1), length * (1 - 1e-9)))
+    return np.maximum(
+        _STRAIGHT * length, np.minimum(np.linalg.norm(ankle - hip, axis=-1), length * (1 - 1e-9))
+    )
 
 
 def _too_short(hip, ankle, reach):
