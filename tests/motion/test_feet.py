@@ -149,7 +149,7 @@ def test_always_and_grounded_need_no_contacts():
 
 
 def test_every_point_may_touch_alone_and_the_frame_rate_does_not_matter():
-    rotations, translation, body, contacts, floor = captured()
+    rotations, translation, body, _, floor = captured()
     rng = np.random.default_rng(1)
     for _ in range(5):
         some = np.repeat(rng.random((18, 4)) < 0.4, 4, 0).astype(float)
