@@ -156,6 +156,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DEG",
         help="how far the camera is turned counterclockwise, seen from behind (default: read off the person)",
     )
+    c.add_argument(
+        "--height",
+        type=float,
+        metavar="METERS",
+        help="how tall the person is, which gives the world its size (default: estimated)",
+    )
     c.add_argument("--estimator", default="blazepose", metavar="NAME", help="joint estimator (blazepose)")
     c.add_argument(
         "--quality",
@@ -336,6 +342,7 @@ def _capture(options) -> None:
     from .capturing.footage.camera import checked_focal, checked_roll, checked_tilt
     from .capturing.footage.video import footage_files
     from .capturing.pipeline import capture, reprojection_error
+    from .motion.floor import checked_height
 
     files, journal = footage_files(options.footage), _journal_of(options.output)
     _check_output(options, options.output, (".npz",), files, is_motion)
@@ -344,6 +351,7 @@ def _capture(options) -> None:
         (checked_focal, options.focal),
         (checked_tilt, options.tilt),
         (checked_roll, options.roll),
+        (checked_height, options.height),
     ):
         if value is not None:
             check(value)
@@ -351,6 +359,7 @@ def _capture(options) -> None:
         options.footage, options.start, options.end, fps=options.fps, focal=options.focal,
         tilt=options.tilt, roll=options.roll, subject=options.subject, estimator=options.estimator, quality=options.quality, device=options.device,
         solver=options.solver, journal=journal, finish=options.finish,
+        height=options.height,
     )  # fmt: skip
     told = options.quiet or options.finish
 

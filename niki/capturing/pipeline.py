@@ -18,6 +18,7 @@ from ..motion.blocks import split_into_blocks
 from ..motion.camera_tilt import camera_to_library
 from ..motion.gaps import Gaps
 from ..motion.motion import Motion
+from ..motion.settling import settle
 from ..task import Task
 from .estimate.estimator import Estimate, JointEstimator
 from .estimate.gravity import camera_up
@@ -127,6 +128,7 @@ def capture(
         if footage.expected is not None:
             unfinished = unfinished and len(readings) < footage.expected
         motion = motion_from_estimate(estimate, camera, footage.rate, task.solver, progress)
+    motion = settle(motion, height=task.height)
     motion.footage = os.fspath(footage.file.resolve())
     solver = solver_name(chosen_solver(task.solver, estimate))
     motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {solver}"
@@ -138,6 +140,7 @@ def capture(
         )
     if np.isnan(estimate.up_error):
         warnings.append(_assumption(camera))
+    warnings += camera_warnings(estimate)
     missing = int((~estimate.seen).sum())
     if missing:
         warnings.append(f"{missing} of {len(estimate.seen)} frames show nobody and are bridged")
@@ -150,6 +153,22 @@ def capture(
     if beyond:
         warnings.append(f"{task.journal} is kept: it holds {beyond} frames after frame {task.end}")
     return Captured(motion, estimate, camera, warnings, bool(beyond) or unfinished, unfinished)
+
+
+def camera_warnings(estimate: Estimate) -> list[str]:
+    """What is said of a camera that turns or zooms."""
+    warnings = []
+    if estimate.turns is not None:
+        turned = np.degrees(rot.angle_between(estimate.turns, np.eye(3)).max())
+        warnings.append(
+            f"The camera turns, by up to {turned:.0f}°: it is followed by the background, so check that feet stay in place"
+        )
+    if estimate.zoom > 1:
+        warnings.append(
+            f"The camera zooms or moves, which makes the background {estimate.zoom:.1f} times as large: it is taken as one"
+            " that does not, so the person seems to come nearer or to go away"
+        )
+    return warnings
 
 
 def _assumption(camera: Camera) -> str:

@@ -83,6 +83,15 @@ def standing_height(body: Body) -> float:
     return float(rest[JOINTS.index("head_top"), 1] - rest[:, 1].min() + SOLE)
 
 
+def checked_height(height) -> float:
+    """A person's height in metres, as a user gives it.
+
+    Raises:
+        NikiError: it is no number, or no person is that tall.
+    """
+    return number_between("The person's height", height, LEAST_HEIGHT, LARGEST_HEIGHT, "meters")
+
+
 def scaled_to_height(motion: Motion, height: float) -> Motion:
     """The motion of a person who is ``height`` metres tall: the world about them grows with them, the camera's
     distance too, so that they fit the footage as before.
@@ -90,7 +99,7 @@ def scaled_to_height(motion: Motion, height: float) -> Motion:
     Raises:
         NikiError: no person is that tall.
     """
-    height = number_between("The person's height", height, LEAST_HEIGHT, LARGEST_HEIGHT, "meters")
+    height = checked_height(height)
     # Soles are as thick as before: the points of the feet stay where they are above the floor.
     size = (height - SOLE) / (standing_height(motion.body) - SOLE)
     rest = motion.rest_joints
