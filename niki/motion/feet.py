@@ -22,6 +22,7 @@ and the lowest point of the feet is on the floor in every frame."""
 
 _FADE = 0.15  # seconds in which what was changed fades before and after a contact
 _SETTLE = 0.1  # seconds: how quickly the whole body follows its feet up and down
+_MOST_AWAY = 4.0  # metres along the view for one up or down
 _PELVIS = 0.2  # seconds in which the pelvis goes down for a leg that is too short
 _STRAIGHT = 0.998  # of the leg's length: further it does not stretch, unless it did before
 _SOFT = 0.002  # metres of the floor's give outside contacts
@@ -38,6 +39,7 @@ def lock_feet(
     floor: float | None,
     rate: float,
     mode: str = "automatic",
+    camera: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """A motion whose feet do not move while they are in contact.
 
@@ -47,6 +49,8 @@ def lock_feet(
         floor: metres: the height of the floor; None if there is none, and feet stay at their own height.
         rate: frames per second.
         mode: of :data:`MODES`.
+        camera: (3,) metres, where the camera is. The body goes up and down to the floor along its view, so that it stays
+            where the camera sees it.
 
     Returns:
         rotations and translation, the same where no foot is in contact for longer than a fading takes and
@@ -66,6 +70,8 @@ def lock_feet(
         return rotations, translation
     joints, world = forward_kinematics(rotations, body, translation)
     moved = _follow_the_floor(foot_points(joints, world, body), on, floor, rate, mode)
+    if camera is not None:
+        moved = _along_the_view(moved[:, 1], joints - camera)
     translation, joints = translation + moved, joints + moved[:, None]
     stands = [_stand(joints, world, body, on, side, floor, rate) for side in (0, 1)]
     lowered = np.zeros(len(joints))
@@ -92,6 +98,17 @@ def _follow_the_floor(points, on, floor, rate, mode):
     touching = np.isfinite(lowest)
     moved[:, 1] = spread_over(-np.where(touching, lowest, 0), touching, _SETTLE * rate)
     return moved
+
+
+def _along_the_view(high, seen):
+    """(T, 3) a move that goes up by ``high`` (T,), and so far away or nearer that joints ``seen`` (T, 29, 3) from the
+    camera change their directions least."""
+    far = np.linalg.norm(seen, axis=-1)
+    ahead = rot.normalize(seen[:, 0] * [1, 0, 1], fallback=[0.0, 0.0, 1.0])
+    weight = 1 / np.maximum(far, 0.1) ** 4
+    level = (seen * ahead[:, None]).sum(-1)
+    share = (weight * level * seen[..., 1]).sum(1) / (weight * (far**2 - level**2) + 1e-9).sum(1)
+    return high[:, None] * (_UP + np.clip(share, -_MOST_AWAY, _MOST_AWAY)[:, None] * ahead)
 
 
 # --- Where a foot stands --------------------------------------------------------------------------------------

@@ -32,7 +32,14 @@ def lock(motion: Motion, feet: str = "automatic") -> Motion:
     """
     given = motion.rotations
     rotations, trans = lock_feet(
-        given, motion.trans, motion.body, motion.contacts, 0.0, motion.mocap_framerate, feet
+        given,
+        motion.trans,
+        motion.body,
+        motion.contacts,
+        0.0,
+        motion.mocap_framerate,
+        feet,
+        motion.camera_pose[:3, 3] if motion.image_size.all() else None,
     )
     if rotations is given:
         return motion

@@ -35,6 +35,7 @@ class NIKI_PT_capture(SidebarPanel, bpy.types.Panel):
             row.label(text="Guessed")
         draw_camera_tilt(layout, context.scene)
         draw_person(layout, settings)
+        layout.prop(settings, "height")
         layout.prop(settings, "estimator")
         layout.prop(settings, "quality")
         draw_device(layout)
