@@ -67,6 +67,7 @@ def placement_of(scene: bpy.types.Scene) -> Placement:
         camera=settings.camera,
         footage=settings.footage,
         active_camera=settings.active_camera,
+        root_bone=settings.root_bone,
     )
 
 

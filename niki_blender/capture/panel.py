@@ -60,6 +60,9 @@ class NIKI_PT_result(SidebarPanel, bpy.types.Panel):
             layout.prop(settings, "frame_start")
         else:
             titled_row(layout, "Start Frame").label(text=f"{frame_start}, from the {settings.source.lower()}")
+        part = layout.column()
+        part.active = settings.armature is None
+        part.prop(settings, "root_bone")
         layout.prop(settings, "place_at")
         layout.prop(settings, "match_scene")
         row = layout.row(align=True, heading="Camera")

@@ -193,6 +193,10 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
     match_scene: EnumProperty(
         name=MATCH_NAME, translation_context=CONTEXT, items=MATCHES, description=MATCH_DESCRIPTION
     )
+    root_bone: BoolProperty(
+        name="Root Bone",
+        description="Give a new armature a root bone on the floor under the pelvis, as game engines use it",
+    )
     camera: BoolProperty(name="Camera", default=True, description="Add a camera that matches the footage")
     active_camera: BoolProperty(
         name="Make Active",

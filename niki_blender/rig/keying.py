@@ -13,6 +13,7 @@ from .armature import rest_orientations
 from .channels import rotation_property
 from .confidence import key_confidence
 from .contacts import key_contacts
+from .root import key_root, root_places
 from .space import LIBRARY_TO_BLENDER, to_blender
 
 
@@ -44,8 +45,11 @@ def bake_motion(
     if owner is None:
         _, owner = new_action(rig, name or rig.name)
     frames = (frame_start + keys).astype(np.float32)
+    places = to_blender(motion.trans[keys])
+    if new:
+        key_root(rig, owner, frames, places)
     if BONES[0] in bones:
-        location = to_blender(motion.trans[keys]) @ axes[0]
+        location = (places - root_places(rig, frames)) @ axes[0]
         write_curves(owner, bone_path(BONES[0], "location"), BONES[0], frames, location)
     for i, bone in enumerate(BONES):
         if bone in bones:
