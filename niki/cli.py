@@ -342,7 +342,7 @@ def _capture(options) -> None:
     from .capturing.footage.camera import checked_focal, checked_roll, checked_tilt
     from .capturing.footage.video import footage_files
     from .capturing.pipeline import capture, reprojection_error
-    from .motion.floor import checked_height
+    from .motion.floor import camera_height, checked_height
 
     files, journal = footage_files(options.footage), _journal_of(options.output)
     _check_output(options, options.output, (".npz",), files, is_motion)
@@ -386,9 +386,11 @@ def _capture(options) -> None:
         print(
             f"{options.output}: {len(captured.motion)} frames, a person in {captured.share_seen:.0%},"
             f" mean reprojection error {reprojection_error(captured.motion):.1f} px"
+            f" ({captured.reprojection_before:.1f} px before feet were put on the floor)"
         )
         tilt, roll = (float(angle) for angle in tilt_and_roll(captured.estimate.up))
         print(describe_camera(tilt, roll, captured.estimate.up_error))
+        print(f"Camera {camera_height(captured.motion):.2f} m above the floor")
 
 
 def _preview(options) -> None:

@@ -51,6 +51,7 @@ class Captured:
 
     ``warnings`` are for the user to read. ``journal_holds_more``: it has readings of frames after the range,
     or is ``unfinished``: the range has more frames, which a capture could go on to. They would be lost with it.
+    ``reprojection_before``: pixels, :func:`reprojection_error` before the feet were put on the floor.
     """
 
     motion: Motion
@@ -59,6 +60,7 @@ class Captured:
     warnings: list[str] = field(default_factory=list)
     journal_holds_more: bool = False
     unfinished: bool = False
+    reprojection_before: float = np.nan
 
     @property
     def seen(self) -> np.ndarray:
@@ -128,6 +130,7 @@ def capture(
         if footage.expected is not None:
             unfinished = unfinished and len(readings) < footage.expected
         motion = motion_from_estimate(estimate, camera, footage.rate, task.solver, progress)
+    floating = reprojection_error(motion)
     motion = settle(motion, height=task.height)
     motion.footage = os.fspath(footage.file.resolve())
     solver = solver_name(chosen_solver(task.solver, estimate))
@@ -152,7 +155,7 @@ def capture(
         )
     if beyond:
         warnings.append(f"{task.journal} is kept: it holds {beyond} frames after frame {task.end}")
-    return Captured(motion, estimate, camera, warnings, bool(beyond) or unfinished, unfinished)
+    return Captured(motion, estimate, camera, warnings, bool(beyond) or unfinished, unfinished, floating)
 
 
 def camera_warnings(estimate: Estimate) -> list[str]:
