@@ -18,6 +18,7 @@ from .errors import NikiError, in_words
 from .files import check_output, check_replaceable, is_motion, is_network, writing
 from .formats.bvh import save_bvh
 from .motion.camera_tilt import describe_camera, tilt_and_roll
+from .motion.feet import MODES as FEET_MODES
 from .motion.motion import Motion
 from .motion.refinement import LIMBS, Refinement
 from .network.posing import PosingNetwork
@@ -144,6 +145,11 @@ def _parser() -> argparse.ArgumentParser:
                 f"--smooth-{limb}", type=float, default=seconds, metavar="S",
                 help=f"seconds of smoothing of the {limb}; 0 is off (default: %(default)s)",
             )  # fmt: skip
+        command.add_argument(
+            "--feet", default="automatic", choices=FEET_MODES,
+            help="automatic: feet stand still while they touch the ground; always: all the time; grounded: as automatic, and"
+            " the lower foot never leaves the ground; off: as they were solved (default: %(default)s)",
+        )  # fmt: skip
 
     c = command("capture", _capture, "capture a person's motion from footage")
     c.add_argument("footage", help="a video, a folder of numbered images, or one of them")
@@ -170,6 +176,12 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         metavar="DEG",
         help="how far the camera is turned counterclockwise, seen from behind (default: read off the person)",
+    )
+    c.add_argument(
+        "--height",
+        type=float,
+        metavar="METERS",
+        help="how tall the person is, which gives the world its size (default: estimated)",
     )
     c.add_argument("--estimator", default="blazepose", metavar="NAME", help="joint estimator (blazepose)")
     c.add_argument(
@@ -350,6 +362,7 @@ def _capture(options) -> None:
     from .capturing.footage.camera import checked_focal, checked_roll, checked_tilt
     from .capturing.footage.video import footage_files
     from .capturing.pipeline import capture, reprojection_error
+    from .motion.floor import camera_height, checked_height
 
     files, journal = footage_files(options.footage), _journal_of(options.output)
     _check_output(options, options.output, (".npz",), files, is_motion)
@@ -358,6 +371,7 @@ def _capture(options) -> None:
         (checked_focal, options.focal),
         (checked_tilt, options.tilt),
         (checked_roll, options.roll),
+        (checked_height, options.height),
     ):
         if value is not None:
             check(value)
@@ -366,6 +380,7 @@ def _capture(options) -> None:
         options.footage, options.start, options.end, fps=options.fps, focal=options.focal,
         tilt=options.tilt, roll=options.roll, subject=options.subject, estimator=options.estimator, quality=options.quality, device=options.device,
         solver=options.solver, journal=journal, finish=options.finish,
+        height=options.height,
     )  # fmt: skip
     told = options.quiet or options.finish
 
@@ -392,9 +407,11 @@ def _capture(options) -> None:
         print(
             f"{options.output}: {len(captured.motion)} frames, a person in {captured.share_seen:.0%},"
             f" mean reprojection error {reprojection_error(captured.motion):.1f} px"
+            f" ({captured.reprojection_before:.1f} px before feet were put on the floor)"
         )
         tilt, roll = (float(angle) for angle in tilt_and_roll(captured.estimate.up))
         print(describe_camera(tilt, roll, captured.estimate.up_error))
+        print(f"Camera {camera_height(captured.motion):.2f} m above the floor")
 
 
 def _solve(options) -> None:
@@ -406,7 +423,8 @@ def _solve(options) -> None:
 
 
 def _refinement(options) -> Refinement:
-    return Refinement(**{f"smooth_{limb}": getattr(options, f"smooth_{limb}") for limb in LIMBS})
+    smoothing = {f"smooth_{limb}": getattr(options, f"smooth_{limb}") for limb in LIMBS}
+    return Refinement(**smoothing, feet=options.feet)
 
 
 def _preview(options) -> None:

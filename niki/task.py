@@ -29,6 +29,7 @@ class Task:
             footage left one, the capture goes on from there, up to this ``end``. The file stays: delete it
             when the motion is safe, unless it holds more than that.
         finish: read no more frames; make the motion from those in the journal.
+        height: metres, how tall the person is; it gives the world its size. By default that is estimated.
     """
 
     footage: str | os.PathLike[str]
@@ -45,6 +46,7 @@ class Task:
     solver: str = "auto"
     journal: str | os.PathLike[str] | None = None
     finish: bool = False
+    height: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The values that are set, as JSON can carry them; :meth:`from_dict` reads them."""
@@ -82,6 +84,7 @@ def _is_flag(value) -> bool:
 _TEXT, _WHOLE, _NUMBER = (is_text, "a text"), (is_whole_number, "a whole number"), (is_number, "a number")
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "footage": _TEXT, "start": _WHOLE, "end": _WHOLE, "fps": _NUMBER, "focal": _NUMBER,
+    "height": _NUMBER,
     "tilt": _NUMBER, "roll": _NUMBER,
     "subject": (is_point, "two numbers"), "estimator": _TEXT, "quality": _TEXT, "device": _TEXT, "solver": _TEXT,
     "journal": _TEXT, "finish": (_is_flag, "true or false"),

@@ -374,7 +374,7 @@ def test_an_image_that_vanishes_does_not_end_a_preview(tmp_path):
     truth = Motion.load(ROOT / "samples/sample_truth.npz")
     motion = replace(
         truth, **{name: getattr(truth, name)[:4] for name in
-                  ("poses", "trans", "frames", "times", "confidence", "joints", "keypoints", "camera_turns")},
+                  ("poses", "trans", "frames", "times", "confidence", "joints", "keypoints", "camera_turns", "contacts")},
     )  # fmt: skip
 
     def vanish(done, total):

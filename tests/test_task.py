@@ -22,6 +22,7 @@ FULL = Task(
     "hybrik",
     "made.readings",
     True,
+    1.8,
 )
 
 

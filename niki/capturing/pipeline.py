@@ -16,8 +16,10 @@ from ..body.skeleton import JOINTS, NUM_BONES, NUM_JOINTS
 from ..errors import NikiError
 from ..motion.blocks import split_into_blocks
 from ..motion.camera_tilt import camera_to_library
+from ..motion.floor import scaled_to_height
 from ..motion.motion import Motion
 from ..motion.refinement import Refinement
+from ..motion.settling import settle
 from ..task import Task
 from .estimate.estimator import Estimate, JointEstimator
 from .estimate.gravity import camera_up
@@ -27,7 +29,7 @@ from .footage.camera import Camera
 from .footage.sequence import format_ranges
 from .footage.video import Footage, Frame
 from .proportions import body_from_joints
-from .refining import Progress, solve_readings
+from .refining import Progress, solve_in_the_air, solve_readings
 from .solving import chosen_solver, solver_name
 
 REPROJECTED = [
@@ -44,6 +46,7 @@ class Captured:
 
     ``warnings`` are for the user to read. ``journal_holds_more``: it has readings of frames after the range,
     or is ``unfinished``: the range has more frames, which a capture could go on to. They would be lost with it.
+    ``reprojection_before``: pixels, :func:`reprojection_error` before the feet were put on the floor.
     """
 
     motion: Motion
@@ -52,6 +55,7 @@ class Captured:
     warnings: list[str] = field(default_factory=list)
     journal_holds_more: bool = False
     unfinished: bool = False
+    reprojection_before: float = np.nan
 
     @property
     def seen(self) -> np.ndarray:
@@ -122,7 +126,13 @@ def capture(
         unfinished = task.finish and not readings.complete
         if footage.expected is not None:
             unfinished = unfinished and len(readings) < footage.expected
-        motion = motion_from_estimate(estimate, camera, footage.rate, task.solver, progress, refinement)
+        refinement = refinement or Refinement()
+        given = readings_of(estimate, camera, footage.rate)
+        motion = solve_in_the_air(given, task.solver, refinement, progress)
+    floating = reprojection_error(motion)
+    motion = settle(motion, motion.contacts, refinement.feet)
+    if task.height is not None:
+        motion = scaled_to_height(motion, task.height)
     motion.footage = os.fspath(footage.file.resolve())
     solver = solver_name(chosen_solver(task.solver, estimate))
     motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {solver}"
@@ -134,6 +144,7 @@ def capture(
         )
     if np.isnan(estimate.up_error):
         warnings.append(_assumption(camera))
+    warnings += camera_warnings(estimate)
     missing = int((~estimate.seen).sum())
     if missing:
         warnings.append(f"{missing} of {len(estimate.seen)} frames show nobody and are bridged")
@@ -145,7 +156,23 @@ def capture(
         )
     if beyond:
         warnings.append(f"{task.journal} is kept: it holds {beyond} frames after frame {task.end}")
-    return Captured(motion, estimate, camera, warnings, bool(beyond) or unfinished, unfinished)
+    return Captured(motion, estimate, camera, warnings, bool(beyond) or unfinished, unfinished, floating)
+
+
+def camera_warnings(estimate: Estimate) -> list[str]:
+    """What is said of a camera that turns or zooms."""
+    warnings = []
+    if estimate.turns is not None:
+        turned = np.degrees(rot.angle_between(estimate.turns, np.eye(3)).max())
+        warnings.append(
+            f"The camera turns, by up to {turned:.0f}°: it is followed by the background, so check that feet stay in place"
+        )
+    if estimate.zoom > 1:
+        warnings.append(
+            f"The camera zooms or moves, which makes the background {estimate.zoom:.1f} times as large: it is taken as one"
+            " that does not, so the person seems to come nearer or to go away"
+        )
+    return warnings
 
 
 def _assumption(camera: Camera) -> str:

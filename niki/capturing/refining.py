@@ -9,13 +9,14 @@ import numpy as np
 
 from .. import __version__
 from ..body import rotation as rot
-from ..body.kinematics import forward_kinematics
 from ..body.skeleton import NUM_BONES, NUM_JOINTS
 from ..errors import NikiError
-from ..motion.blocks import split_into_blocks
+from ..motion.contacts import find_contacts
+from ..motion.floor import floor_height, points_of, without_others
 from ..motion.gaps import Gaps
 from ..motion.motion import Motion
 from ..motion.refinement import Refinement
+from ..motion.settling import settle
 from ..motion.smoothing import smooth_limbs
 from .solving import chosen_solver, frames_seen, solve, solver_name
 from .whole_clip import solve_whole_clip
@@ -41,13 +42,25 @@ def solve_readings(
         solver: of :data:`~niki.capturing.solving.SOLVERS`. refinement: default :class:`Refinement`'s own.
 
     Returns:
-        the motion: gaps bridged, feet on y = 0, the readings as they were but for the height of the floor.
+        the motion: gaps bridged, the floor at y = 0, the readings as they were but for its height.
 
     Raises:
         NikiError: it has no readings, nobody is seen in them, or there is no solver of that name.
     """
+    refinement = refinement or Refinement()
+    motion = solve_in_the_air(readings, solver, refinement, progress)
+    return settle(motion, motion.contacts, refinement.feet)
+
+
+def solve_in_the_air(
+    readings: Motion,
+    solver: str,
+    refinement: Refinement,
+    progress: Progress = lambda stage, done, expected: None,
+) -> Motion:
+    """As :func:`solve_readings`, with the contacts that were found, but before the body is put on the floor."""
     check_readings(readings)
-    solver, refinement = chosen_solver(solver, readings), refinement or Refinement()
+    solver, camera = chosen_solver(solver, readings), readings.camera_pose[:3, 3]
     body, rate, count = readings.body, readings.mocap_framerate, len(readings)
     poses, trans = np.zeros((count, 3 * NUM_BONES)), np.zeros((count, 3))
     confidence, present = np.zeros((count, NUM_JOINTS)), frames_seen(readings)
@@ -60,32 +73,30 @@ def solve_readings(
         done += len(at)
         progress("solving", done, expected)
     gaps.bridge(poses, trans)
+    given = readings.joints - camera, readings.sigma, present, body, rate, bool(readings.errors_last)
     if solver == "niki":
-        joints = readings.joints - readings.camera_pose[:3, 3]
-        solve_whole_clip(
-            poses, trans, joints, readings.sigma, present, body, rate, bool(readings.errors_last)
-        )
+        solve_whole_clip(poses, trans, *given)
+    confidence *= _trust(count, np.flatnonzero(readings.jumps))[:, None]
+    told = readings.source.partition("; solver ")[0] or f"niki {__version__}"
+
+    def as_motion() -> Motion:
+        return replace(
+            readings, poses=poses, trans=trans + camera, confidence=confidence, copy=False,
+            source=f"{told}; solver {solver_name(solver)}",
+        )  # fmt: skip
+
+    contacts = find_contacts(as_motion())
+    if solver == "niki" and contacts.any() and refinement.feet != "off":
+        points = points_of(as_motion())
+        floor = floor_height(points, contacts, rate)
+        if floor is not None:
+            standing = without_others(points, contacts, floor)
+            solve_whole_clip(poses, trans, *given, standing, floor - camera[1])
     if any(refinement.smoothing.values()):
         smooth_limbs(poses, trans, rate, refinement.smoothing)
         gaps.remember(gaps.edges, rot.matrix_from_axis_angle(poses[gaps.edges].reshape(-1, NUM_BONES, 3)))
         gaps.bridge(poses, trans)
-    confidence *= _trust(count, np.flatnonzero(readings.jumps))[:, None]
-    height = 0.02 - np.nanpercentile(
-        _lowest(poses, trans, body, present), 5
-    )  # a stray frame may not set the floor
-    camera = readings.camera_pose[:3, 3]
-    pose = readings.camera_pose.copy()
-    pose[1, 3] = height
-    return replace(
-        readings,
-        poses=poses,
-        trans=trans + [camera[0], height, camera[2]],
-        confidence=confidence,
-        joints=readings.joints + [0, height - camera[1], 0],
-        camera_pose=pose,
-        source=f"{readings.source.partition('; solver ')[0] or f'niki {__version__}'}; solver {solver_name(solver)}",
-        copy=False,
-    )
+    return replace(as_motion(), contacts=contacts)
 
 
 def check_readings(motion: Motion) -> None:
@@ -97,16 +108,6 @@ def check_readings(motion: Motion) -> None:
         )
     if not frames_seen(motion).any():
         raise NikiError("Nobody is seen in the readings of this motion")
-
-
-def _lowest(poses: np.ndarray, trans: np.ndarray, body, present: np.ndarray) -> np.ndarray:
-    """(T,) the height of the lowest joint; NaN where nobody is seen."""
-    lowest = np.full(len(poses), np.nan)
-    for part in split_into_blocks(len(poses)):
-        rotations = rot.matrix_from_axis_angle(poses[part].reshape(-1, NUM_BONES, 3))
-        lowest[part] = forward_kinematics(rotations, body, trans[part])[0][..., 1].min(-1)
-    lowest[~present] = np.nan
-    return lowest
 
 
 def _trust(count: int, jumps: np.ndarray) -> np.ndarray:

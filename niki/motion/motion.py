@@ -34,6 +34,7 @@ _SHAPES = {  # T is the number of frames
     "camera": (3, 3),
     "camera_pose": (4, 4),
     "camera_turns": ("T", 3, 3),
+    "contacts": ("T", 4),
     "image_size": (2,),
     "footage": (),
     "source": (),
@@ -45,7 +46,7 @@ _READINGS = {
     "jumps": ("T",),
 }
 """Fields that a motion may lack: what it was solved from, beside ``joints``."""
-MOST_FRAMES = MOST_BYTES // 3136
+MOST_FRAMES = MOST_BYTES // 3168
 """Longest motion that can be loaded again: :func:`niki.files.read_npz` reads no more."""
 _TEXT = {"gender", "footage", "source"}
 _MAY_HOLD_NAN = {"joints", "keypoints", "hints"}
@@ -76,6 +77,8 @@ class Motion:
             frame.
         camera_turns: (T, 3, 3) from the camera space of the first frame to that of each frame: the identity
             where the camera is still, which is the default. It turns, but stays where it is.
+        contacts: (T, 4) from 0 to 1: which points of the feet touch the ground, in the order of
+            :data:`niki.motion.contacts.CONTACTS`; by default none does.
         image_size: (2,) width and height of the footage in pixels.
         sigma: (T, 29, 2) uncertainty of ``joints`` across and along the view, 0 exact .. 1 unknown; None, as the
             three that follow, where the motion has no readings: it cannot be solved again.
@@ -102,6 +105,7 @@ class Motion:
     camera: np.ndarray = field(default_factory=lambda: np.eye(3))
     camera_pose: np.ndarray = field(default_factory=lambda: np.diag([1.0, -1.0, -1.0, 1.0]))
     camera_turns: np.ndarray = _FILLED_IN
+    contacts: np.ndarray = _FILLED_IN
     image_size: np.ndarray = field(default_factory=lambda: np.zeros(2, int))
     sigma: np.ndarray | None = None
     hints: np.ndarray | None = None
@@ -141,6 +145,8 @@ class Motion:
             self.keypoints = np.full((count, NUM_JOINTS, 2), np.nan)
         if self.camera_turns is None:
             self.camera_turns = np.tile(np.eye(3), (count, 1, 1))
+        if self.contacts is None:
+            self.contacts = np.zeros((count, 4))
         for name, shape in _SHAPES.items():
             setattr(self, name, _checked(name, getattr(self, name), shape, count, copy))
         lacking = [name for name in _READINGS if getattr(self, name) is None]
@@ -153,6 +159,8 @@ class Motion:
         Body(self.rest_joints)
         if not ((self.confidence > -1e-6) & (self.confidence < 1 + 1e-6)).all():
             raise NikiError("confidence must be from 0 to 1")
+        if not ((self.contacts >= 0) & (self.contacts <= 1)).all():
+            raise NikiError("contacts must be from 0 to 1")
         if not (self.image_size >= 0).all():
             raise NikiError("image_size must not be negative")
         if not (self.camera[0, 0] > 0 and self.camera[1, 1] > 0):
@@ -239,6 +247,7 @@ class Motion:
             joints=self.joints[nearest],
             keypoints=self.keypoints[nearest],
             camera_turns=self.camera_turns[nearest],
+            contacts=self.contacts[nearest],
             **dict.fromkeys(_READINGS),
         )
 
@@ -251,6 +260,8 @@ class Motion:
         values = {name: getattr(self, name) for name in _SHAPES}
         if self.camera_is_still:
             del values["camera_turns"]
+        if not self.contacts.any():
+            del values["contacts"]
         if self.has_readings:
             values |= {name: getattr(self, name) for name in _READINGS}
         save_npz(path, values)
@@ -265,7 +276,7 @@ class Motion:
         values: dict[str, Any] = read_npz(
             path, [*_SHAPES, *_READINGS], "a motion file", "expected the .npz that niki capture writes"
         )
-        optional = {"betas", "gender", "footage", "source", "camera_turns", *_READINGS}
+        optional = {"betas", "gender", "footage", "source", "camera_turns", "contacts", *_READINGS}
         required = {f.name for f in fields(cls)} - optional
         missing = sorted(required - values.keys())
         if missing:

@@ -35,6 +35,7 @@ class NIKI_PT_capture(SidebarPanel, bpy.types.Panel):
             row.label(text="Guessed")
         draw_camera_tilt(layout, context.scene)
         draw_person(layout, settings)
+        layout.prop(settings, "height")
         layout.prop(settings, "estimator")
         layout.prop(settings, "quality")
         draw_device(layout)
@@ -59,6 +60,9 @@ class NIKI_PT_result(SidebarPanel, bpy.types.Panel):
             layout.prop(settings, "frame_start")
         else:
             titled_row(layout, "Start Frame").label(text=f"{frame_start}, from the {settings.source.lower()}")
+        part = layout.column()
+        part.active = settings.armature is None
+        part.prop(settings, "root_bone")
         layout.prop(settings, "place_at")
         layout.prop(settings, "match_scene")
         row = layout.row(align=True, heading="Camera")

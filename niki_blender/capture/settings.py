@@ -14,6 +14,7 @@ from bpy.props import (
 )
 
 from ...niki.motion.camera_tilt import LARGEST_ROLL, LARGEST_TILT
+from ...niki.motion.floor import LARGEST_HEIGHT
 from ..interface.layout import CONTEXT
 from ..placement.choices import MATCH_DESCRIPTION, MATCH_NAME, MATCHES, PLACES
 from ..rig.armature import is_our_armature, may_have_deleted, release_deleted
@@ -115,6 +116,15 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
             "upright things lean to the right in the picture. Negative if it is turned clockwise"
         ),
     )
+    height: FloatProperty(
+        name="Height",
+        min=0.0,
+        max=LARGEST_HEIGHT,
+        soft_min=1.0,
+        soft_max=2.2,
+        precision=2,
+        description="How tall the person is, in meters, which gives their world its size; 0 if you do not know",
+    )
     use_subject: BoolProperty(
         name="Choose Person", description="Follow the person you choose instead of the largest one"
     )
@@ -182,6 +192,10 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
     )
     match_scene: EnumProperty(
         name=MATCH_NAME, translation_context=CONTEXT, items=MATCHES, description=MATCH_DESCRIPTION
+    )
+    root_bone: BoolProperty(
+        name="Root Bone",
+        description="Give a new armature a root bone on the floor under the pelvis, as game engines use it",
     )
     camera: BoolProperty(name="Camera", default=True, description="Add a camera that matches the footage")
     active_camera: BoolProperty(

@@ -47,6 +47,10 @@ class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
         name="Onto Active Armature",
         description="Animate the active armature with a new action; its own action is kept",
     )
+    root_bone: BoolProperty(
+        name="Root Bone",
+        description="Give a new armature a root bone on the floor under the pelvis, as game engines use it",
+    )
     camera: BoolProperty(name="Camera", default=True, description="Add the camera of a captured motion")
     active_camera: BoolProperty(
         name="Make Active", description="Make it the scene's active camera, even if the scene has one"
@@ -67,6 +71,7 @@ class NIKI_OT_import_motion(bpy.types.Operator, ImportHelper):
             camera=self.camera,
             footage=self.camera,
             active_camera=self.active_camera,
+            root_bone=self.root_bone,
         )
         notes = []
         try:

@@ -54,6 +54,7 @@ class Placement:
         camera: add the camera of the footage.
         footage: show the footage in its background.
         active_camera: make it the scene's active camera even if the scene has one.
+        root_bone: give a new armature a root bone on the floor.
     """
 
     armature: str = ""
@@ -66,6 +67,7 @@ class Placement:
     camera: bool = True
     footage: bool = True
     active_camera: bool = False
+    root_bone: bool = False
 
     def as_dict(self) -> dict:
         """All attributes, for :meth:`from_dict`."""
@@ -142,7 +144,7 @@ def _add_to_scene(
     layer = view_layer_of(scene)
     layer.update()
     if rig is None:
-        rig = create_armature(motion.body, name, additions.collection)
+        rig = create_armature(motion.body, name, additions.collection, placement.root_bone)
         add_body(rig, motion.body)
     world = np.array(rig.matrix_world)
     offset = _offset_to(placement.point, motion, world)

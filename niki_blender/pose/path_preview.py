@@ -13,6 +13,7 @@ from ...niki.pose.targets import Posture
 from ..rig.animation import bone_path, fcurves_of
 from ..rig.armature import rest_orientations
 from ..rig.posture import body_of
+from ..rig.root import root_places
 from ..rig.space import rotations_to_library, to_blender, to_library, transform_points
 
 
@@ -59,4 +60,5 @@ def _poses(rig: bpy.types.Object, frames: np.ndarray):
     axes = rest_orientations(rig)
     quaternions = np.stack([values(name, "rotation_quaternion", 4) for name in BONES], 1)
     rotations = axes @ rot.matrix_from_quaternion(quaternions) @ rot.transpose(axes)
-    return rotations_to_library(rotations), to_library(values(BONES[0], "location", 3) @ axes[0].T)
+    places = values(BONES[0], "location", 3) @ axes[0].T + root_places(rig, frames)
+    return rotations_to_library(rotations), to_library(places)

@@ -25,6 +25,7 @@ class NIKI_PT_refine(SidebarPanel, bpy.types.Panel):
         column = layout.column(align=True)
         for limb in ("trunk", "legs", "arms", "hands"):
             column.prop(settings, f"smooth_{limb}", slider=True)
+        layout.prop(settings, "feet")
         layout.prop(settings, "solver")
         column = layout.column()
         column.alert = is_missing(settings.readings) or not settings.readings

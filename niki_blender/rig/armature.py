@@ -14,12 +14,15 @@ from .selection import is_selected, select
 from .space import to_blender
 
 _ARMS = ("Collar", "Shoulder", "Elbow", "Wrist", "Hand")
+ROOT = "Root"
+"""The bone under the pelvis, on the floor, of armatures that have one."""
+_ROOT_LENGTH = 0.25  # meters
 TAIL_TIP = 0.9
 """Where bones of hands, feet and head end, as a share of the way to the tip: a tip is skin, not a joint."""
 
 
 def create_armature(
-    body: Body, name: str = "NIKI", collection: bpy.types.Collection | None = None
+    body: Body, name: str = "NIKI", collection: bpy.types.Collection | None = None, root: bool = False
 ) -> bpy.types.Object:
     """Create an armature object with the proportions of ``body``.
 
@@ -30,6 +33,7 @@ def create_armature(
 
     Args:
         collection: where to link it; default: the master collection of the current scene.
+        root: add a root bone, on the floor, as the parent of the pelvis.
     """
     armature = bpy.data.armatures.new(name)
     armature.display_type = "STICK"
@@ -37,9 +41,11 @@ def create_armature(
     rig.show_in_front = True
     with _editing(rig):
         _add_bones(armature, body)
+        if root:
+            _add_root(armature)
     for bone in rig.pose.bones:
         bone.rotation_mode = "QUATERNION"
-        if bone.parent:
+        if bone.parent and bone.name != BONES[0]:
             bone.lock_location = (True, True, True)
     select_bones(rig)
     (collection or bpy.context.scene.collection).objects.link(rig)
@@ -56,6 +62,14 @@ def _add_bones(armature: bpy.types.Armature, body: Body) -> None:
         bone.align_roll(Vector((0, 0, 1) if bone_name.endswith(_ARMS) else (0, -1, 0)))
         if PARENTS[i] >= 0:
             bone.parent = armature.edit_bones[BONES[PARENTS[i]]]
+
+
+def _add_root(armature: bpy.types.Armature) -> None:
+    bone = armature.edit_bones.new(ROOT)
+    bone.head, bone.tail = (0, 0, 0), (0, -_ROOT_LENGTH, 0)
+    bone.align_roll(Vector((0, 0, 1)))
+    bone.use_deform = False
+    armature.edit_bones[BONES[0]].parent = bone
 
 
 @contextlib.contextmanager

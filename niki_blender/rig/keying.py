@@ -12,6 +12,8 @@ from .animation import bone_path, fcurve_owner, new_action, write_curves
 from .armature import rest_orientations
 from .channels import rotation_property
 from .confidence import key_confidence
+from .contacts import key_contacts
+from .root import key_root, root_places
 from .space import LIBRARY_TO_BLENDER, to_blender
 
 
@@ -32,7 +34,7 @@ def bake_motion(
         name: of a new action; default: the name of the rig.
         keys: indices of the motion's frames to key, ascending; default all.
         bones: the names of the bones to key.
-        new: create a new action with these channels and the confidence, and leave the rig's previous action
+        new: create a new action with these channels, the confidence and the contacts, and leave the rig's previous action
             unchanged. Otherwise key the rig's own action, where keys before and after the motion stay.
         keyed: the result of :func:`keyed_motion`, if it has been computed already.
     """
@@ -43,8 +45,11 @@ def bake_motion(
     if owner is None:
         _, owner = new_action(rig, name or rig.name)
     frames = (frame_start + keys).astype(np.float32)
+    places = to_blender(motion.trans[keys])
+    if new:
+        key_root(rig, owner, frames, places)
     if BONES[0] in bones:
-        location = to_blender(motion.trans[keys]) @ axes[0]
+        location = (places - root_places(rig, frames)) @ axes[0]
         write_curves(owner, bone_path(BONES[0], "location"), BONES[0], frames, location)
     for i, bone in enumerate(BONES):
         if bone in bones:
@@ -52,6 +57,7 @@ def bake_motion(
             write_curves(owner, path, bone, frames, keyed.values[i][keys])
     if new:
         key_confidence(rig, owner, frames, motion.confidence[keys])
+        key_contacts(rig, owner, frames, motion.contacts[keys])
     return rig.animation_data.action  # pyright: ignore[reportReturnType]
 
 

@@ -11,6 +11,7 @@ from ...niki.body.skeleton import BONE_CHILD, BONES, NUM_BONES, NUM_JOINTS, PARE
 from ...niki.pose.targets import Posture
 from .armature import TAIL_TIP, rest_orientations
 from .channels import rotation_property, values_in_mode
+from .root import root_pose
 from .space import rotation_of, rotations_to_blender, rotations_to_library, to_blender, to_library
 
 _PARENTS = list(PARENTS[1:NUM_BONES])
@@ -47,12 +48,16 @@ def read_posture(rig: bpy.types.Object, body: Body, depsgraph: bpy.types.Depsgra
 
 def write_posture(rig: bpy.types.Object, posture: Posture) -> None:
     """Pose an armature without constraints, in the rotation mode of each bone. Sets no keyframes."""
-    axes = rest_orientations(rig)
-    for name, quaternion in zip(BONES, quaternions_in_bones(posture.rotations, axes), strict=True):
+    axes, (turn, move) = rest_orientations(rig), root_pose(rig)
+    rotations = posture.rotations.copy()
+    rotations[0] = rotations_to_library(turn.T) @ rotations[0]
+    for name, quaternion in zip(BONES, quaternions_in_bones(rotations, axes), strict=True):
         bone = rig.pose.bones[name]
         channel = rotation_property(bone)
         setattr(bone, channel, values_in_mode(quaternion, bone.rotation_mode, getattr(bone, channel)))
-    rig.pose.bones[BONES[0]].location = to_blender(posture.translation) @ axes[0]
+    head = np.array(rig.data.bones[BONES[0]].head_local)
+    place = (head + to_blender(posture.translation) - move) @ turn - head
+    rig.pose.bones[BONES[0]].location = place @ axes[0]
 
 
 def quaternions_in_bones(rotations: np.ndarray, axes: np.ndarray) -> list[Quaternion]:

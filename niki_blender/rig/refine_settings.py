@@ -68,6 +68,18 @@ class NIKI_PG_refine(bpy.types.PropertyGroup):
             ("hybrik", "Analytic", "Follows the detected joints exactly", "NONE", 1),
         ),
     )
+    feet: EnumProperty(
+        name="Feet",
+        default=_DEFAULTS.feet,
+        translation_context=CONTEXT,
+        description="How feet are kept in place",
+        items=(
+            ("off", "Off", "As they were solved", "NONE", 0),
+            ("automatic", "Automatic", "Still while they touch the ground", "NONE", 1),
+            ("always", "Always", "Both feet stand still all the time", "NONE", 2),
+            ("grounded", "Grounded", "As Automatic, and the lower foot never leaves the ground", "NONE", 3),
+        ),
+    )
     frames: IntProperty(
         options={"HIDDEN"}, description="Frames of the captured motion; 0 if it has no readings"
     )
@@ -87,9 +99,9 @@ class NIKI_PG_refine(bpy.types.PropertyGroup):
     )
 
     def refinement(self) -> Refinement:
-        """The smoothing that the sliders show, without the noise of single precision."""
+        """What the panel shows, without the noise of single precision."""
         names = ("smooth_trunk", "smooth_legs", "smooth_arms", "smooth_hands")
-        return Refinement(**{name: round(getattr(self, name), 4) for name in names})
+        return Refinement(**{name: round(getattr(self, name), 4) for name in names}, feet=self.feet)
 
 
 CLASSES = (NIKI_PG_refine,)

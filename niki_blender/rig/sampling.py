@@ -13,6 +13,7 @@ from ...niki.motion.motion import Motion
 from ..scene.users_scene import rate_of
 from . import unkeyed
 from .confidence import confidence_of
+from .contacts import contacts_of
 from .posture import body_of, read_posture
 from .space import rotation_of, rotations_to_library, to_blender, to_library, transform_points
 
@@ -42,7 +43,7 @@ def sample_frames(
     Closing it early restores the scene as well.
     """
     scene, body = bpy.context.scene, body_of(rig)
-    poses, pelvis_positions, confidences = [], [], []
+    poses, pelvis_positions, confidences, contacts = [], [], [], []
     with unkeyed.keep_unkeyed(scene):
         for frame in range(first, last + 1):
             scene.frame_set(frame)
@@ -53,6 +54,7 @@ def sample_frames(
             poses.append(posture.rotations)
             pelvis_positions.append(transform_points(world, to_blender(body.pelvis + posture.translation)))
             confidences.append([confidence_of(evaluated.pose.bones[name]) for name in BONES])
+            contacts.append(contacts_of(evaluated))
             yield len(poses)
     if not own_space:
         body = Body(body.rest_joints * np.abs(np.array(rig.matrix_world.to_scale())).mean())
@@ -65,5 +67,6 @@ def sample_frames(
         rest_joints=body.rest_joints,
         frames=np.arange(first, last + 1),
         confidence=confidence,
+        contacts=np.array(contacts),
         source=f"Blender: {rig.name}",
     )

@@ -213,13 +213,13 @@ def test_sample_is_solved_in_every_frame_and_near_its_truth(sample):
     motion = captured.motion
     assert len(motion) == len(truth)
     assert captured.share_seen == 1
-    assert reprojection_error(motion) < 9
+    assert reprojection_error(motion) < 10  # feet are on the floor, though the picture says they float
     joints, expected = (about_root(m.solved_joints()[:, :24], [0]) for m in (motion, truth))
     assert mpjpe(joints, expected) < 0.08
     assert mpjpe(procrustes_aligned(joints, expected), expected) < 0.06
-    assert (
-        mpjpe(motion.solved_joints()[:, :24], motion.joints[:, :24]) < 0.07
-    )  # they last, so they are doubted
+    assert mpjpe(joints, about_root(motion.joints[:, :24], [0])) < 0.03
+    assert reprojection_error(motion) < captured.reprojection_before + 4
+    assert motion.contacts.any()
 
 
 def test_bones_turn_nearer_the_truth_than_in_the_analytic_solution_and_joints_stay_as_near(sample):

@@ -29,6 +29,8 @@ class Estimate:
             0 where the camera's tilt was given, NaN where the camera is only assumed to be level.
         turns: (T, 3, 3) from the camera axes of the first frame to those of each frame; None where the camera is
             still.
+        zoom: how many times larger the picture's background is where the camera is zoomed in most than where it is least;
+            1 where it does not zoom, or that cannot be seen.
         jumps: (J,) indices of frames to which a step leads that no body makes: the person may be another.
         errors_last: whether what is wrong in one frame is wrong in those after it too, as where a front end smooths;
             else each frame errs by itself, and solving all frames together evens that out.
@@ -46,6 +48,7 @@ class Estimate:
     turns: np.ndarray | None = None
     jumps: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     errors_last: bool = False
+    zoom: float = 1.0
 
 
 class JointEstimator(Protocol):

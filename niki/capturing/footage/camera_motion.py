@@ -22,6 +22,7 @@ _QUALITY, _APART = 0.01, 8  # of points to follow: the least quality, and pixels
 _SLACK = 1.0  # pixels that a point of the background may be off
 _PERSON = 0.4  # of the square around the person, to each side of its middle: there is no background
 _STILL = 2.0  # degrees: a camera that has not turned further is still
+_ZOOMED = 1.08  # times: less is noise that adds up
 _TRUSTED = 0.6  # share of points that must move alike
 _OFTEN = 0.8  # of the frames, that must show how the camera turns
 _RESTING = 0.3  # pixels: a point that moves less rests
@@ -86,10 +87,25 @@ def _moved(before: np.ndarray, now: np.ndarray, points: np.ndarray) -> np.ndarra
     )
 
 
+def camera_zoom(seen: np.ndarray) -> float:
+    """How many times larger the picture is where the camera is zoomed in most than where it is least, from what
+    :class:`CameraWatcher` saw (T, SEEN); 1 where it does not zoom, or that cannot be seen."""
+    trusted = _trusted(seen)
+    if len(seen) < 2 or trusted[1:].mean() < _OFTEN:
+        return 1.0
+    size = np.cumsum(np.log(np.where(trusted, seen[:, 0], 1.0)))
+    zoom = float(np.exp(np.ptp(size)))
+    return zoom if zoom > _ZOOMED else 1.0
+
+
+def _trusted(seen: np.ndarray) -> np.ndarray:
+    return (seen[:, 4] >= _TRUSTED) | ((seen[:, 1:4] == 0).all(1) & (seen[:, 4] > 0))
+
+
 def camera_turns(seen: np.ndarray, camera: Camera) -> np.ndarray | None:
     """(T, 3, 3) turns the axes of the first frame's camera into those of each frame's, from what
     :class:`CameraWatcher` saw (T, SEEN); None where the camera is still."""
-    trusted = (seen[:, 4] >= _TRUSTED) | ((seen[:, 1:4] == 0).all(1) & (seen[:, 4] > 0))
+    trusted = _trusted(seen)
     if len(seen) < 2 or trusted[1:].mean() < _OFTEN:
         return None
     seen = np.where(trusted[:, None], seen, NOTHING_SEEN)

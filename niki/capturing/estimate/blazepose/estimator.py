@@ -13,7 +13,7 @@ from ....motion.blocks import split_into_blocks
 from ....motion.smoothing import whittaker
 from ....network.uncertainty import TOGETHER, sigma_from_metres
 from ...footage.camera import Camera
-from ...footage.camera_motion import NOTHING_SEEN, SEEN, CameraWatcher, camera_turns
+from ...footage.camera_motion import NOTHING_SEEN, SEEN, CameraWatcher, camera_turns, camera_zoom
 from ...footage.video import Frame
 from ..calibration import STANDARD_ERROR, WHEN_HIDDEN
 from ..estimator import Estimate
@@ -71,10 +71,13 @@ def estimate_from_journal(journal: Journal, camera: Camera, rate: float) -> Esti
     found = journal.found
     if not found.any():
         raise NikiError("No person was found in the footage", "the whole body should be in view and lit")
-    turns = camera_turns(_background(journal), camera)
-    return estimate_from_reading(
+    background = _background(journal)
+    turns = camera_turns(background, camera)
+    estimate = estimate_from_reading(
         Reading.of(journal), found, camera, rate, journal.numbers, journal.times, turns
     )
+    estimate.zoom = camera_zoom(background)
+    return estimate
 
 
 def _background(journal: Journal) -> np.ndarray:

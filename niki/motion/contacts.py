@@ -1,0 +1,139 @@
+"""Where the heel and the toes of each foot touch the ground. numpy only."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..body.skeleton import JOINTS, NUM_JOINTS, PARENTS, Body
+from .motion import Motion
+from .touching import RATE, likely_contacts
+
+CONTACTS = ("left_heel", "left_toe", "right_heel", "right_toe")
+"""The points of the feet, in the order of a motion's ``contacts``."""
+
+TOUCHES = 0.5
+"""From this value on, a point is in contact."""
+
+ANKLES = (JOINTS.index("left_ankle"), JOINTS.index("right_ankle"))
+BALLS = (JOINTS.index("left_foot"), JOINTS.index("right_foot"))
+TOES = (JOINTS.index("left_big_toe"), JOINTS.index("right_big_toe"))
+SOLE = 0.02
+"""Metres from the sole up to the points of the foot, as :meth:`niki.body.skeleton.Body.default` has them."""
+
+_ENTER, _LEAVE = (
+    0.6,
+    0.4,
+)  # of likelihood: a contact begins where the one is reached and lasts down to the other
+_SHORTEST = 0.1  # seconds that a contact, or a pause in one, lasts
+_SURE = 0.4  # of confidence: feet that are less sure are hidden
+_BELOW = 0.3  # of the leg's length: so far the foot of somebody who stands or sits is below the pelvis
+_NEAREST = 3.0  # metres to the nearest joint of a person without a camera
+_HEEL_BEHIND = 0.25  # of the distance from the ankle to the ball: the heel is behind the ankle
+
+
+def heel_offsets(body: Body) -> np.ndarray:
+    """(2, 3) metres: the point of each heel from its ankle, in the rest pose; it is as high as the toes."""
+    rest = body.rest_joints
+    offsets = np.zeros((2, 3))
+    for side in (0, 1):
+        ahead = rest[BALLS[side]] - rest[ANKLES[side]]
+        offsets[side, 1] = rest[TOES[side], 1] - rest[ANKLES[side], 1]
+        offsets[side, 2] = -_HEEL_BEHIND * np.hypot(ahead[0], ahead[2])
+    return offsets
+
+
+def foot_points(joints: np.ndarray, world: np.ndarray, body: Body) -> np.ndarray:
+    """(T, 4, 3) metres: the points of :data:`CONTACTS`, ``SOLE`` above the ground when they touch it.
+
+    Args:
+        joints: (T, 29, 3) metres. world: (T, 24, 3, 3) the bones' orientations, both from
+            :func:`niki.body.kinematics.forward_kinematics`.
+    """
+    points = np.empty((len(joints), 4, 3))
+    for side, offset in enumerate(heel_offsets(body)):
+        ankle = ANKLES[side]
+        points[:, 2 * side] = joints[:, ankle] + world[:, ankle] @ offset
+        points[:, 2 * side + 1] = joints[:, TOES[side]]
+    return points
+
+
+def runs(on: np.ndarray) -> list[tuple[int, int]]:
+    """First and one past the last frame of each stretch where ``on`` (T,) is true."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], np.asarray(on, int), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def find_contacts(motion: Motion) -> np.ndarray:
+    """(T, 4) 1 where a point of :data:`CONTACTS` touches what it stands on, else 0.
+
+    How the legs move in the picture decides, the camera's turns taken out; where there is no picture, the animated
+    body does. Feet out of the picture, or hidden, touch nothing, nor do those of people who lie, or who sit with their
+    feet up.
+    """
+    count, rate = len(motion), motion.mocap_framerate
+    seen, shown = _seen(motion)
+    if shown.sum() < 2:
+        return np.zeros((count, 4))
+    frames = np.arange(count)
+    present = np.flatnonzero(np.isfinite(seen).all((1, 2)))
+    # Between frames, and through gaps, evenly.
+    wanted = np.linspace(0, count - 1, max(2, round((count - 1) * RATE / rate) + 1))
+    flat = seen.reshape(count, -1)[present]
+    even = np.stack([np.interp(wanted, present, column) for column in flat.T], -1).reshape(-1, NUM_JOINTS, 3)
+    likely = likely_contacts(even, motion.camera_pose[1, :3])
+    likely = np.stack([np.interp(frames, wanted, column) for column in likely.T], -1)
+    likely = np.where(shown & _below_the_body(motion), likely, 0.0)
+    on = np.stack([_with_hysteresis(column) for column in likely.T], -1)
+    for column in on.T:
+        _without_flicker(column, round(_SHORTEST * rate))
+    return on.astype(float)
+
+
+def _seen(motion: Motion) -> tuple[np.ndarray, np.ndarray]:
+    """Joints (T, 29, 3) in the axes of the first frame's camera, on their rays in the picture; and (T, 4) which points
+    of the feet are seen."""
+    estimated = np.isfinite(motion.joints).all((1, 2))
+    pose, turns = motion.camera_pose, motion.camera_turns
+    given = motion.joints if estimated.any() else motion.solved_joints()
+    seen = (given - pose[:3, 3]) @ pose[:3, :3]
+    if not estimated.any():
+        seen[..., 2] += max(0.0, _NEAREST - seen[..., 2].min())  # any camera will do
+        return seen, np.ones((len(motion), 4), bool)
+    pixels = motion.keypoints
+    rays = np.concatenate([pixels, np.ones_like(pixels[..., :1])], -1) @ np.linalg.inv(motion.camera).T
+    rays = rays @ turns
+    ahead = rays[..., 2:]
+    on_rays = rays / np.where(np.abs(ahead) > 1e-6, ahead, 1) * seen[..., 2:]
+    known = np.isfinite(pixels).all((1, 2)) & estimated
+    seen = np.where(known[:, None, None], on_rays, seen)
+    seen[~estimated] = np.nan
+    points = [ANKLES[0], TOES[0], ANKLES[1], TOES[1]]
+    inside = ((pixels >= 0) & (pixels < motion.image_size)).all(-1)[:, points] | ~known[:, None]
+    return seen, estimated[:, None] & inside & (motion.confidence[:, points] >= _SURE)
+
+
+def _below_the_body(motion: Motion) -> np.ndarray:
+    """(T, 4) whether the pelvis is well above the ankle, as of people who stand, walk or sit on a chair."""
+    joints, lengths = motion.solved_joints(), motion.body.bone_lengths
+    leg = lengths[ANKLES[0]] + lengths[PARENTS[ANKLES[0]]]
+    above = joints[:, :1, 1] - joints[:, ANKLES, 1]
+    return np.repeat(above > _BELOW * leg, 2, 1)
+
+
+def _with_hysteresis(likely: np.ndarray) -> np.ndarray:
+    """(T,) bool: on from where it is likely, until it is unlikely."""
+    on = likely > _LEAVE
+    for start, stop in runs(on):
+        if likely[start:stop].max() < _ENTER:
+            on[start:stop] = False
+    return on
+
+
+def _without_flicker(on: np.ndarray, shortest: int) -> None:
+    """Close gaps of ``on`` (T,) and drop stretches that are shorter than ``shortest`` frames, in place."""
+    for start, stop in runs(~on):
+        if stop - start < shortest and start > 0 and stop < len(on):
+            on[start:stop] = True
+    for start, stop in runs(on):
+        if stop - start < shortest:
+            on[start:stop] = False
