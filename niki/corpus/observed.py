@@ -129,19 +129,21 @@ def _of_clip(corpus: Corpus, clip: int) -> Observed | None:
 
 
 def _digest(folder: str | os.PathLike, split: str) -> str:
-    """Hash of what determines the observations: the shards (size and modification time) and the estimator,
-    its code and its weights."""
+    """Hash of what determines the observations: the shards (size and modification time), and the estimator with its weights
+    and what it is made of."""
     about = []
     for file in corpus_files(folder, split):
         stat = file.stat()
         about.append([file.name, stat.st_size, stat.st_mtime_ns])
     digest = hashlib.sha256(json.dumps(about).encode())
-    capturing = Path(__file__).parent.parent / "capturing"
+    niki = Path(__file__).parent.parent
+    capturing = niki / "capturing"
     code = [
         *capturing.glob("estimate/**/*.py"),
-        capturing / "proportions.py",
-        capturing / "solving.py",
-        Path(__file__),
+        *niki.glob("body/*.py"),
+        *(capturing / name for name in ("proportions.py", "solving.py", "footage/camera.py")),
+        *(niki / name for name in ("network/uncertainty.py", "motion/camera_tilt.py", "motion/smoothing.py")),
+        *(Path(__file__).with_name(name) for name in ("observed.py", "examples.py", "shards.py")),
     ]
     for file in sorted([*capturing.glob("estimate/**/*.npz"), *code]):
         digest.update(file.read_bytes())

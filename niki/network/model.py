@@ -40,7 +40,7 @@ ERROR_INPUTS = CONDITION + 2 * POINTS
 _REGRESSED = POINTS + TWIST + CONDITION  # a regressor's inputs
 JOINT_SCALE, _LENGTH_SCALE, _RESIDUAL_SCALE = 3.0, 5.0, 5.0  # bring inputs to about unit size
 _MOST_LENGTH = (
-    0.5  # log: people's proportions lie well within, and a bone seen end-on is measured a tenth as long
+    0.5  # log: of people from 0.6 to 1.65 times as large; a bone seen end-on is measured a tenth as long
 )
 _USUAL_LOG_ERROR = -3.5  # 3 cm
 

@@ -202,7 +202,7 @@ class PosingTraining:
         return (off * batch.pull.pulled)[away].sum() / batch.pull.pulled[away].sum().clamp_min(1)
 
     def _resume(self) -> None:
-        state = load_checkpoint(self.folder, self.config, ("network", "seed", "batch", "steps"))
+        state = load_checkpoint(self.folder, self.config, ("network", "seed", "batch", "steps", "left_out"))
         if state is None:
             return
         for name, value in state["weights"].items():

@@ -72,7 +72,7 @@ class Readings:
 
 
 def _read_alike(rows: dict, rotations: torch.Tensor, own: Bodies, generator: torch.Generator):
-    """Joints and twists of ``rotations`` with the errors of the readings ``rows``, somewhat larger or smaller."""
+    """Joints and twists of ``rotations`` with the errors of the readings ``rows``; those of joints somewhat larger or smaller."""
     size = _LEAST_ERROR + (_MOST_ERROR - _LEAST_ERROR) * torch.rand(len(rotations), 1, 1, generator=generator)
     was, now = (forward_kinematics(poses, own)[0] for poses in (rows["rotations"], rotations))
     error = (rows["joints"] - rows["joints"][:, :1]) - (was - was[:, :1])

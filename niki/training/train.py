@@ -202,7 +202,7 @@ class Training:
         return Network.initial(config.network, clean_means(self._maker), np.random.default_rng(config.seed))
 
     def _resume(self) -> None:
-        state = load_checkpoint(self.folder, self.config, ("network", "seed", "batch", "steps"))
+        state = load_checkpoint(self.folder, self.config, ("network", "seed", "batch", "steps", "mix"))
         if state is None:
             return
         for name, value in state["weights"].items():

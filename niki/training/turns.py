@@ -17,7 +17,7 @@ _LEAST = 1e-3  # of the mean variance: no direction is quite stiff
 
 def learn_turns(network: Network, maker: BatchMaker, seed: int) -> Network:
     """``network`` (numpy) with the root of that covariance, of unit mean variance. Each kind of corruption counts the
-    same, however large its errors are."""
+    same, however large its errors are; clean joints tell nothing, and where there are no others the network is as it was."""
     kinds, turns = [], []
     for k in range(_CHUNKS):
         maker.skip_to(k, seed + 31)
@@ -25,8 +25,10 @@ def learn_turns(network: Network, maker: BatchMaker, seed: int) -> Network:
         kinds.append(batch.kind.numpy())
         turns.append(turns_of_batch(network, batch))
     kind, turned = np.concatenate(kinds), np.concatenate(turns)
-    covariance = np.zeros((3 * NUM_BONES,) * 2)
-    for name in set(kind.tolist()) - {_CLEAN}:
+    covariance, unclean = np.zeros((3 * NUM_BONES,) * 2), set(kind.tolist()) - {_CLEAN}
+    if not unclean:
+        return network
+    for name in unclean:
         mine = turned[kind == name]
         covariance += mine.T @ mine / (mine**2).sum()
     covariance *= len(covariance) / np.trace(covariance)

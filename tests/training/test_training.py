@@ -23,6 +23,7 @@ from niki.training.posing import PosingConfig
 from niki.training.settings import read_kind
 from niki.training.temporal import TemporalConfig
 from niki.training.train import Config, Training, export
+from niki.training.turns import learn_turns
 
 EVEN = dict.fromkeys(KINDS_OF_CORRUPTION, 0.2) | {"reading": 0.0}
 TINY = {
@@ -48,6 +49,19 @@ def poses():
 
 def maker(poses, seed=0, mix=EVEN, reference=False):
     return BatchMaker(poses.rotations, mix, seed, reference)
+
+
+@pytest.mark.parametrize(
+    ("mix", "learned"), [(EVEN, True), (dict.fromkeys(EVEN, 0.0) | {"clean": 1.0}, False)]
+)
+def test_turns_are_learned_from_errors_where_there_are_any(mix, learned, poses, monkeypatch):
+    monkeypatch.setattr("niki.training.turns._CHUNKS", 1)
+    network, _ = network_in_torch(TINY["flow, one stage"], poses)
+    weights = learn_turns(network, maker(poses, mix=mix), 0).weights
+    assert ("turns" in weights) == learned
+    if learned:
+        covariance = weights["turns"] @ weights["turns"].T
+        assert np.trace(covariance) / len(covariance) == pytest.approx(1, rel=0.01)
 
 
 def network_in_torch(spec, poses, seed=0):
@@ -254,6 +268,8 @@ def test_a_finished_run_can_be_exported_and_used(poses, tmp_path):
 
 def test_another_configuration_does_not_take_up_a_checkpoint(poses, tmp_path):
     Training(tiny_config(), tmp_path, poses.split()).save()
+    with pytest.raises(NikiError, match="another 'mix'"):
+        Training(tiny_config(mix=EVEN | {"noise": 0.3}), tmp_path, poses.split())
     with pytest.raises(NikiError, match="another 'seed'"):
         Training(tiny_config(seed=4), tmp_path, poses.split())
 
