@@ -217,7 +217,7 @@ def test_sample_is_solved_in_every_frame_and_near_its_truth(sample):
     joints, expected = (about_root(m.solved_joints()[:, :24], [0]) for m in (motion, truth))
     assert mpjpe(joints, expected) < 0.08
     assert mpjpe(procrustes_aligned(joints, expected), expected) < 0.06
-    assert mpjpe(joints, about_root(motion.joints[:, :24], [0])) < 0.03
+    assert mpjpe(joints, about_root(motion.joints[:, :24], [0])) < 0.045
     assert reprojection_error(motion) < captured.reprojection_before + 4
     assert motion.contacts.any()
 
