@@ -50,7 +50,7 @@ _LIMBS = {
     "legs": ("hip", "knee", "ankle", "foot"),
     "hands": ("hand",),
 }
-_STANDS, _ON_FLOOR = 0.0005, 0.01
+_STANDS, _ON_FLOOR = 0.002, 0.03
 """Metres by which a foot that touches the ground moves from frame to frame, and is off the floor."""
 
 
