@@ -63,9 +63,8 @@ def _solve_together(estimate, joints, from_camera, body: Body, rate) -> Iterator
     def read(frames: np.ndarray) -> Observed:
         at = first + frames
         seen = estimate.seen[at, None, None]
-        shown = np.where(seen, joints[at], 0)
-        given = rearrange_trunk(shown, body, usual)
-        return Observed.checked(given, np.where(seen, estimate.sigma[at], 1), view=rot.normalize(shown[:, 0]))
+        shown = seen_by_network(np.where(seen, joints[at], 0), body)
+        return Observed.checked(shown.joints, np.where(seen, estimate.sigma[at], 1), view=shown.view)
 
     for block, pose in TemporalSolver().solve(last + 1 - first, rate, read, usual):
         at = first + np.arange(block.start, block.stop)

@@ -13,7 +13,7 @@ from ..body.kinematics import forward_kinematics
 from ..body.skeleton import NUM_BONES, NUM_JOINTS, Bodies
 from ..errors import NikiError
 from ..mocap.collection import RATE, Poses
-from ..motion.gaps import Gaps
+from ..motion.gaps import bridged
 from ..solve.solver import Solver, fit_translation
 from ..solve.temporal import TemporalSolver
 from .front_end import Drawn, FrontEnd
@@ -78,13 +78,10 @@ def one_by_one(case: Case, solver: Solver) -> Solved:
         pose = solver.inverse(
             seen[found], case.seen.sigma[k, found], body=body, view=rot.normalize(seen[found, 0])
         )
-        poses, trans = np.zeros((len(seen), 3 * NUM_BONES)), np.zeros((len(seen), 3))
-        poses[found] = rot.axis_angle_from_matrix(pose.rotations).reshape(len(found), -1)
+        turned, trans = np.zeros((len(seen), NUM_BONES, 3, 3)), np.zeros((len(seen), 3))
+        turned[found] = pose.rotations
         trans[found] = fit_translation(pose.rotations, seen[found], case.seen.sigma[k, found], body)
-        bridges = Gaps(~case.seen.missing[k])
-        bridges.remember(found, pose.rotations)
-        bridges.bridge(poses, trans)
-        turned = rot.matrix_from_axis_angle(poses.reshape(-1, NUM_BONES, 3))
+        turned, trans = bridged(turned, trans, ~case.seen.missing[k])
         rotations.append(turned)
         joints.append(forward_kinematics(turned, body, trans)[0])
     return np.stack(rotations), np.stack(joints)
