@@ -598,8 +598,7 @@ def _training_poses():
     if not folders:
         return None
     training = Poses.joined(map(cached_archives, folders)).split()[0]
-    left_out = PosingNetwork.default().remarks.get("left_out", "").split()
-    return training.of_clips(~(np.isin(training.sources, left_out) | np.isin(training.subjects, left_out)))
+    return training.without(PosingNetwork.default().remarks.get("left_out", "").split())
 
 
 def _poses(folder: str, unit: str | None):

@@ -68,9 +68,8 @@ def _solve_together(readings: Motion) -> Iterator[Solved]:
     def read(frames: np.ndarray) -> Observed:
         at = first + frames
         seen = present[at, None, None]
-        shown = np.where(seen, readings.joints[at] - camera, 0)
-        given = rearrange_trunk(shown, body, usual)
-        return Observed.checked(given, np.where(seen, sigma[at], 1.0), view=rot.normalize(shown[:, 0]))
+        shown = seen_by_network(np.where(seen, readings.joints[at] - camera, 0), body)
+        return Observed.checked(shown.joints, np.where(seen, sigma[at], 1.0), view=shown.view)
 
     for block, pose in TemporalSolver().solve(last + 1 - first, readings.mocap_framerate, read, usual):
         at = first + np.arange(block.start, block.stop)

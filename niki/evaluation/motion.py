@@ -12,7 +12,7 @@ from ..body.kinematics import forward_kinematics
 from ..body.skeleton import NUM_BONES, NUM_JOINTS, Bodies
 from ..capturing.proportions import FLATTENED
 from ..mocap.collection import RATE
-from ..motion.gaps import Gaps
+from ..motion.gaps import bridged
 from ..solve.clip import solve_clip
 from ..solve.solver import Solver, fit_translation, turns_of
 from ..solve.temporal import TemporalSolver
@@ -31,16 +31,11 @@ def one_by_one(case: Case, solver: Solver) -> Solved:
         body = Bodies(case.seen.offsets[k])
         seen, sigma = case.seen.joints[k, found].astype(float), case.seen.sigma[k, found]
         pose = solver.inverse(seen, sigma, body=body, view=rot.normalize(seen[:, 0]), together=case.lasting)
-        poses, trans = (
-            np.zeros((case.seen.missing.shape[1], 3 * NUM_BONES)),
-            np.zeros((case.seen.missing.shape[1], 3)),
-        )
-        poses[found] = rot.axis_angle_from_matrix(pose.rotations).reshape(len(found), -1)
+        length = len(case.seen.missing[k])
+        turned, trans = np.zeros((length, NUM_BONES, 3, 3)), np.zeros((length, 3))
+        turned[found] = pose.rotations
         trans[found] = fit_translation(pose.rotations, seen, sigma, body)
-        bridges = Gaps(~case.seen.missing[k])
-        bridges.remember(found, pose.rotations)
-        bridges.bridge(poses, trans)
-        turned = rot.matrix_from_axis_angle(poses.reshape(-1, NUM_BONES, 3))
+        turned, trans = bridged(turned, trans, ~case.seen.missing[k])
         rotations.append(turned)
         joints.append(forward_kinematics(turned, body, trans)[0])
     return Solved(np.stack(rotations), np.stack(joints), case.seen.offsets)

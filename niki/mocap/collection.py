@@ -67,6 +67,11 @@ class Poses:
         parts = (self.names, self.subjects, self.sources, self.lengths, self.residual)
         return Poses(self.rotations[keep], clip, *(part[np.asarray(wanted)] for part in parts))
 
+    def without(self, names: Iterable[str]) -> Poses:
+        """The poses of all clips but those of these sources and subjects."""
+        left_out = list(names)
+        return self.of_clips(~(np.isin(self.subjects, left_out) | np.isin(self.sources, left_out)))
+
     def of_frames(self, wanted: ArrayLike) -> Poses:
         """The poses for which ``wanted`` (N,) is true; of all clips."""
         rows = np.asarray(wanted, bool)

@@ -44,3 +44,18 @@ class Gaps:
             poses[self._frames[part]] = rot.axis_angle_from_matrix(turned).reshape(-1, 3 * NUM_BONES)
         t = self._t[:, None]
         trans[self._frames] = (1 - t) * trans[self._before] + t * trans[self._after]
+
+
+def bridged(
+    rotations: np.ndarray, translation: np.ndarray, seen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rotations (T, 24, 3, 3) and translation (T, 3) of a clip that is held as a whole, those of frames that are not
+    ``seen`` (T,) filled in; as they are if none is."""
+    if seen.all() or not seen.any():
+        return rotations, translation
+    gaps, poses = Gaps(seen), np.zeros((len(seen), 3 * NUM_BONES))
+    gaps.remember(np.flatnonzero(seen), rotations[seen])
+    translation = translation.copy()
+    gaps.bridge(poses, translation)
+    turned = rot.matrix_from_axis_angle(poses.reshape(-1, NUM_BONES, 3))
+    return np.where(seen[:, None, None, None], rotations, turned), translation

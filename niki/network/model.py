@@ -39,9 +39,7 @@ CONDITION = 2 * NUM_JOINTS + 3 + (NUM_BONES - 1) + len(_GROUPS)
 ERROR_INPUTS = CONDITION + 2 * POINTS
 _REGRESSED = POINTS + TWIST + CONDITION  # a regressor's inputs
 JOINT_SCALE, _LENGTH_SCALE, _RESIDUAL_SCALE = 3.0, 5.0, 5.0  # bring inputs to about unit size
-_MOST_LENGTH = (
-    0.5  # log: of people from 0.6 to 1.65 times as large; a bone seen end-on is measured a tenth as long
-)
+_MOST_LENGTH = 0.5  # log: people from 0.6 to 1.65 times as large; bones seen end-on may be measured a tenth
 _USUAL_LOG_ERROR = -3.5  # 3 cm
 
 _USUAL = {  # mean offset of a joint from the rest pose, pelvis fixed, and rms distance from there

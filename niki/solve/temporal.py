@@ -17,7 +17,7 @@ from ..body.skeleton import NUM_BONES, Bodies, Body
 from ..checks import number_between
 from ..errors import NikiError
 from ..motion.blocks import split_into_blocks
-from ..motion.gaps import Gaps
+from ..motion.gaps import bridged
 from ..network.model import Observation, observe
 from ..network.temporal import RATE, WINDOW, TemporalNetwork, observe_window
 from ..network.uncertainty import KNOWN_BELOW, metres_from_sigma
@@ -145,7 +145,8 @@ class TemporalSolver:
             np.concatenate([getattr(part, name) for part in parts])
             for name in ("rotations", "translation", "latents", "error")
         )
-        rotations, translation = _bridged(rotations, translation, observed.seen)
+        # What the network makes of frames in which nobody is seen is further from the truth (``niki eval motion``).
+        rotations, translation = bridged(rotations, translation, observed.seen)
         return Pose(rotations, translation, body, latents, error)
 
     def solve(
@@ -262,19 +263,6 @@ class TemporalSolver:
             body,
             independent_turns(_STIFFNESS),
         )
-
-
-def _bridged(rotations, translation, seen):
-    """Frames in which nobody is seen, as the body turns and moves evenly between those before and after: what the
-    network makes of them is further from the truth (``niki eval motion``)."""
-    if seen.all() or not seen.any():
-        return rotations, translation
-    gaps, poses = Gaps(seen), np.zeros((len(seen), 3 * NUM_BONES))
-    gaps.remember(np.flatnonzero(seen), rotations[seen])
-    translation = translation.copy()
-    gaps.bridge(poses, translation)
-    turned = rot.matrix_from_axis_angle(poses.reshape(-1, NUM_BONES, 3))
-    return np.where(seen[:, None, None, None], rotations, turned), translation
 
 
 def observed_by_frame(observed: Observed, rotations: np.ndarray, body: Body | Bodies) -> Observation:

@@ -32,7 +32,7 @@ from ..errors import NikiError
 from ..evaluation.metrics import angle_of_directions
 from ..files import save_npz
 from ..network.layers import initial_residual_mlp
-from .settings import check_least, read_config
+from .settings import Settings, check_least
 
 DEPTH_NETWORK = "depth.npz"
 Progress = Callable[[str, int, int], None]
@@ -43,7 +43,7 @@ _USUAL_VARIANCE = 0.03  # squared error of a direction
 
 
 @dataclass
-class DepthConfig:
+class DepthConfig(Settings):
     """What to train and how. Read from TOML.
 
     Attributes:
@@ -80,17 +80,7 @@ class DepthConfig:
     seed: int = 0
     threads: int = 1
 
-    @classmethod
-    def read(cls, path: str | os.PathLike) -> DepthConfig:
-        """The settings in a file.
-
-        Raises:
-            NikiError: the file cannot be read, or a setting is unknown, missing or wrong; the message names it.
-        """
-        return read_config(cls, path)
-
     def check(self) -> None:
-        """Raise NikiError for values that training cannot use."""
         if not self.data:
             raise NikiError("'data' is missing", "name the folder with the corpus")
         if not 0 < self.share <= 1:

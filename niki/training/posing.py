@@ -20,7 +20,7 @@ from ..pose.steps import usual_covariance
 from .posing_metric import apply_change, errors_of, measured_spread, train_metric
 from .posing_pairs import Batch, Pairs
 from .runs import Descent, append_log, load_checkpoint, save_checkpoint
-from .settings import check_least, read_config
+from .settings import Settings, check_least
 
 POSING_NETWORK = "posing.npz"
 _MEASURED = 20_000  # pairs from which the spread of joints is measured
@@ -28,7 +28,7 @@ _SMOOTH = 0.99
 
 
 @dataclass
-class PosingConfig:
+class PosingConfig(Settings):
     """What to train and how. Read from TOML, where ``network`` is a table. A file may name another one as ``base`` and
     then only lists the settings that differ.
 
@@ -64,17 +64,7 @@ class PosingConfig:
     half: bool = False
     save_every: int = 500
 
-    @classmethod
-    def read(cls, path: str | os.PathLike) -> PosingConfig:
-        """The settings in a file.
-
-        Raises:
-            NikiError: the file cannot be read, or a setting is unknown, missing or wrong; the message names it.
-        """
-        return read_config(cls, path)
-
     def check(self) -> None:
-        """Raise NikiError for values that training cannot use."""
         least = {"steps": 0, "metric_steps": 0, "batch": 1, "metric_batch": 1, "warm_up": 1, "save_every": 1,
                  "threads": 0, "seed": 0, "pulled": 0, "inverse": 0, "rotation": 0, "weight_decay": 0}  # fmt: skip
         check_least(self, least)
@@ -101,8 +91,7 @@ class PosingTraining:
         self.folder.mkdir(parents=True, exist_ok=True)
         if config.threads:
             torch.set_num_threads(config.threads)
-        names = config.left_out.split()
-        self._pairs = Pairs(poses.of_clips(~(np.isin(poses.subjects, names) | np.isin(poses.sources, names))))
+        self._pairs = Pairs(poses.without(config.left_out.split()))
         self.step, self.seconds = 0, 0.0
         generator = torch.Generator().manual_seed(config.seed + 17)
         initial = PosingNetwork.initial(

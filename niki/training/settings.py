@@ -7,7 +7,7 @@ import os
 import tomllib
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Self
 
 from ..errors import NikiError
 
@@ -43,30 +43,27 @@ def read_toml(path: Path, above: tuple[Path, ...] = ()) -> dict:
     return (read_toml(path.parent / base, (*above, path.resolve())) if base else {}) | values
 
 
-class Checked(Protocol):
-    """Settings that can say what is wrong with them."""
+class Settings:
+    """What a data class of settings derives from."""
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> Self:
+        """The settings in a file.
+
+        Raises:
+            NikiError: the file cannot be read, or a setting is unknown, missing or wrong; the message names it.
+        """
+        values = read_toml(Path(path))
+        try:
+            config = cls(**checked_table("", cls, values))
+            config.check()
+        except NikiError as error:
+            raise NikiError(f"{path}: {error.message}", error.hint) from None
+        return config
 
     def check(self) -> None:
         """Raise NikiError for values that training cannot use."""
-        ...
-
-
-Config = TypeVar("Config", bound=Checked)
-
-
-def read_config(kind: type[Config], path: str | os.PathLike) -> Config:
-    """The settings in a file, as the data class ``kind``.
-
-    Raises:
-        NikiError: the file cannot be read, or a setting is unknown, missing or wrong; the message names it.
-    """
-    values = read_toml(Path(path))
-    try:
-        config = kind(**checked_table("", kind, values))
-        config.check()
-    except NikiError as error:
-        raise NikiError(f"{path}: {error.message}", error.hint) from None
-    return config
+        raise NotImplementedError
 
 
 def check_least(config: object, least: dict[str, int]) -> None:

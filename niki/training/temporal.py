@@ -18,14 +18,14 @@ from ..errors import NikiError
 from ..mocap.collection import Poses
 from ..network.temporal import TemporalNetwork, TemporalSpec, WindowSolution
 from .runs import Descent, append_log, load_checkpoint, save_checkpoint
-from .settings import check_least, read_config
+from .settings import Settings, check_least
 from .temporal_batches import ERRORS, WindowBatch, WindowMaker, mean_values
 from .temporal_error import with_error_head
 from .train import NETWORK
 
 
 @dataclass
-class TemporalConfig:
+class TemporalConfig(Settings):
     """What to train and how. Read from TOML, where ``network`` and ``mix`` are tables.
 
     Attributes:
@@ -51,15 +51,6 @@ class TemporalConfig:
     threads: int = 1
     half: bool = True
     save_every: int = 200
-
-    @classmethod
-    def read(cls, path: str | os.PathLike) -> TemporalConfig:
-        """The settings in a file.
-
-        Raises:
-            NikiError: the file cannot be read, or a setting is unknown, missing or wrong; the message names it.
-        """
-        return read_config(cls, path)
 
     def check(self) -> None:
         least = {

@@ -25,7 +25,7 @@ from .error_head import train_error_head
 from .losses import LossWeights, losses
 from .readings import Readings
 from .runs import Descent, append_log, load_checkpoint, save_checkpoint
-from .settings import check_least, read_config
+from .settings import Settings, check_least
 from .turns import learn_turns
 
 NETWORK = "network.npz"
@@ -33,7 +33,7 @@ _EVALUATED = 300  # held-out poses that progress is measured on
 
 
 @dataclass
-class Config:
+class Config(Settings):
     """What to train and how. Read from TOML, where ``network``, ``losses`` and ``mix`` are tables. A file may
     name another one as ``base`` and then only lists the settings that differ.
 
@@ -74,17 +74,7 @@ class Config:
     save_every: int = 400
     evaluate_every: int = 2000
 
-    @classmethod
-    def read(cls, path: str | os.PathLike) -> Config:
-        """The settings in a file.
-
-        Raises:
-            NikiError: the file cannot be read, or a setting is unknown, missing or wrong; the message names it.
-        """
-        return read_config(cls, path)
-
     def check(self) -> None:
-        """Raise NikiError for values that training cannot use."""
         least = {"steps": 1, "error_steps": 0, "batch": 1, "warm_up": 1, "save_every": 1, "evaluate_every": 1,
                  "threads": 0, "seed": 0}  # fmt: skip
         check_least(self, least)
