@@ -18,6 +18,7 @@ from ..motion.motion import Motion
 from ..motion.refinement import Refinement
 from ..motion.settling import settle
 from ..motion.smoothing import smooth_limbs
+from ..network.uncertainty import sigma_from_metres
 from .solving import chosen_solver, frames_seen, solve, solver_name
 from .whole_clip import solve_whole_clip
 
@@ -75,7 +76,8 @@ def solve_in_the_air(
     gaps.bridge(poses, trans)
     given = readings.joints - camera, readings.sigma, present, body, rate, bool(readings.errors_last)
     if solver == "niki":
-        solve_whole_clip(poses, trans, *given)
+        error = solve_whole_clip(poses, trans, *given)
+        confidence[~present] = 1 - sigma_from_metres(error[~present])
     confidence *= _trust(count, np.flatnonzero(readings.jumps))[:, None]
     told = readings.source.partition("; solver ")[0] or f"niki {__version__}"
 

@@ -24,7 +24,7 @@ def solve_whole_clip(
     lasting: bool,
     contacts: np.ndarray | None = None,
     floor: float | None = None,
-) -> None:
+) -> np.ndarray:
     """Change poses (T, 72), axis-angle, and trans (T, 3) in place, window by window.
 
     Args:
@@ -32,12 +32,15 @@ def solve_whole_clip(
             nobody is seen. sigma: (T, 29, 2). seen: (T,) bool.
         body: the person's proportions. rate: frames per second. lasting: errors go together and last.
         contacts: (T, 4) from 0 to 1, which feet touch the ground. floor: its height, if known.
+
+    Returns:
+        (T, 29) metres that joints may be wrong by, about the pelvis.
     """
     usual = Body.from_bone_lengths(body.bone_lengths)
     aside = body.pelvis - usual.pelvis
 
     covariance, weights = turns_of(Solver().network), LASTING if lasting else OF_EACH_FRAME
-    last = None
+    last, errors = None, []
     for wider, own in windows(len(poses)):
         rotations = rot.matrix_from_axis_angle(poses[wider].reshape(-1, NUM_BONES, 3))
         place, found = trans[wider] + aside, seen[wider, None, None]
@@ -48,10 +51,12 @@ def solve_whole_clip(
             rotations, place, shown, np.where(found, sigma[wider], 1.0), rot.normalize(place + usual.pelvis), usual, rate,
             covariance, None if contacts is None else contacts[wider], floor, UP, weights,
         )[own]  # fmt: skip
+        errors.append(solved.error)
         first = wider.start + own.start
         last = slice(first, first + len(solved.rotations)), solved.rotations, solved.translation - aside
     if last:
         _keep(*last, poses, trans)
+    return np.concatenate(errors)
 
 
 def _keep(at: slice, rotations, place, poses, trans) -> None:

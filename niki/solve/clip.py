@@ -20,10 +20,12 @@ from numpy.typing import ArrayLike
 
 from ..body import rotation as rot
 from ..body.kinematics import forward_kinematics, joint_jacobian, parent_orientations, turn_bones
+from ..body.limits import RANGES, nearest_in_range
 from ..body.skeleton import JOINTS, KINDS, NUM_BONES, NUM_JOINTS, Bodies, Body
 from ..checks import number_between
 from ..errors import NikiError
 from ..network.uncertainty import KNOWN_BELOW, metres_from_sigma
+from .balance import MASSES, nearest_support
 from .banded import BandedNormal
 from .solver import EXACT, LEAST_ERROR
 
@@ -52,6 +54,15 @@ _LIMBS = {
 }
 _STANDS, _ON_FLOOR = 0.002, 0.03
 """Metres by which a foot that touches the ground moves from frame to frame, and is off the floor."""
+_STEP = 0.5
+"""Seconds over which balance is looked at, as the standard deviation of a bell."""
+_BESIDE, _OF_PACE, _WALKS = 0.01, 0.08, 0.6
+"""Metres by which the center of mass is beside the feet of somebody who stands, and of a second's way of somebody who walks,
+up to this speed (recorded people: medians of 1, 5 and 6 cm below 0.15, 0.5 and 1 m/s)."""
+_UPRIGHT = 0.8
+"""Of the leg's length: how high the pelvis of somebody who stands is over the ankles at least."""
+_PAST_LIMITS = np.radians(8.0)
+"""Radians by which bones readily go beyond their limits."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +74,12 @@ class Weights:
         limbs: the same for "trunk", "arms", "legs" or "hands", times ``motion``; default 1 each.
         pose: how many times further from the start than the network's covariance says a pose readily is.
         unseen: the same where nobody is seen and the start is bridged.
-        joints: how many times further off than stated joints readily are.
+        across, along: how many times further off than stated joints readily are, across and along the view.
         distance: metres by which all joints are too near or too far at once.
         memory: seconds after which 1/e of an error is left; 0 for errors of each frame's own.
         tail: degrees of freedom of joints' errors: the fewer, the less counts what does not fit.
+        stated: how many times further off than the terms know joints are.
+        balance: how many times further beside their feet than usual people who stand are; 0 where nothing is said of it.
         motion_tail: the same of changes of motion: the fewer, the more are sudden ones let be; infinite for none.
     """
 
@@ -74,17 +87,31 @@ class Weights:
     limbs: dict[str, float] = field(default_factory=dict)
     pose: float = 1.5
     unseen: float = 3.0
-    joints: float = 1.0
+    across: float = 1.0
+    along: float = 1.0
     distance: float = 0.0
     memory: float = 0.0
     tail: float = 4.0
     motion_tail: float = np.inf
+    balance: float = 1.0
+    stated: float = 1.5
 
 
 OF_EACH_FRAME = Weights()
 """Errors of each frame's own."""
-LASTING = Weights(motion=0.5, joints=3.0, distance=0.03, memory=0.7, tail=np.inf, motion_tail=15.0)
-"""Errors that go together and last, of which sigma states half."""
+LASTING = Weights(
+    motion=0.5,
+    pose=0.6,
+    across=3.0,
+    along=3.0,
+    distance=0.03,
+    memory=0.7,
+    tail=np.inf,
+    motion_tail=15.0,
+    balance=0.25,
+    stated=2.3,
+)
+"""Errors that go together and last."""
 
 
 @dataclass(eq=False)
@@ -94,7 +121,7 @@ class Clip:
     Attributes:
         rotations: (T, 24, 3, 3) parent-relative. translation: (T, 3) metres, as
             :func:`~niki.body.kinematics.forward_kinematics` takes it.
-        error: (T, 29) metres that joints may be wrong by about the pelvis, by what the terms know; large in gaps.
+        error: (T, 29) metres that joints may be wrong by about the pelvis: the longer a gap, the more.
     """
 
     rotations: np.ndarray
@@ -193,10 +220,12 @@ class _Problem:
 
     def __init__(self, joints, sigma, view, body, rate, covariance, weights: Weights, contacts, floor, up):
         self._weights, self._joints, self._body = weights, joints, body
-        self._count = count = len(joints)
+        self._count, self._rate = len(joints), rate
+        count = self._count
         self._bodies = Bodies(np.broadcast_to(body.offsets, (count, NUM_JOINTS, 3)))
         self._axes = _axes_along(view)
-        error = weights.joints * (metres_from_sigma(np.where(sigma < KNOWN_BELOW, sigma, 1.0)) + LEAST_ERROR)
+        error = metres_from_sigma(np.where(sigma < KNOWN_BELOW, sigma, 1.0)) + LEAST_ERROR
+        error = error * [weights.across, weights.along]
         self._certainty = np.where(np.isinf(error), 0, 1 / error)[..., [0, 0, 1]]
         known = self._certainty > 0
         memory = np.exp(-1 / (rate * weights.memory)) if weights.memory > 0 else 0.0
@@ -233,6 +262,8 @@ class _Problem:
             self._add_pose(normal, moved)
             self._add_motion(normal, rotations, place)
             self._add_contacts(normal, positions, slopes)
+            self._add_balance(normal, positions, slopes)
+            self._add_limits(normal, rotations)
             found, samples = normal.solve(samples=_SAMPLES if step == _STEPS - 1 else 0)
             moved = moved + found
             turns = rot.apply(frames, found.reshape(self._count, NUM_BONES + 1, 3))
@@ -240,7 +271,7 @@ class _Problem:
             turns = turns[:, :-1] * np.minimum(1, _FARTHEST_TURN / np.maximum(rot.norm(turns[:, :-1]), 1e-9))
             turned = turn_bones(rotations, parents, rot.matrix_from_axis_angle(turns))
             rotations = rot.matrix_from_6d(rot.sixd_from_matrix(turned))
-        return rotations, place - self._body.pelvis, _spread(slopes, samples)
+        return rotations, place - self._body.pelvis, self._weights.stated * _spread(slopes, samples)
 
     def _add_joints(self, normal, positions, slopes):
         """Joints are where they were seen, in units of their standard errors; those that do not fit count for less."""
@@ -313,10 +344,74 @@ class _Problem:
             normal.same += np.swapaxes(upward, 1, 2) @ (weight[..., None] * upward)
             normal.gradient += np.einsum("tkj,tk->tj", upward, weight * (self._floor - feet @ self._up))
 
+    def _add_balance(self, normal, positions, slopes):
+        """The center of mass is over the feet that carry it, on average over a step: forces could not hold it elsewhere."""
+        if self._contacts is None or not self._weights.balance:
+            return
+        stands = self._contacts >= 0.5
+        carried = stands.any(1) & self._is_up(positions)
+        if not carried.any():
+            return
+        level = _axes_along(self._up[None])[0, :2]
+        center = np.einsum("j,tji->ti", MASSES, positions)
+        feet = positions[:, FEET] @ level.T
+        along = np.zeros((self._count, NUM_JOINTS))
+        along[:, FEET] = -nearest_support(center @ level.T, feet, stands)
+        along += MASSES
+        beside = np.einsum("tj,tji,ki->tk", along, positions, level)
+        width = _STEP * self._rate
+        pace = rot.norm(np.gradient(_averaged(center @ level.T, width / 2), 1 / self._rate, axis=0))
+        usual = (
+            self._weights.balance
+            * np.sqrt(2 * np.sqrt(np.pi) * width)
+            * (_BESIDE + _OF_PACE * np.minimum(pace, _WALKS))
+        )
+        weight = carried[:, None] / usual
+        weight = weight * _count_for(
+            (_averaged(weight * beside, width) ** 2).sum(-1, keepdims=True) * 2 * np.sqrt(np.pi) * width, 4.0
+        )
+        rows = np.einsum("tj,tjiu,ki->tku", along, slopes, level, optimize=True)
+        transposed = np.swapaxes(rows, 1, 2)
+        # The curvature is that of frames by themselves, which is more than that of averages: steps never go too far.
+        normal.same += transposed @ (weight[..., None] ** 2 * rows)
+        normal.gradient -= rot.apply(transposed, weight * _averaged(weight * beside, width))
+
+    def _is_up(self, positions):
+        """(T,) whether the legs are long enough under the pelvis for the feet to carry it: nobody is sure of a chair."""
+        lengths = self._body.bone_lengths
+        leg = sum(lengths[..., JOINTS.index(f"left_{joint}")] for joint in ("knee", "ankle"))
+        ankles = positions[:, [FEET[0], FEET[2]]].mean(1)
+        return (positions[:, 0] - ankles) @ self._up > _UPRIGHT * leg
+
+    def _add_limits(self, normal, rotations):
+        """Bones that are turned past their limits go back."""
+        vectors, over = nearest_in_range(rotations, RANGES, fade=True)
+        frames, bones = np.nonzero((over != 0).any(-1))
+        if not len(frames):
+            return
+        excess = over[frames, bones]
+        past = (excess != 0) / _PAST_LIMITS**2
+        rows = rot.rotation_vector_jacobian(vectors[frames, bones])
+        transposed = np.swapaxes(rows, 1, 2)
+        at = 3 * bones[:, None] + np.arange(3)
+        normal.same[frames[:, None, None], at[:, :, None], at[:, None, :]] += transposed @ (
+            past[..., None] * rows
+        )
+        normal.gradient[frames[:, None], at] -= rot.apply(transposed, past * excess)
+
 
 def _count_for(squared, tail):
     """What of three errors with this sum of squares is left, by Student's distribution; all of it for an infinite tail."""
     return np.ones_like(squared) if np.isinf(tail) else np.sqrt((tail + 3) / (tail + squared))
+
+
+def _averaged(values, width):
+    """(T, C) the mean over time under a bell, in frames; a positive operator that is its own transpose."""
+    count = len(values)
+    away = np.arange(count)
+    bell = np.exp(-0.5 * ((away[:, None] - away) / max(width, 1e-6)) ** 2)
+    share = 1 / np.sqrt(bell.sum(1))
+    return share[:, None] * (bell @ (share[:, None] * values))
 
 
 def _lasting(memory):

