@@ -72,6 +72,13 @@ def any_perpendicular(v: Array) -> Array:
     return normalize(cross(v, helper + xp.zeros_like(v)))
 
 
+def axes_along(v: np.ndarray) -> np.ndarray:
+    """(..., 3, 3) rotations that turn ``v`` (..., 3) into the third axis; of any kind where it is zero. numpy."""
+    third = normalize(v, fallback=[0.0, 0.0, 1.0])
+    first = any_perpendicular(third)
+    return np.stack([first, cross(third, first), third], -2)
+
+
 def transpose(matrix: Array) -> Array:
     """Swap the last two axes; for a rotation, its inverse."""
     return namespace(matrix).swapaxes(matrix, -1, -2)

@@ -6,7 +6,8 @@ import numpy as np
 
 from ..body import rotation as rot
 from ..body.skeleton import NUM_BONES, Body
-from ..solve.clip import LASTING, OF_EACH_FRAME, solve_window, windows
+from ..solve.clip import solve_window, windows
+from ..solve.clip_weights import LASTING, OF_EACH_FRAME
 from ..solve.solver import Solver, turns_of
 from .proportions import rearrange_trunk
 

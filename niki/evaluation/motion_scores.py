@@ -9,7 +9,7 @@ import numpy as np
 from ..body import rotation as rot
 from ..body.skeleton import JOINTS, Bodies
 from ..mocap.collection import RATE
-from ..solve.clip import FEET
+from ..solve.ground import FEET
 from .metrics import acceleration_error, procrustes_aligned
 from .motion_cases import Case
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations, combinations_with_replacement
-
 import numpy as np
 
 from ..body.skeleton import JOINTS, NUM_JOINTS
@@ -34,32 +32,27 @@ MASSES = _mass_shares()
 """(29,) shares of the body's mass: the center of mass is the mean of the joints with these weights."""
 
 
-def nearest_support(point: np.ndarray, feet: np.ndarray, stands: np.ndarray) -> np.ndarray:
-    """(T, K) weights, with a sum of 1, of the mean of ``feet`` that is nearest ``point``: of the points in their hull.
+_AHEAD = 0.77
+"""Of the way from the ankle to the ball of the foot: where people who stand carry their mass (recorded people; three in four
+within 3 cm)."""
+
+
+def nearest_support(point: np.ndarray, feet: np.ndarray, touches: np.ndarray) -> np.ndarray:
+    """(T, 4) weights, with a sum of 1, of the mean of ``feet`` that carries a body: of one foot, or of the points between both
+    the one nearest ``point``.
 
     Args:
-        point: (T, 2) metres on the ground. feet: (T, K, 2), K at least 2. stands: (T, K) bool, those that carry; at
-            least one.
+        point: (T, 2) metres on the ground. feet: (T, 4, 2) ankle and ball of the left foot, then of the right one.
+        touches: (T, 4) bool, which of heels and toes touch the ground; at least one.
     """
-    each, shares = np.arange(len(feet)), np.eye(feet.shape[1])
-    best, weights = np.full(len(feet), np.inf), np.zeros(stands.shape)
-
-    def try_out(tried, allowed):
-        off = point - np.einsum("tk,tki->ti", tried, feet)
-        distance = np.where(allowed, (off**2).sum(1), np.inf)
-        nearer = distance < best
-        best[nearer], weights[nearer] = distance[nearer], tried[nearer]
-
-    for a, b in combinations_with_replacement(range(len(shares)), 2):
-        towards = feet[each, b] - feet[each, a]
-        share = ((point - feet[each, a]) * towards).sum(1) / np.maximum((towards**2).sum(1), 1e-12)
-        share = np.clip(share, 0, 1)[:, None]
-        try_out((1 - share) * shares[a] + share * shares[b], stands[:, a] & stands[:, b])
-    for corners in combinations(range(len(shares)), 3):  # within a triangle, the point itself
-        edges = np.swapaxes(feet[:, corners[1:]] - feet[:, corners[:1]], 1, 2)
-        wide = np.abs(np.linalg.det(edges)) > 1e-9
-        inside = np.zeros((len(feet), 3))
-        inside[wide, 1:] = np.linalg.solve(edges[wide], (point - feet[:, corners[0]])[wide, :, None])[..., 0]
-        inside[:, 0] = 1 - inside.sum(1)
-        try_out(inside @ shares[list(corners)], wide & (inside >= 0).all(1) & stands[:, corners].all(1))
-    return weights
+    heels, toes = touches[:, ::2], touches[:, 1::2]
+    ahead = np.where(heels & toes, _AHEAD, toes)
+    carry = np.zeros((len(feet), 2, 4))
+    for side in (0, 1):
+        carry[:, side, 2 * side] = 1 - ahead[:, side]
+        carry[:, side, 2 * side + 1] = ahead[:, side]
+    left, right = (np.einsum("tk,tki->ti", carry[:, side], feet) for side in (0, 1))
+    between = ((point - left) * (right - left)).sum(1) / np.maximum(((right - left) ** 2).sum(1), 1e-12)
+    carries = touches.reshape(-1, 2, 2).any(2)
+    share = np.where(carries.all(1), np.clip(between, 0, 1), carries[:, 1])[:, None]
+    return (1 - share) * carry[:, 0] + share * carry[:, 1]

@@ -76,7 +76,7 @@ def independent_turns(stiffness: float) -> np.ndarray:
 
 def _refine_chunk(rotations, translation, joints, error, view, bodies, precision, steps):
     # In axes along the view, a joint's error is one number per axis.
-    axes = _axes_along(view)
+    axes = rot.axes_along(view)
     rotations = np.concatenate([axes[:, None] @ rotations[:, :1], rotations[:, 1:]], 1)
     translation, joints = rot.apply(axes, translation), rot.apply(axes[:, None], joints)
     certainty = _certainty(error)
@@ -103,13 +103,6 @@ def _refine_chunk(rotations, translation, joints, error, view, bodies, precision
     back = rot.transpose(axes)
     rotations = np.concatenate([back[:, None] @ rotations[:, :1], rotations[:, 1:]], 1)
     return rotations, rot.apply(back, translation)
-
-
-def _axes_along(view):
-    """(N, 3, 3) rotations that turn ``view`` (N, 3) into the third axis; of any kind where it is zero."""
-    third = rot.normalize(view, fallback=[0.0, 0.0, 1.0])
-    first = rot.any_perpendicular(third)
-    return np.stack([first, rot.cross(third, first), third], -2)
 
 
 def _certainty(error):
