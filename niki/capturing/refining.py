@@ -60,6 +60,8 @@ def solve_in_the_air(
 ) -> Motion:
     """As :func:`solve_readings`, with the contacts that were found, but before the body is put on the floor."""
     check_readings(readings)
+    assert readings.sigma is not None
+    assert readings.jumps is not None
     solver, camera = chosen_solver(solver, readings), readings.camera_pose[:3, 3]
     body, rate, count = readings.body, readings.mocap_framerate, len(readings)
     poses, trans = np.zeros((count, 3 * NUM_BONES)), np.zeros((count, 3))

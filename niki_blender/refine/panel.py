@@ -4,7 +4,7 @@ import bpy
 
 from ..interface.layout import SidebarPanel, draw_text
 from ..placement.refined import AFTER, BEFORE, shown
-from ..rig.armature import is_our_armature
+from ..rig.armature import active_object, is_our_armature
 from ..rig.refine_settings import is_missing
 from .solving import refining, why_it_waits
 
@@ -20,7 +20,7 @@ class NIKI_PT_refine(SidebarPanel, bpy.types.Panel):
         return is_our_armature(context.object) and context.object.niki_refine.frames > 0
 
     def draw(self, context):
-        layout, rig = self.columns(), context.object
+        layout, rig = self.columns(), active_object(context)
         settings = rig.niki_refine
         column = layout.column(align=True)
         for limb in ("trunk", "legs", "arms", "hands"):

@@ -81,7 +81,7 @@ def test_a_refined_action_is_made_beside_the_captured_one(captured):
     refine()
     assert Answers.asked["method"] == "solve"
     assert Answers.asked["motion"] == str(captured.path)
-    assert (Answers.asked["smooth_arms"], Answers.asked["smooth_trunk"]) == (0.25, 0.1)
+    assert (Answers.asked["smooth_arms"], Answers.asked["smooth_trunk"]) == (0.25, 0.0)
     after = captured.rig.animation_data.action
     assert after != before
     assert after.name == f"{before.name} Refined"
