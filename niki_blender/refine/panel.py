@@ -26,6 +26,12 @@ class NIKI_PT_refine(SidebarPanel, bpy.types.Panel):
         for limb in ("trunk", "legs", "arms", "hands"):
             column.prop(settings, f"smooth_{limb}", slider=True)
         layout.prop(settings, "feet")
+        layout.prop(settings, "contacts")
+        if settings.contacts == "AUTO":
+            edited = settings.contacts_as_keyed()
+            text = "Contacts as keyed: they were edited" if edited else "Contacts as found in the footage"
+            draw_text(layout, text, "INFO")
+        layout.operator("niki.mark_contact")
         layout.prop(settings, "solver")
         column = layout.column()
         column.alert = is_missing(settings.readings) or not settings.readings
