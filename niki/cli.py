@@ -209,6 +209,10 @@ def _parser() -> argparse.ArgumentParser:
     c.add_argument("motion", metavar="MOTION.npz")
     output(c, "MOTION.npz")
     solving(c)
+    c.add_argument(
+        "--contacts", default="found", choices=("found", "kept"),
+        help="found: look again where feet touch the ground; kept: those of the file, also of hands (default: %(default)s)",
+    )  # fmt: skip
 
     c = command("preview", _preview, "draw a motion's skeleton on its footage")
     c.add_argument("motion", metavar="MOTION.npz")
@@ -419,7 +423,9 @@ def _solve(options) -> None:
 
     _check_output(options, options.output, (".npz",), [options.motion], is_motion)
     refinement = _refinement(options)
-    solve_readings(Motion.load(options.motion), options.solver, refinement).save(options.output)
+    motion = Motion.load(options.motion)
+    contacts = motion.contacts if options.contacts == "kept" else None
+    solve_readings(motion, options.solver, refinement, contacts=contacts).save(options.output)
 
 
 def _refinement(options) -> Refinement:

@@ -11,7 +11,7 @@ from .. import __version__
 from ..body import rotation as rot
 from ..body.skeleton import NUM_BONES, NUM_JOINTS
 from ..errors import NikiError
-from ..motion.contacts import find_contacts
+from ..motion.contacts import FEET, find_contacts
 from ..motion.floor import floor_height, points_of, without_others
 from ..motion.gaps import Gaps
 from ..motion.motion import Motion
@@ -35,22 +35,25 @@ def solve_readings(
     solver: str = "auto",
     refinement: Refinement | None = None,
     progress: Progress = lambda stage, done, expected: None,
+    contacts: np.ndarray | None = None,
 ) -> Motion:
     """A motion, solved from its readings; what it holds of poses, places and confidence is not looked at.
 
     Args:
         readings: a motion with :attr:`~niki.motion.motion.Motion.has_readings`; not changed.
         solver: of :data:`~niki.capturing.solving.SOLVERS`. refinement: default :class:`Refinement`'s own.
+        contacts: (T, 6) from 0 to 1, as a user has them; by default those of the feet are found in the readings.
 
     Returns:
         the motion: gaps bridged, the floor at y = 0, the readings as they were but for its height.
 
     Raises:
-        NikiError: it has no readings, nobody is seen in them, or there is no solver of that name.
+        NikiError: it has no readings, nobody is seen in them, there is no solver of that name, or contacts are of another
+            motion.
     """
     refinement = refinement or Refinement()
-    motion = solve_in_the_air(readings, solver, refinement, progress)
-    return settle(motion, motion.contacts, refinement.feet)
+    motion = solve_in_the_air(readings, solver, refinement, progress, contacts)
+    return settle(motion, motion.contacts, refinement.feet, told=contacts is not None)
 
 
 def solve_in_the_air(
@@ -58,9 +61,14 @@ def solve_in_the_air(
     solver: str,
     refinement: Refinement,
     progress: Progress = lambda stage, done, expected: None,
+    contacts: np.ndarray | None = None,
 ) -> Motion:
-    """As :func:`solve_readings`, with the contacts that were found, but before the body is put on the floor."""
+    """As :func:`solve_readings`, with the contacts, but before the body is put on the floor."""
     check_readings(readings)
+    assert readings.sigma is not None
+    assert readings.jumps is not None
+    if contacts is not None:
+        contacts = replace(readings, contacts=contacts, copy=False).contacts  # checked
     solver, camera = chosen_solver(solver, readings), readings.camera_pose[:3, 3]
     body, rate, count = readings.body, readings.mocap_framerate, len(readings)
     poses, trans = np.zeros((count, 3 * NUM_BONES)), np.zeros((count, 3))
@@ -87,12 +95,13 @@ def solve_in_the_air(
             source=f"{told}; solver {solver_name(solver)}",
         )  # fmt: skip
 
-    contacts = find_contacts(as_motion())
-    if solver == "niki" and contacts.any() and refinement.feet != "off":
+    if contacts is None:
+        contacts = find_contacts(as_motion())
+    if solver == "niki" and contacts[:, FEET].any() and refinement.feet != "off":
         points = points_of(as_motion())
         floor = floor_height(points, contacts, rate)
         if floor is not None:
-            standing = without_others(points, contacts, floor)
+            standing = without_others(points, contacts, floor)[:, FEET]
             solve_whole_clip(poses, trans, *given, standing, floor - camera[1])
     if any(refinement.smoothing.values()):
         smooth_limbs(poses, trans, rate, refinement.smoothing)

@@ -1,15 +1,21 @@
-"""Where the heel and the toes of each foot touch the ground. numpy only."""
+"""What touches something: heels and toes, which are found, and hands, which a user marks. numpy only."""
 
 from __future__ import annotations
+
+import os
 
 import numpy as np
 
 from ..body.skeleton import JOINTS, NUM_JOINTS, PARENTS, Body
+from ..errors import NikiError
+from ..files import read_npz, save_npz
 from .motion import Motion
 from .touching import RATE, likely_contacts
 
-CONTACTS = ("left_heel", "left_toe", "right_heel", "right_toe")
-"""The points of the feet, in the order of a motion's ``contacts``."""
+CONTACTS = ("left_heel", "left_toe", "right_heel", "right_toe", "left_hand", "right_hand")
+"""What can touch something, in the order of a motion's ``contacts``: points of the feet, and palms, which nothing finds."""
+FEET, HANDS = slice(0, 4), slice(4, 6)
+"""Their places among the contacts."""
 
 TOUCHES = 0.5
 """From this value on, a point is in contact."""
@@ -43,7 +49,7 @@ def heel_offsets(body: Body) -> np.ndarray:
 
 
 def foot_points(joints: np.ndarray, world: np.ndarray, body: Body) -> np.ndarray:
-    """(T, 4, 3) metres: the points of :data:`CONTACTS`, ``SOLE`` above the ground when they touch it.
+    """(T, 4, 3) metres: the points of the feet among :data:`CONTACTS`, ``SOLE`` above the ground when they touch it.
 
     Args:
         joints: (T, 29, 3) metres. world: (T, 24, 3, 3) the bones' orientations, both from
@@ -63,8 +69,29 @@ def runs(on: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
+def save_contacts(path: str | os.PathLike, contacts: np.ndarray) -> None:
+    """Write contacts (T, 6) alone, for :func:`load_contacts`.
+
+    Raises:
+        NikiError: the path cannot be written.
+    """
+    save_npz(path, {"contacts": contacts})
+
+
+def load_contacts(path: str | os.PathLike) -> np.ndarray:
+    """Contacts as :func:`save_contacts` or a motion file has them.
+
+    Raises:
+        NikiError: the file cannot be read, or holds none.
+    """
+    found = read_npz(path, ["contacts"], "a file of contacts")
+    if "contacts" not in found:
+        raise NikiError(f"{path} holds no contacts")
+    return found["contacts"]
+
+
 def find_contacts(motion: Motion) -> np.ndarray:
-    """(T, 4) 1 where a point of :data:`CONTACTS` touches what it stands on, else 0.
+    """(T, 6) 1 where a point of the feet among :data:`CONTACTS` touches what it stands on, else 0; 0 for hands.
 
     How the legs move in the picture decides, the camera's turns taken out; where there is no picture, the animated
     body does. Feet out of the picture, or hidden, touch nothing, nor do those of people who lie, or who sit with their
@@ -73,7 +100,7 @@ def find_contacts(motion: Motion) -> np.ndarray:
     count, rate = len(motion), motion.mocap_framerate
     seen, shown = _seen(motion)
     if shown.sum() < 2:
-        return np.zeros((count, 4))
+        return np.zeros((count, len(CONTACTS)))
     frames = np.arange(count)
     present = np.flatnonzero(np.isfinite(seen).all((1, 2)))
     # Between frames, and through gaps, evenly.
@@ -86,7 +113,7 @@ def find_contacts(motion: Motion) -> np.ndarray:
     on = np.stack([_with_hysteresis(column) for column in likely.T], -1)
     for column in on.T:
         _without_flicker(column, round(_SHORTEST * rate))
-    return on.astype(float)
+    return np.pad(on.astype(float), ((0, 0), (0, len(CONTACTS) - on.shape[1])))
 
 
 def _seen(motion: Motion) -> tuple[np.ndarray, np.ndarray]:

@@ -11,10 +11,13 @@ import numpy as np
 
 from ..body import rotation as rot
 from ..body.kinematics import forward_kinematics
-from ..body.skeleton import JOINTS, PARENTS, Body
+from ..body.skeleton import NUM_JOINTS, Body
 from ..errors import NikiError
 from .blending import eased, faded, spread_over
-from .contacts import ANKLES, BALLS, SOLE, TOES, TOUCHES, foot_points, heel_offsets, runs
+from .blocks import split_into_blocks
+from .contacts import ANKLES, BALLS, FEET, SOLE, TOES, TOUCHES, foot_points, heel_offsets, runs
+from .floor import OFF
+from .limbs import LEGS, place_limb, reach, towards
 
 MODES = ("off", "automatic", "always", "grounded")
 """off: as they are. automatic: still during contact. always: both feet stand all the time. grounded: as automatic,
@@ -24,10 +27,7 @@ _FADE = 0.15  # seconds in which what was changed fades before and after a conta
 _SETTLE = 0.1  # seconds: how quickly the whole body follows its feet up and down
 _MOST_AWAY = 4.0  # metres along the view for one up or down
 _PELVIS = 0.2  # seconds in which the pelvis goes down for a leg that is too short
-_STRAIGHT = 0.998  # of the leg's length: further it does not stretch, unless it did before
 _SOFT = 0.002  # metres of the floor's give outside contacts
-_HIPS = (JOINTS.index("left_hip"), JOINTS.index("right_hip"))
-_KNEES = (JOINTS.index("left_knee"), JOINTS.index("right_knee"))
 _UP = np.array([0.0, 1.0, 0.0])
 
 
@@ -45,8 +45,9 @@ def lock_feet(
 
     Args:
         rotations: (T, 24, 3, 3) parent-relative. translation: (T, 3) metres. Library space: Y up.
-        contacts: (T, 4) from 0 to 1, as :data:`niki.motion.contacts.CONTACTS` names them.
-        floor: metres: the height of the floor; None if there is none, and feet stay at their own height.
+        contacts: (T, 6) from 0 to 1, as :data:`niki.motion.contacts.CONTACTS` names them.
+        floor: metres: the height of the floor; None if there is none, and feet stay at their own height, as do those that
+            touch something clearly above or below it.
         rate: frames per second.
         mode: of :data:`MODES`.
         camera: (3,) metres, where the camera is. The body goes up and down to the floor along its view, so that it stays
@@ -63,29 +64,48 @@ def lock_feet(
         raise NikiError(f"There is no mode '{mode}' for feet", f"choose from: {', '.join(MODES)}")
     if mode == "grounded" and floor is None:
         raise NikiError("Feet can only be grounded on a floor", "give the floor's height")
-    on = np.asarray(contacts) >= TOUCHES
+    on = np.asarray(contacts)[:, FEET] >= TOUCHES
     if mode == "always":
         on = np.ones_like(on)
     if mode == "off" or (not on.any() and mode != "grounded"):
         return rotations, translation
-    joints, world = forward_kinematics(rotations, body, translation)
-    moved = _follow_the_floor(foot_points(joints, world, body), on, floor, rate, mode)
+    joints, feet, toes, points = _feet_of(rotations, translation, body)
+    low = on.copy() if floor is not None else np.zeros_like(on)
+    if floor is not None and mode != "always":
+        low &= np.abs(points[..., 1] - SOLE - floor) < OFF
+    moved = _follow_the_floor(points, low, floor, rate, mode)
     if camera is not None:
-        moved = _along_the_view(moved[:, 1], joints - camera)
-    translation, joints = translation + moved, joints + moved[:, None]
-    stands = [_stand(joints, world, body, on, side, floor, rate) for side in (0, 1)]
-    lowered = np.zeros(len(joints))
-    for side, (ankle, _, _) in enumerate(stands):
-        lowered = np.maximum(lowered, _too_short(joints[:, _HIPS[side]], ankle, _reach(joints, side)))
-    lowered = eased(lowered, round(_PELVIS * rate))
-    joints, translation = joints - lowered[:, None, None] * _UP, translation - lowered[:, None] * _UP
+        moved = _along_the_view(moved[:, 1], joints, camera)
+    translation, joints, points = translation + moved, joints + moved[:, None], points + moved[:, None]
+    stands, lowered = [], np.zeros(len(joints))
+    for side, leg in enumerate(LEGS):
+        mine = slice(2 * side, 2 * side + 2)
+        given = joints[:, leg.end], feet[:, side], toes[:, side]
+        stands.append(_stand(*given, points[:, mine], body, on[:, mine], low[:, mine], side, floor, rate))
+        ankle = stands[side][0]
+        lowered = np.maximum(lowered, _too_short(joints[:, leg.upper], ankle, reach(joints, leg)))
+    translation = translation - eased(lowered, round(_PELVIS * rate))[:, None] * _UP
     rotations = rotations.copy()
-    for side, (ankle, foot, toes) in enumerate(stands):
-        _place_leg(rotations, joints, world, side, ankle, foot, toes)
+    for part in split_into_blocks(len(rotations)):
+        posed = forward_kinematics(rotations[part], body, translation[part])
+        for leg, stand in zip(LEGS, stands, strict=True):
+            place_limb(rotations[part], *posed, leg, *(wanted[part] for wanted in stand))
     return rotations, translation
 
 
-def _follow_the_floor(points, on, floor, rate, mode):
+def _feet_of(rotations, translation, body):
+    """Joints (T, 29, 3), how feet and toes are turned, (T, 2, 3, 3) each, and the points of the feet, (T, 4, 3)."""
+    count = len(rotations)
+    joints, points = np.empty((count, NUM_JOINTS, 3)), np.empty((count, 4, 3))
+    feet, toes = np.empty((2, count, 2, 3, 3))
+    for part in split_into_blocks(count):
+        joints[part], world = forward_kinematics(rotations[part], body, translation[part])
+        feet[part], toes[part] = world[:, list(ANKLES)], world[:, list(BALLS)]
+        points[part] = foot_points(joints[part], world, body)
+    return joints, feet, toes, points
+
+
+def _follow_the_floor(points, low, floor, rate, mode):
     """(T, 3) metres by which the whole body moves up or down, smoothly, to where its feet stand."""
     moved = np.zeros((len(points), 3))
     if floor is None:
@@ -94,15 +114,22 @@ def _follow_the_floor(points, on, floor, rate, mode):
     if mode == "grounded":
         moved[:, 1] = -heights.min(1)
         return moved
-    lowest = np.where(on, heights, np.inf).min(1)
+    lowest = np.where(low, heights, np.inf).min(1)
     touching = np.isfinite(lowest)
     moved[:, 1] = spread_over(-np.where(touching, lowest, 0), touching, _SETTLE * rate)
     return moved
 
 
-def _along_the_view(high, seen):
-    """(T, 3) a move that goes up by ``high`` (T,), and so far away or nearer that joints ``seen`` (T, 29, 3) from the
-    camera change their directions least."""
+def _along_the_view(high, joints, camera):
+    """(T, 3) a move that goes up by ``high`` (T,), and so far away or nearer that joints (T, 29, 3) change their directions
+    from the camera least."""
+    moved = np.empty((len(high), 3))
+    for part in split_into_blocks(len(high)):
+        moved[part] = _moved_in_view(high[part], joints[part] - camera)
+    return moved
+
+
+def _moved_in_view(high, seen):
     far = np.linalg.norm(seen, axis=-1)
     ahead = rot.normalize(seen[:, 0] * [1, 0, 1], fallback=[0.0, 0.0, 1.0])
     weight = 1 / np.maximum(far, 0.1) ** 4
@@ -114,15 +141,17 @@ def _along_the_view(high, seen):
 # --- Where a foot stands --------------------------------------------------------------------------------------
 
 
-def _stand(joints, world, body, on, side, floor, rate):
-    """Where the ankle of one side is to be (T, 3), and how foot and toes are turned (T, 3, 3) each, in the world."""
-    heel, toe = on[:, 2 * side], on[:, 2 * side + 1]
+def _stand(ankle, foot, toes, points, body, on, low, side, floor, rate):
+    """Where the ankle of one side is to be (T, 3), and how foot and toes are turned (T, 3, 3) each, in the world.
+
+    Args:
+        ankle, foot, toes: the same as they are. points: (T, 2, 3) heel and toes. on, low: (T, 2) whether they touch something, and the floor.
+    """
+    heel, toe = on.T
     either, flat = heel | toe, heel & toe
     rest = body.rest_joints
     to_heel, to_ball = heel_offsets(body)[side], rest[BALLS[side]] - rest[ANKLES[side]]
     to_toe = rest[TOES[side]] - rest[BALLS[side]]
-    ankle, foot, toes = joints[:, ANKLES[side]], world[:, ANKLES[side]], world[:, BALLS[side]]
-    points = foot_points(joints, world, body)[:, 2 * side : 2 * side + 2]
     yaw, pitch = _heading(foot)
     fade = max(round(_FADE * rate), 1)
 
@@ -136,8 +165,9 @@ def _stand(joints, world, body, on, side, floor, rate):
             wanted_yaw[part] = yaw[part] + faded(
                 (mean - yaw[part] + np.pi) % (2 * np.pi) - np.pi, flat[part], fade
             )
+        ground = floor if low[part].any() else None
         tips[part], heels[part] = _pins(
-            points[part], heel[part], toe[part], mean, to_ball + to_toe - to_heel, floor
+            points[part], heel[part], toe[part], mean, to_ball + to_toe - to_heel, ground
         )
     wanted_pitch = pitch + faded(-pitch, flat, fade)
     wanted_pitch = np.where(toe & ~heel, np.maximum(wanted_pitch, 0), wanted_pitch)
@@ -145,9 +175,9 @@ def _stand(joints, world, body, on, side, floor, rate):
     level = _turned_about_y(wanted_yaw)
     turned = level @ _turned_about_x(wanted_pitch)
 
-    foot_wanted = _towards(foot, turned, either, fade)
+    foot_wanted = towards(foot, turned, either, fade)
     # While the toes touch, they lie on the ground.
-    toes_wanted = foot_wanted @ _towards(
+    toes_wanted = foot_wanted @ towards(
         rot.transpose(foot) @ toes, rot.transpose(foot_wanted) @ level, toe, fade
     )
     from_toe = tips - rot.apply(toes_wanted, to_toe) - rot.apply(foot_wanted, to_ball)
@@ -160,12 +190,12 @@ def _stand(joints, world, body, on, side, floor, rate):
     return wanted, foot_wanted, toes_wanted
 
 
-def _pins(points, heel, toe, yaw, along, floor):
-    """Where the toes (3,) and the heel (3,) of one stand stay: the mean of where they were."""
+def _pins(points, heel, toe, yaw, along, ground):
+    """Where the toes (3,) and the heel (3,) of one stand stay: the mean of where they were, on the ground if there is one."""
     ahead = _turned_about_y(np.array([yaw]))[0] @ along
     tip = np.concatenate([points[toe, 1], points[heel, 0] + ahead]).mean(0)
-    if floor is not None:
-        tip[1] = floor + SOLE
+    if ground is not None:
+        tip[1] = ground + SOLE
     return tip, tip - ahead
 
 
@@ -192,61 +222,8 @@ def _turned_about_x(angle):
     return rot.matrix_from_axis_angle(angle[:, None] * np.array([1.0, 0, 0]))
 
 
-def _towards(turned, wanted, on, fade):
-    """(T, 3, 3): ``wanted`` where ``on``; from there, back to ``turned``."""
-    change = rot.axis_angle_from_matrix(wanted @ rot.transpose(turned))
-    return rot.matrix_from_axis_angle(faded(change, on, fade)) @ turned
-
-
-# --- The leg --------------------------------------------------------------------------------------------------
-
-
-def _reach(joints, side):
-    """(T,) metres from the hip to the ankle at most: almost straight, or as far as it was."""
-    hip, knee, ankle = (joints[:, chain[side]] for chain in (_HIPS, _KNEES, ANKLES))
-    length = np.linalg.norm(knee - hip, axis=-1) + np.linalg.norm(ankle - knee, axis=-1)
-    return np.maximum(
-        _STRAIGHT * length, np.minimum(np.linalg.norm(ankle - hip, axis=-1), length * (1 - 1e-9))
-    )
-
-
 def _too_short(hip, ankle, reach):
     """(T,) metres by which the hip has to go down for the leg to reach the ankle."""
     aside = np.hypot(hip[:, 0] - ankle[:, 0], hip[:, 2] - ankle[:, 2])
     high = np.sqrt(np.maximum(reach**2 - aside**2, 0))
     return np.where(aside < reach, np.maximum(hip[:, 1] - ankle[:, 1] - high, 0), 0)
-
-
-def _place_leg(rotations, joints, world, side, ankle, foot, toes):
-    """Turn one leg of ``rotations``, in place, so that its ankle is at ``ankle`` (T, 3), or as near as it reaches."""
-    hip_bone, knee_bone, ankle_bone, ball_bone = (chain[side] for chain in (_HIPS, _KNEES, ANKLES, BALLS))
-    hip, knee, old = joints[:, hip_bone], joints[:, knee_bone], joints[:, ankle_bone]
-    thigh, shin = knee - hip, old - knee
-    upper, lower = (np.linalg.norm(bone, axis=-1, keepdims=True) for bone in (thigh, shin))
-    before, after = rot.normalize(old - hip), rot.normalize(ankle - hip)
-    # The knee's axis; that of the thigh where the leg is straight.
-    axis = rot.cross(rot.normalize(thigh), rot.normalize(shin)) + 0.01 * world[:, hip_bone, :, 0]
-    axis = rot.normalize(axis - rot.dot(axis, before) * before)
-    turned = rot.apply(rot.swing_between(before, after), axis)
-    shortest = np.abs(upper - lower) + 1e-4
-    length = np.clip(
-        np.linalg.norm(ankle - hip, axis=-1, keepdims=True), shortest, _reach(joints, side)[:, None]
-    )
-    cosine = np.clip((upper**2 + length**2 - lower**2) / (2 * upper * length), -1, 1)
-    forward = rot.cross(after, turned)
-    new_thigh = upper * (cosine * after + np.sqrt(1 - cosine**2) * forward)
-    new_shin = length * after - new_thigh
-    parent = world[:, PARENTS[hip_bone]]
-    thigh_world = _frame(new_thigh, turned) @ rot.transpose(_frame(thigh, axis)) @ world[:, hip_bone]
-    shin_world = _frame(new_shin, turned) @ rot.transpose(_frame(shin, axis)) @ world[:, knee_bone]
-    rotations[:, hip_bone] = rot.transpose(parent) @ thigh_world
-    rotations[:, knee_bone] = rot.transpose(thigh_world) @ shin_world
-    rotations[:, ankle_bone] = rot.transpose(shin_world) @ foot
-    rotations[:, ball_bone] = rot.transpose(foot) @ toes
-
-
-def _frame(along, axis):
-    """(T, 3, 3) an orthonormal frame: along the bone, and about the knee's axis."""
-    along = rot.normalize(along)
-    axis = rot.normalize(axis - rot.dot(axis, along) * along)
-    return np.stack([along, axis, rot.cross(along, axis)], -1)

@@ -10,10 +10,11 @@ from ..body.kinematics import forward_kinematics
 from ..body.skeleton import JOINTS, Body
 from ..checks import number_between
 from .blocks import split_into_blocks
-from .contacts import SOLE, TOUCHES, foot_points
+from .contacts import FEET, SOLE, TOUCHES, foot_points
 from .motion import Motion
 
-_OFF = 0.2  # metres: feet that touch something further from the floor stand on something else
+OFF = 0.2
+"""Metres: feet that touch something further from the floor stand on something else."""
 _FEW = 0.15  # seconds of contact from which on there is a floor
 _LOW = 0.1  # of the contacts: where feet stand at several heights, the floor is at the lower ones
 _STRAY = 5  # per cent of the frames that may be lower than the floor where no foot is seen to touch it
@@ -24,30 +25,34 @@ def floor_height(points: np.ndarray, contacts: np.ndarray, rate: float) -> float
     """Metres: how high the floor is along the vertical; None where the feet hardly touch anything.
 
     Args:
-        points: (T, 4, 3) metres, of :func:`niki.motion.contacts.foot_points`. contacts: (T, 4). rate: frames a second.
+        points: (T, 4, 3) metres, of :func:`niki.motion.contacts.foot_points`. contacts: (T, 6). rate: frames a second.
     """
-    heights = points[..., 1][np.asarray(contacts) >= TOUCHES] - SOLE
+    heights = points[..., 1][np.asarray(contacts)[:, FEET] >= TOUCHES] - SOLE
     if len(heights) < max(2, _FEW * rate):
         return None
     # Somebody may climb, or stand on a box now and then.
-    return float(np.median(heights[heights <= np.quantile(heights, _LOW) + _OFF]))
+    return float(np.median(heights[heights <= np.quantile(heights, _LOW) + OFF]))
 
 
 def without_others(points: np.ndarray, contacts: np.ndarray, floor: float) -> np.ndarray:
-    """(T, 4) the contacts that are on the floor: not those with a step, a rung or a table."""
-    near = np.abs(points[..., 1] - SOLE - floor) < _OFF
-    return np.where(near, contacts, 0.0)
+    """(T, 6) the contacts without those of feet that are not on the floor, but on a step, a rung or a table."""
+    kept = np.array(contacts, float)
+    kept[:, FEET][np.abs(points[..., 1] - SOLE - floor) >= OFF] = 0
+    return kept
 
 
-def stand_on_floor(motion: Motion, contacts: np.ndarray) -> Motion:
-    """The motion with its floor at y = 0 and the contacts that are on it; where no foot is seen to touch a floor, its
-    lowest joint is there. The camera and what was estimated move with the body."""
+def stand_on_floor(motion: Motion, contacts: np.ndarray, told: bool = False) -> Motion:
+    """The motion with its floor at y = 0; where no foot touches a floor, its lowest joint is there. The camera and what was
+    estimated move with the body. Of the contacts it has those that are on the floor, or all if a user has ``told`` them."""
     points = points_of(motion)
     floor = floor_height(points, contacts, motion.mocap_framerate)
     if floor is None:
-        return moved_up(replace(motion, contacts=np.zeros_like(contacts)), -lowest_sole(motion))
-    contacts = without_others(points, contacts, floor)
-    return moved_up(replace(motion, contacts=contacts), -floor)
+        if not told:
+            contacts = np.array(contacts, float)
+            contacts[:, FEET] = 0
+        return moved_up(replace(motion, contacts=contacts, copy=False), -lowest_sole(motion))
+    contacts = contacts if told else without_others(points, contacts, floor)
+    return moved_up(replace(motion, contacts=contacts, copy=False), -floor)
 
 
 def points_of(motion: Motion) -> np.ndarray:
@@ -69,7 +74,7 @@ def moved_up(motion: Motion, by: float) -> Motion:
     up = np.array([0.0, by, 0.0])
     pose = motion.camera_pose.copy()
     pose[:3, 3] += up
-    return replace(motion, trans=motion.trans + up, joints=motion.joints + up, camera_pose=pose)
+    return replace(motion, trans=motion.trans + up, joints=motion.joints + up, camera_pose=pose, copy=False)
 
 
 def camera_height(motion: Motion) -> float:

@@ -18,6 +18,7 @@ from ..body.kinematics import forward_kinematics
 from ..body.skeleton import NUM_BONES, NUM_JOINTS, Body
 from ..errors import NikiError
 from ..files import MOST_BYTES, read_npz, save_npz
+from .blocks import split_into_blocks
 
 _SHAPES = {  # T is the number of frames
     "poses": ("T", 72),
@@ -34,7 +35,7 @@ _SHAPES = {  # T is the number of frames
     "camera": (3, 3),
     "camera_pose": (4, 4),
     "camera_turns": ("T", 3, 3),
-    "contacts": ("T", 4),
+    "contacts": ("T", 6),
     "image_size": (2,),
     "footage": (),
     "source": (),
@@ -46,7 +47,7 @@ _READINGS = {
     "jumps": ("T",),
 }
 """Fields that a motion may lack: what it was solved from, beside ``joints``."""
-MOST_FRAMES = MOST_BYTES // 3168
+MOST_FRAMES = MOST_BYTES // 3184
 """Longest motion that can be loaded again: :func:`niki.files.read_npz` reads no more."""
 _TEXT = {"gender", "footage", "source"}
 _MAY_HOLD_NAN = {"joints", "keypoints", "hints"}
@@ -77,8 +78,8 @@ class Motion:
             frame.
         camera_turns: (T, 3, 3) from the camera space of the first frame to that of each frame: the identity
             where the camera is still, which is the default. It turns, but stays where it is.
-        contacts: (T, 4) from 0 to 1: which points of the feet touch the ground, in the order of
-            :data:`niki.motion.contacts.CONTACTS`; by default none does.
+        contacts: (T, 6) from 0 to 1: which points of the feet touch the ground, and which hands are held where they are, in
+            the order of :data:`niki.motion.contacts.CONTACTS`; by default none.
         image_size: (2,) width and height of the footage in pixels.
         sigma: (T, 29, 2) uncertainty of ``joints`` across and along the view, 0 exact .. 1 unknown; None, as the
             three that follow, where the motion has no readings: it cannot be solved again.
@@ -146,7 +147,7 @@ class Motion:
         if self.camera_turns is None:
             self.camera_turns = np.tile(np.eye(3), (count, 1, 1))
         if self.contacts is None:
-            self.contacts = np.zeros((count, 4))
+            self.contacts = np.zeros((count, 6))
         for name, shape in _SHAPES.items():
             setattr(self, name, _checked(name, getattr(self, name), shape, count, copy))
         lacking = [name for name in _READINGS if getattr(self, name) is None]
@@ -188,7 +189,10 @@ class Motion:
     @property
     def rotations(self) -> np.ndarray:
         """(T, 24, 3, 3) parent-relative matrices."""
-        return rot.matrix_from_axis_angle(self.poses.reshape(-1, 24, 3))
+        matrices = np.empty((len(self), NUM_BONES, 3, 3))
+        for part in split_into_blocks(len(self)):
+            matrices[part] = rot.matrix_from_axis_angle(self.poses[part].reshape(-1, NUM_BONES, 3))
+        return matrices
 
     @property
     def has_readings(self) -> bool:
@@ -197,7 +201,11 @@ class Motion:
 
     def solved_joints(self) -> np.ndarray:
         """(T, 29, 3) metres, library space: the joints of the animated body."""
-        return forward_kinematics(self.rotations, self.body, self.trans)[0]
+        joints, body = np.empty((len(self), NUM_JOINTS, 3)), self.body
+        for part in split_into_blocks(len(self)):
+            rotations = rot.matrix_from_axis_angle(self.poses[part].reshape(-1, NUM_BONES, 3))
+            joints[part] = forward_kinematics(rotations, body, self.trans[part])[0]
+        return joints
 
     @property
     def camera_is_still(self) -> bool:

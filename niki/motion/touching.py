@@ -80,6 +80,7 @@ def _convolved(x: np.ndarray, kernel: np.ndarray, dilation: int) -> np.ndarray:
     width, length = len(kernel), x.shape[1]
     reach = dilation * (width // 2)
     padded = np.pad(x, ((0, 0), (reach, reach), (0, 0)))
-    return sum(
-        (padded[:, k * dilation : k * dilation + length] @ kernel[k] for k in range(width)), np.float32(0)
-    )
+    result = np.zeros((len(x), length, kernel.shape[-1]), np.float32)
+    for k in range(width):
+        result += padded[:, k * dilation : k * dilation + length] @ kernel[k]
+    return result

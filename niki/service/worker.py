@@ -25,6 +25,7 @@ from typing import Any, BinaryIO
 from .. import __version__
 from ..checks import is_text, is_whole_number
 from ..errors import NikiError, in_words
+from ..motion.contacts import load_contacts
 from ..motion.motion import Motion
 from ..motion.refinement import Refinement
 from ..task import Task
@@ -112,9 +113,13 @@ class Worker:
 
     def _solve(self, identity, params) -> None:
         settings = dict(params)
-        files = _Params({name: settings.pop(name, None) for name in ("motion", "output", "solver")})
+        files = _Params(
+            {name: settings.pop(name, None) for name in ("motion", "output", "solver", "contacts")}
+        )
         motion, output = Path(files.text("motion")), Path(files.text("output"))
-        self._send(wire.result(identity, _solved(motion, output, files.text("solver", "auto"), settings)))
+        contacts = files.text("contacts", None)
+        answer = _solved(motion, output, files.text("solver", "auto"), contacts, settings)
+        self._send(wire.result(identity, answer))
 
     def _start_capture(self, identity, params) -> None:
         if self._capture is not None:
@@ -269,8 +274,8 @@ def _captured(task: Task, output: Path, report) -> dict:
     }  # fmt: skip
 
 
-def _solved(path: Path, output: Path, solver: str, settings: dict) -> dict:
-    """Solve a motion again from its readings; the answer to the request."""
+def _solved(path: Path, output: Path, solver: str, contacts: str | None, settings: dict) -> dict:
+    """Solve a motion again from its readings, with the contacts in a file, if one is given; the answer to the request."""
     from ..capturing.refining import solve_readings
     from ..files import check_output, check_replaceable, is_motion
 
@@ -280,7 +285,8 @@ def _solved(path: Path, output: Path, solver: str, settings: dict) -> dict:
         raise WireError(wire.INVALID_PARAMS, problem.message) from None
     check_output(output, (".npz",), [path])
     check_replaceable(output, is_motion)
-    motion = solve_readings(Motion.load(path), solver, refinement)
+    told = None if contacts is None else load_contacts(contacts)
+    motion = solve_readings(Motion.load(path), solver, refinement, contacts=told)
     motion.save(output)
     return {"motion": str(output.resolve()), "frames": len(motion)}
 

@@ -182,6 +182,7 @@ def _remember(
     if motion.has_readings:
         settings.readings, settings.frames = readings, len(motion)
         settings.frame_start, settings.rate = frame_start, rate
+        settings.captured_rate = motion.mocap_framerate
         settings.offset, settings.world = offset, world.ravel()
         settings.before, settings.slot = rig.animation_data.action, slot_handle(rig)
         settings.after, settings.fingerprint = None, ""

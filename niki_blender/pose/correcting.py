@@ -40,6 +40,7 @@ from ..rig.channels import (
 )
 from ..rig.locks import unlocked_directions
 from ..rig.posture import quaternions_in_bones
+from ..rig.root import root_poses
 from ..rig.sampling import sample_motion
 from ..rig.space import to_blender
 
@@ -264,7 +265,8 @@ def correction_between(
     correction = Correction(frames)
     for i, name in enumerate(BONES):
         correction.turn(name, [frame[i] for frame in in_bones])
-    correction.move(BONES[0], to_blender(after.trans - before.trans) @ axes[0])
+    under_root = rot.apply(rot.transpose(root_poses(rig, frames)[0]), to_blender(after.trans - before.trans))
+    correction.move(BONES[0], under_root @ axes[0])
     return correction
 
 

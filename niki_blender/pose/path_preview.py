@@ -13,7 +13,7 @@ from ...niki.pose.targets import Posture
 from ..rig.animation import bone_path, fcurves_of
 from ..rig.armature import rest_orientations
 from ..rig.posture import body_of
-from ..rig.root import root_places
+from ..rig.root import root_poses
 from ..rig.space import rotations_to_library, to_blender, to_library, transform_points
 
 
@@ -60,5 +60,9 @@ def _poses(rig: bpy.types.Object, frames: np.ndarray):
     axes = rest_orientations(rig)
     quaternions = np.stack([values(name, "rotation_quaternion", 4) for name in BONES], 1)
     rotations = axes @ rot.matrix_from_quaternion(quaternions) @ rot.transpose(axes)
-    places = values(BONES[0], "location", 3) @ axes[0].T + root_places(rig, frames)
+    places = values(BONES[0], "location", 3) @ axes[0].T
+    turns, moves = root_poses(rig, frames)
+    rotations[:, 0] = turns @ rotations[:, 0]
+    head = np.array(rig.data.bones[BONES[0]].head_local)
+    places = rot.apply(turns, head + places) + moves - head
     return rotations_to_library(rotations), to_library(places)

@@ -20,6 +20,7 @@ from ..rig.armature import rest_orientations
 from ..rig.channels import MIN_MOVE, MIN_TURN, Channels, rotation_property
 from ..rig.locks import unlocked_directions
 from ..rig.posture import body_of, quaternions_in_bones, read_posture
+from ..rig.root import root_pose
 from ..rig.space import (
     rotation_of,
     rotations_to_blender,
@@ -140,7 +141,7 @@ class Pull:
                 self._channels.turn(bones[name], further)
                 self._changed[name] = [rotation_property(bones[name])]
         if np.abs(moved).max() > MIN_MOVE or "location" in before.get(BONES[0], ()):
-            self._channels.move(bones[BONES[0]], to_blender(moved) @ self._axes[0])
+            self._channels.move(bones[BONES[0]], to_blender(moved) @ root_pose(self._rig)[0] @ self._axes[0])
             self._changed.setdefault(BONES[0], []).append("location")
         self._channels.restore(self._rig, before.keys() - self._changed.keys())
 

@@ -4,7 +4,7 @@ import bpy
 
 from ..interface.layout import SidebarPanel, draw_text
 from ..placement.refined import AFTER, BEFORE, shown
-from ..rig.armature import is_our_armature
+from ..rig.armature import active_object, is_our_armature
 from ..rig.refine_settings import is_missing
 from .solving import refining, why_it_waits
 
@@ -20,12 +20,18 @@ class NIKI_PT_refine(SidebarPanel, bpy.types.Panel):
         return is_our_armature(context.object) and context.object.niki_refine.frames > 0
 
     def draw(self, context):
-        layout, rig = self.columns(), context.object
+        layout, rig = self.columns(), active_object(context)
         settings = rig.niki_refine
         column = layout.column(align=True)
         for limb in ("trunk", "legs", "arms", "hands"):
             column.prop(settings, f"smooth_{limb}", slider=True)
         layout.prop(settings, "feet")
+        layout.prop(settings, "contacts")
+        if settings.contacts == "AUTO":
+            edited = settings.contacts_as_keyed()
+            text = "Contacts as keyed: they were edited" if edited else "Contacts as found in the footage"
+            draw_text(layout, text, "INFO")
+        layout.operator("niki.mark_contact")
         layout.prop(settings, "solver")
         column = layout.column()
         column.alert = is_missing(settings.readings) or not settings.readings

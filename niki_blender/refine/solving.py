@@ -8,9 +8,12 @@ from pathlib import Path
 import bpy
 
 from ...niki.errors import NikiError
+from ...niki.motion.contacts import save_contacts
 from ...niki.motion.motion import Motion
 from ..interface import timers
 from ..placement.refined import add_refined
+from ..rig.contacts import contact_keys
+from ..rig.curve_keys import CurveKeys
 from ..rig.refine_settings import look_at
 from ..scene.identity import find_by_identity, identity_of
 from ..settings.chosen import chosen_runtime, data_folder
@@ -19,7 +22,7 @@ from ..work.runtime import Question
 
 _POLL_EVERY = 0.1  # seconds
 _LONGEST = 3600.0  # seconds for the worker's answer
-_MOTION = "refined.npz"
+_MOTION, _CONTACTS = "refined.npz", "contacts.npz"
 
 
 class Refining:
@@ -29,6 +32,7 @@ class Refining:
         self.question: Question | None = None
         self.solved: Path | None = None
         self.problem = ""
+        self._contacts: dict[str, CurveKeys] | None = None  # of the user; None if they were found
         self._folder = self._rig = self._identity = ""
 
     @property
@@ -60,10 +64,15 @@ class Refining:
         self.end()
         self._rig, self._identity = rig.name, identity_of(rig)
         self._folder = tempfile.mkdtemp(prefix="niki-refine-")
+        self._contacts, told = None, {}
+        if settings.contacts_as_keyed():
+            self._contacts = contact_keys(rig)
+            told["contacts"] = str(Path(self._folder) / _CONTACTS)
+            save_contacts(told["contacts"], settings.keyed_contacts())
         self.question = Question(
             chosen_runtime(), data_folder("captures") / "refine.log", "solve", timeout=_LONGEST,
             motion=bpy.path.abspath(settings.readings), output=str(Path(self._folder) / _MOTION),
-            solver=settings.solver, **settings.refinement().as_dict(),
+            solver=settings.solver, **told, **settings.refinement().as_dict(),
         )  # fmt: skip
         timers.start(_poll)
 
@@ -83,7 +92,7 @@ class Refining:
             if rig is None:
                 raise NikiError("The armature that was refined no longer exists")
             scene = next(iter(rig.users_scene), bpy.context.scene)
-            action = add_refined(scene, rig, Motion.load(solved))
+            action = add_refined(scene, rig, Motion.load(solved), self._contacts)
         except NikiError as problem:
             self.give_up(words.describe_error(problem))
             return None

@@ -10,7 +10,8 @@ from ...niki.body.rotation import euler_axes
 from ...niki.body.skeleton import BONES, NUM_BONES
 from .armature import rest_orientations
 from .channels import as_quaternion, rotation_locks, rotation_property
-from .space import to_library
+from .root import root_pose
+from .space import rotations_to_library, to_library
 
 _ALL = np.eye(3)
 
@@ -24,6 +25,7 @@ def unlocked_directions(rig: bpy.types.Object) -> np.ndarray | None:
     """
     free = np.tile(_ALL, (NUM_BONES + 1, 1, 1))
     rest = np.swapaxes(to_library(np.swapaxes(rest_orientations(rig), 1, 2)), 1, 2)
+    rest[0] = rotations_to_library(root_pose(rig)[0]) @ rest[0]
     for i, name in enumerate(BONES):
         bone = rig.pose.bones[name]
         if any(rotation_locks(bone)):

@@ -1,6 +1,7 @@
 """On armatures: how the captured motion is to be refined, where its readings are, and how it was placed."""
 
 import bpy
+import numpy as np
 from bpy.props import (
     EnumProperty,
     FloatProperty,
@@ -13,6 +14,7 @@ from bpy.props import (
 from ...niki.motion.refinement import LONGEST, Refinement
 from ..interface.layout import CONTEXT
 from ..work.paths import is_file
+from .contacts import contacts_edited, keyed_contacts
 
 _DEFAULTS = Refinement()
 _missing: set[str] = set()
@@ -80,11 +82,23 @@ class NIKI_PG_refine(bpy.types.PropertyGroup):
             ("grounded", "Grounded", "As Automatic, and the lower foot never leaves the ground", "NONE", 3),
         ),
     )
+    contacts: EnumProperty(
+        name="Contacts",
+        default="AUTO",
+        translation_context=CONTEXT,
+        description="Where feet and hands touch something",
+        items=(
+            ("AUTO", "Automatic", "As keyed once you have edited them, before that as found", "NONE", 0),
+            ("FOUND", "Found", "Where feet are seen to touch the ground; hands never", "NONE", 1),
+            ("KEYED", "As Keyed", "As in the action that is shown, whoever keyed them", "NONE", 2),
+        ),
+    )
     frames: IntProperty(
         options={"HIDDEN"}, description="Frames of the captured motion; 0 if it has no readings"
     )
     frame_start: IntProperty(options={"HIDDEN"}, description="Scene frame of the motion's first frame")
     rate: FloatProperty(options={"HIDDEN"}, description="Frame rate that the motion was placed at")
+    captured_rate: FloatProperty(options={"HIDDEN"}, description="Frame rate that the motion was captured at")
     offset: FloatVectorProperty(
         options={"HIDDEN"}, description="How far the motion was moved when it was placed"
     )
@@ -102,6 +116,15 @@ class NIKI_PG_refine(bpy.types.PropertyGroup):
         """What the panel shows, without the noise of single precision."""
         names = ("smooth_trunk", "smooth_legs", "smooth_arms", "smooth_hands")
         return Refinement(**{name: round(getattr(self, name), 4) for name in names}, feet=self.feet)
+
+    def contacts_as_keyed(self) -> bool:
+        """Whether the contacts in the armature's action are used, and none looked for."""
+        return self.contacts == "KEYED" or (self.contacts == "AUTO" and contacts_edited(self.id_data))
+
+    def keyed_contacts(self) -> np.ndarray:
+        """(T, 6) the contacts in the armature's action, at the frames of the capture."""
+        spacing = self.rate / self.captured_rate if self.captured_rate else 1.0
+        return keyed_contacts(self.id_data, self.frame_start + spacing * np.arange(self.frames))
 
 
 CLASSES = (NIKI_PG_refine,)

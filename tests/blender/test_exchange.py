@@ -37,8 +37,8 @@ def test_an_amass_file_of_ours_comes_back_with_the_persons_proportions(tmp_path)
 
 
 def test_contacts_are_keyed_in_few_keys_edited_and_exported(tmp_path):
-    contacts = np.zeros((12, 4))
-    contacts[2:7, 0] = contacts[4:10, 3] = 1
+    contacts = np.zeros((12, 6))
+    contacts[2:7, 0] = contacts[4:10, 3] = contacts[5:9, 4] = 1
     some_motion(frames=12, footage="", contacts=contacts).save(tmp_path / "in.npz")
     rig = imported(tmp_path / "in.npz")
     np.testing.assert_allclose(sampling.sample_motion(rig, 1, 12).contacts, contacts)

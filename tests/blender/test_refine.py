@@ -11,10 +11,18 @@ bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 from registered import data_folder, in_empty_file  # noqa: F401 (fixtures)
 from snapshot import compare, report, snapshot, unexpected
 
+from niki.motion.contacts import load_contacts
 from niki.review.blender_process import blender_module
 
-NAMES = ("placement.placing", "placement.refined", "refine.solving", "rig.animation", "rig.sampling")
-placing, refined, solving, animation, sampling = map(blender_module, NAMES)
+NAMES = (
+    "placement.placing",
+    "placement.refined",
+    "refine.solving",
+    "rig.animation",
+    "rig.sampling",
+    "rig.contacts",
+)
+placing, refined, solving, animation, sampling, contacts = map(blender_module, NAMES)
 refining = solving.refining
 HEAD = 'pose.bones["Head"].rotation_quaternion'
 
@@ -30,11 +38,13 @@ class Answers:
     """In the place of a question to a worker: has solved another motion of the same person at once."""
 
     asked: dict
+    told: np.ndarray | None
     problem = ""
     solved = None
 
     def __init__(self, runtime, log, method, timeout, **params):
         Answers.asked = {"method": method, **params}
+        Answers.told = load_contacts(params["contacts"]) if "contacts" in params else None
 
     def poll(self):
         if self.problem:
@@ -81,7 +91,7 @@ def test_a_refined_action_is_made_beside_the_captured_one(captured):
     refine()
     assert Answers.asked["method"] == "solve"
     assert Answers.asked["motion"] == str(captured.path)
-    assert (Answers.asked["smooth_arms"], Answers.asked["smooth_trunk"]) == (0.25, 0.1)
+    assert (Answers.asked["smooth_arms"], Answers.asked["smooth_trunk"]) == (0.25, 0.0)
     after = captured.rig.animation_data.action
     assert after != before
     assert after.name == f"{before.name} Refined"
@@ -182,6 +192,79 @@ def test_a_motion_without_readings_cannot_be_refined(captured):
     assert not bpy.ops.niki.refine.poll()
     assert not captured.settings.readings
     assert before.use_fake_user
+
+
+def touching():
+    """(12, 6) contacts: the left heel in frames 2 to 6."""
+    touches = np.zeros((12, 6))
+    touches[2:7, 0] = 1
+    return touches
+
+
+@pytest.fixture
+def standing(captured):
+    """The same person, whose left heel touches the ground in some frames."""
+    captured.motion = with_readings(contacts=touching())
+    captured.motion.save(captured.path)
+    placement = placing.Placement(frame_start=5, armature=captured.rig.name)
+    placing.place_motion(captured.motion, "Walk", placement, readings=str(captured.path))
+    Answers.solved = captured.motion
+    return captured
+
+
+def marked(rig, **settings):
+    """The keys of contacts, after a hand was marked."""
+    parts = settings.pop("parts", {"L_Wrist"})
+    assert bpy.ops.niki.mark_contact("EXEC_DEFAULT", parts=parts, **settings) == {"FINISHED"}
+    return {name: keys for (name, _), keys in keys_of(rig.animation_data.action).items() if "contact" in name}
+
+
+def test_contacts_are_found_until_they_are_edited(standing):
+    refine()
+    assert Answers.told is None
+    assert not standing.settings.contacts_as_keyed()
+    assert bpy.ops.niki.show_refined(which="BEFORE") == {"FINISHED"}
+    marked(standing.rig, first=7, last=9)
+    assert standing.settings.contacts_as_keyed()
+    refine()
+    assert Answers.told is not None
+    standing.settings.contacts = "FOUND"
+    refine()
+    assert Answers.told is None
+
+
+def test_edited_contacts_go_to_the_worker_at_the_frames_of_the_capture(standing):
+    bpy.context.scene.render.fps = 60  # twice that of the capture, as is seen once it is placed anew
+    placement = placing.Placement(frame_start=5, armature=standing.rig.name)
+    placing.place_motion(standing.motion, "Walk", placement, readings=str(standing.path))
+    keys = marked(standing.rig, first=11, last=21)
+    refine()
+    expected = touching()
+    expected[3:9, 4] = 1  # frame 11 is the fourth of the capture, 21 the ninth
+    np.testing.assert_allclose(Answers.told, expected, atol=1e-5)
+    after = keys_of(standing.rig.animation_data.action)
+    assert {name: points for (name, _), points in after.items() if "contact" in name} == keys
+
+
+def test_what_is_edited_in_the_refined_action_is_taken_over_by_the_next(standing):
+    refine()
+    keys, count = marked(standing.rig, first=7, last=9), len(bpy.data.actions)
+    refine()
+    after = keys_of(standing.rig.animation_data.action)
+    assert {name: points for (name, _), points in after.items() if "contact" in name} == keys
+    assert len(bpy.data.actions) == count  # the one before was replaced: nothing of it is lost
+    assert not any("contact" in name and "Wrist" in name for name, _ in keys_of(standing.settings.before))
+
+
+def test_marking_keeps_what_is_keyed_around_it(standing):
+    rig = standing.rig
+    marked(rig, first=8, last=6)
+    marked(rig, first=12, last=12)
+    marked(rig, first=7, last=7, touches=False)
+    hand = contacts.keyed_contacts(rig, np.arange(3, 16))[:, 4]
+    np.testing.assert_allclose(hand, [0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0], atol=1e-6)
+    with pytest.raises(RuntimeError, match="Choose a foot or a hand"):
+        bpy.ops.niki.mark_contact("EXEC_DEFAULT", parts=set(), first=1, last=2)
 
 
 def test_it_is_one_undo_step(captured):

@@ -69,6 +69,20 @@ def test_each_limb_is_smoothed_by_itself_and_off_is_off(estimate):
         assert (np.abs(poses[:, bones] - before[:, bones]).max((0, 2)) > 0).all()
 
 
+def test_contacts_that_are_told_count_instead_of_those_found(estimate):
+    captured = motion_from_estimate(estimate, CAMERA, 30.0, "niki")
+    told = np.zeros((12, 6))
+    told[3:9, [2, 3, 4]] = 1
+    solved = solve_readings(captured, "niki", contacts=told)
+    np.testing.assert_array_equal(solved.contacts, told)
+    moved = [np.ptp(m.solved_joints()[3:9, [20, 22, 28]], 0).max(-1) for m in (captured, solved)]
+    assert (moved[1] < 0.3 * moved[0]).all(), (
+        moved
+    )  # left wrist and palm, right toes; as far as the limbs reach
+    with pytest.raises(NikiError, match=r"contacts must have shape \(12, 6\), not \(11, 6\)"):
+        solve_readings(captured, contacts=told[1:])
+
+
 def test_a_motion_without_readings_says_so(tmp_path, capsys):
     some_motion().save(tmp_path / "m.npz")
     assert main(["solve", str(tmp_path / "m.npz"), "-o", str(tmp_path / "new.npz")]) == 1
@@ -84,6 +98,10 @@ def test_the_command_solves_again_and_keeps_its_input(tmp_path, estimate, capsys
     assert main(["solve", str(path), "-o", str(out), "--solver", "hybrik", *off]) == 0
     expected = motion_from_estimate(estimate, CAMERA, 30.0, "hybrik", refinement=OFF)
     np.testing.assert_allclose(Motion.load(out).poses, expected.poses, atol=1e-6)
+    kept = replace(Motion.load(path), contacts=np.eye(12, 6))
+    kept.save(tmp_path / "edited.npz")
+    assert main(["solve", str(tmp_path / "edited.npz"), "-o", str(out), "--contacts", "kept"]) == 0
+    np.testing.assert_array_equal(Motion.load(out).contacts, kept.contacts)
     assert main(["solve", str(path), "-o", str(path)]) == 1
     assert "is the input itself" in capsys.readouterr().err
     assert path.read_bytes() == before

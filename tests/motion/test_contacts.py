@@ -8,7 +8,7 @@ from conftest import ROOT
 
 from niki.body import rotation as rot
 from niki.body.kinematics import forward_kinematics
-from niki.motion.contacts import CONTACTS, SOLE, find_contacts, foot_points
+from niki.motion.contacts import CONTACTS, FEET, HANDS, SOLE, find_contacts, foot_points
 from niki.motion.floor import (
     camera_height,
     floor_height,
@@ -30,10 +30,10 @@ def truth(name="sample_tilted"):
 
 
 def true_contacts(motion):
-    """Within 3 cm of the floor, and slower than 0.25 m/s."""
+    """(T, 6) feet within 3 cm of the floor, and slower than 0.25 m/s; no hands."""
     points = points_of(motion)
     speed = np.linalg.norm(np.gradient(points, 1 / motion.mocap_framerate, axis=0), axis=-1)
-    return (points[..., 1] < SOLE + 0.03) & (speed < 0.25)
+    return np.pad((points[..., 1] < SOLE + 0.03) & (speed < 0.25), ((0, 0), (0, 2)))
 
 
 def f1(found, true):
@@ -78,7 +78,8 @@ def test_jitter_does_not_lift_feet_off():
     pixels = motion.keypoints + rng.normal(size=motion.keypoints.shape)
     joints = motion.joints + 0.05 * rng.normal(size=(29, 3))
     contacts = find_contacts(replace(motion, keypoints=pixels, joints=joints))
-    assert contacts.mean() > 0.85
+    assert contacts[:, FEET].mean() > 0.85
+    assert not contacts[:, HANDS].any()
 
 
 def test_nothing_is_in_contact_in_a_jump():
@@ -87,8 +88,8 @@ def test_nothing_is_in_contact_in_a_jump():
     lift = 4 * 0.44 * flight * (1 - flight)
     contacts = find_contacts(read(rotations, translation + lift[:, None] * [0, 1, 0], like))
     assert not contacts[lift > 0.1].any()
-    assert contacts[:30].all()
-    assert contacts[-20:].all()
+    assert contacts[:30, FEET].all()
+    assert contacts[-20:, FEET].all()
 
 
 def test_who_lies_or_has_their_feet_up_touches_nothing():
@@ -136,12 +137,13 @@ def test_the_floor_is_where_the_feet_are_and_the_camera_above_it():
 def test_who_climbs_leaves_the_floor_behind():
     points = np.zeros((80, 4, 3))
     points[..., 1] = SOLE + 0.25 * (np.arange(80) // 20)[:, None]  # a rung every 20 frames
-    contacts = np.ones((80, 4))
+    contacts = np.ones((80, 6))
     floor = floor_height(points, contacts, 30.0)
     assert floor == pytest.approx(0, abs=1e-9)
     kept = without_others(points, contacts, floor)
     assert kept[:20].all()
-    assert not kept[20:].any()
+    assert not kept[20:, FEET].any()
+    assert kept[:, HANDS].all()
     assert floor_height(points, 0 * contacts, 30.0) is None
 
 

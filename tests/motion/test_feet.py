@@ -10,7 +10,7 @@ from niki.body import rotation as rot
 from niki.body.kinematics import forward_kinematics
 from niki.body.skeleton import JOINTS, Body
 from niki.errors import NikiError
-from niki.motion.contacts import SOLE, foot_points
+from niki.motion.contacts import FEET, SOLE, foot_points
 from niki.motion.feet import MODES, lock_feet
 from niki.motion.motion import Motion
 
@@ -46,7 +46,8 @@ def captured(seed=0):
 
 def step_per_frame(points, contacts):
     """Metres that points move from frame to frame while they are in contact."""
-    both = (contacts[1:] > 0.5) & (contacts[:-1] > 0.5)
+    on = contacts[:, FEET] > 0.5
+    both = on[1:] & on[:-1]
     return np.linalg.norm(np.diff(points, axis=0), axis=-1)[both]
 
 
@@ -99,8 +100,8 @@ def test_legs_are_neither_stretched_nor_bent_aside():
 def test_a_leg_too_short_lowers_the_pelvis():
     body = Body.default()
     still = np.tile(np.eye(3), (60, 24, 1, 1))
-    contacts = np.zeros((60, 4))
-    contacts[20:40] = 1
+    contacts = np.zeros((60, 6))
+    contacts[20:40, :4] = 1
     translation = np.zeros((60, 3))
     translation[:, 0] = np.linspace(-0.25, 0.25, 60)  # the body moves on over its standing feet
     locked, moved = lock_feet(still, translation, body, contacts, 0.0, 30.0)

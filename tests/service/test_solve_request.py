@@ -9,6 +9,7 @@ from conftest import some_motion
 pytest.importorskip("scipy", reason="niki[capture] is not installed here")
 
 from niki.capturing.refining import solve_readings
+from niki.motion.contacts import save_contacts
 from niki.motion.motion import Motion
 from niki.motion.refinement import Refinement
 from niki.service import wire
@@ -42,6 +43,16 @@ def test_it_solves_as_it_is_told(path, tmp_path):
     np.testing.assert_array_equal(Motion.load(out).poses, expected.poses)
 
 
+def test_it_uses_the_contacts_that_it_is_given(path, tmp_path):
+    told = np.zeros((12, 6))
+    told[2:8, 5] = 1
+    save_contacts(tmp_path / "contacts.npz", told)
+    out = tmp_path / "new.npz"
+    kind, message = talk(motion=str(path), output=str(out), contacts=str(tmp_path / "contacts.npz"))
+    assert kind == "result", message
+    np.testing.assert_array_equal(Motion.load(out).contacts, told)
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "text"),
     [
@@ -51,6 +62,9 @@ def test_it_solves_as_it_is_told(path, tmp_path):
         ({"smooth_tail": 0.1}, wire.INVALID_PARAMS, "there is no parameter 'smooth_tail'"),
         ({"solver": "magic"}, wire.FAILED, "no solver 'magic'"),
         ({"motion": "none.npz"}, wire.FAILED, "There is no file"),
+        ({"contacts": 1}, wire.INVALID_PARAMS, "'contacts' must be a text"),
+        ({"contacts": "none.npz"}, wire.FAILED, "There is no file"),
+        ({"contacts": "input"}, wire.FAILED, "holds no contacts"),
         ({"output": "input"}, wire.FAILED, "is the input itself"),
         ({"output": "theirs"}, wire.FAILED, "exists already"),
     ],

@@ -1,0 +1,26 @@
+"""Where a body heads: how it is turned about the vertical, without the sway of its steps. numpy only."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..body import rotation as rot
+
+_SWAY = 0.3  # seconds: the standard deviation of the bell over which turns are averaged
+_UP = np.array([0.0, 1.0, 0.0])
+
+
+def headings(pelvis: np.ndarray, rate: float) -> np.ndarray:
+    """(T,) radians about the vertical, counterclockwise seen from above, continuous; 0 for a body that faces +Z.
+
+    A body that bends, lies or turns over heads where it did.
+
+    Args:
+        pelvis: (T, 3, 3) the orientations of the pelvis, library space. rate: frames per second.
+    """
+    cos_sin = rot.swing_twist(pelvis, _UP)[1]
+    angles = np.unwrap(np.arctan2(cos_sin[:, 1], cos_sin[:, 0]))
+    width = _SWAY * rate
+    reach = int(4 * width)
+    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(width, 1e-3)) ** 2)
+    return np.convolve(np.pad(angles, reach, mode="edge"), bell / bell.sum(), "valid")
