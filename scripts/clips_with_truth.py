@@ -34,7 +34,7 @@ class Clip:
         points: (T, K, 3) metres, the true places of the joints ``names``; errors are of them, about the mean of
             those named in ``root``. up: (3,) the world's up.
         marks: whether the truth is of the detector's landmarks, not of joints.
-        rotations: (T, 24, 3, 3) where they are known. exact: whether the truth does not shake. hidden: (T, K) joints behind the occluder.
+        truth: the whole motion, where it is known. exact: whether the truth does not shake. hidden: (T, K) joints behind the occluder.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Clip:
     points: np.ndarray
     up: np.ndarray
     marks: bool = False
-    rotations: np.ndarray | None = None
+    truth: Motion | None = None
     exact: bool = True
     hidden: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
 
@@ -67,7 +67,7 @@ def _rendered(name: str, footage: Path, truth: Motion, hidden: np.ndarray | None
     to_library, position = truth.camera_pose[:3, :3], truth.camera_pose[:3, 3]
     clip = Clip(
         name, footage, truth.camera[0, 0], list(JOINTS[:24]), ["pelvis"],
-        ((truth.solved_joints() - position) @ to_library)[:, :24], to_library[1], rotations=truth.rotations,
+        ((truth.solved_joints() - position) @ to_library)[:, :24], to_library[1], truth=truth,
     )  # fmt: skip
     if hidden is not None:
         clip.hidden = hidden[:, :24]

@@ -140,7 +140,7 @@ def stroll_and_point(t: np.ndarray, body: Body) -> tuple[np.ndarray, np.ndarray]
     pelvis = np.zeros((len(t), 3))
     pelvis[:, [0, 2]] = at(path, t) + sway
     pelvis[:, 1] = _highest_pelvis(pelvis, pose.rotations[:, 0], feet, body)
-    return _standing(pose, pelvis, feet, facing, body, 3)
+    return standing_on(pose, pelvis, feet, facing, body, 3)
 
 
 def sit_and_rise(t: np.ndarray, body: Body, seat: float) -> tuple[np.ndarray, np.ndarray]:
@@ -181,7 +181,7 @@ def sit_and_rise(t: np.ndarray, body: Body, seat: float) -> tuple[np.ndarray, np
         foot = turn @ about("y", 8.0 * s + 0 * t)
         place = rot.apply(turn, np.array([s * 0.105, ankle[1], 0.0]))
         feet[side] = (place, foot, 0 * t)
-    return _standing(pose, pelvis, feet, heading, body, 3 + 9 * down)
+    return standing_on(pose, pelvis, feet, heading, body, 3 + 9 * down)
 
 
 def _steps(t, side: str, s: int, step: float, stop: float, path, heading, body: Body):
@@ -240,7 +240,7 @@ def _highest_pelvis(pelvis, turned, feet, body: Body) -> np.ndarray:
     return np.convolve(least, kernel / kernel.sum(), "valid")
 
 
-def _standing(pose: Pose, pelvis, feet, heading, body: Body, splay) -> tuple[np.ndarray, np.ndarray]:
+def standing_on(pose: Pose, pelvis, feet, heading, body: Body, splay) -> tuple[np.ndarray, np.ndarray]:
     """Add the legs that reach from the pelvis (T, 3) to the feet, knees to the fore and ``splay`` degrees
     outwards; rotations (T, 24, 3, 3) and translation (T, 3), the path's middle at the origin."""
     rest, base = body.rest_joints, pose.rotations[:, 0]

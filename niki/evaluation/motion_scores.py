@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..body import rotation as rot
-from ..body.skeleton import JOINTS, Bodies
+from ..body.skeleton import JOINTS
 from ..mocap.collection import RATE
-from ..solve.ground import FEET
+from ..motion.contacts import SOLE, TOUCHES
 from .metrics import acceleration_error, procrustes_aligned
 from .motion_cases import Case
+from .motion_windows import Solved
+from .standing import touching
 
 COLUMNS = {
     "mpjpe": "MPJPE", "pa": "PA", "across": "across", "along": "along", "rotation": "rotation", "acceleration": "acceleration",
     "place": "of the pelvis", "jitter": "jitter", "slide": "foot slide", "penetration": "penetration", "float": "float",
-    "peak": "peak speed", "hidden": "hidden",
+    "contacts": "contact F1", "peak": "peak speed", "hidden": "hidden",
 }  # fmt: skip
 """Headings by score."""
 
 _WRISTS = [JOINTS.index(f"{side}_wrist") for side in ("left", "right")]
-_STILL = 0.2  # metres per second, below which a foot on the ground stands
-_LOW = 0.03  # metres above where it is when a person stands upright, below which a foot is on the ground
 _PEAK = 1.0  # metres per second, from which on a wrist's fastest moment counts
-
-
-@dataclass(eq=False)
-class Solved:
-    """The motion of N windows of T frames, in camera space.
-
-    Attributes:
-        rotations: (N, T, 24, 3, 3). joints: (N, T, 29, 3) metres. offsets: (N, 29, 3) the proportions.
-    """
-
-    rotations: np.ndarray
-    joints: np.ndarray
-    offsets: np.ndarray
 
 
 def scores(case: Case, solved: Solved) -> dict[str, float]:
@@ -46,8 +31,8 @@ def scores(case: Case, solved: Solved) -> dict[str, float]:
     frames that are scored, ``hidden`` (mm) over the hidden joints in them. The others are of whole windows:
     ``acceleration`` of joints about the pelvis and ``place``, that of the pelvis (m/s^2, errors); ``jitter``, the mean
     length of the third difference of joints about the pelvis (mm per frame^3, at 30 frames per second, of the motion itself: the truth has
-    some); ``slide`` (mm per frame), ``float`` and ``penetration`` (mm): see :func:`standing_scores`; ``peak``: see
-    :func:`peak_speed_kept`.
+    some); ``slide`` (mm per frame), ``float`` and ``penetration`` (mm): see :func:`standing_scores`; ``contacts``: see
+    :func:`contact_score`; ``peak``: see :func:`peak_speed_kept`.
     """
     truth, scored = case.windows.joints, case.scored
     view = rot.normalize(truth[:, :, :1])
@@ -69,42 +54,43 @@ def scores(case: Case, solved: Solved) -> dict[str, float]:
         "place": _mean_acceleration(solved.joints[:, :, :1], truth[:, :, :1]),
         "jitter": 1000 * np.linalg.norm(np.diff(about, 3, axis=1), axis=-1).mean(),
         **standing_scores(case, solved),
+        "contacts": contact_score(case, solved.contacts),
         "peak": peak_speed_kept(about, about_truth),
         "hidden": 1000 * distance[hidden].mean() if hidden.any() else float("nan"),
     }  # fmt: skip
 
 
 def standing(case: Case) -> np.ndarray:
-    """(N, T, 4) bool: which of ``FEET`` stand on the ground in truth."""
-    joints, up = case.windows.joints, case.windows.up
-    height = (joints * up[:, None, None]).sum(-1)
-    above = height[..., FEET] - height.min((1, 2))[:, None, None] - _rest_height(case.windows.offsets)
-    feet = joints[:, :, FEET]
-    speed = np.linalg.norm(np.gradient(feet, axis=1), axis=-1) * RATE
-    return (speed < _STILL) & (above < _LOW)
+    """(N, T, 4) bool: which points of the feet touch the ground in truth, heels and toes."""
+    windows = case.windows
+    truth = Solved(windows.rotations, windows.joints, windows.offsets)
+    lowest = (windows.joints * windows.up[:, None, None]).sum(-1).min((1, 2))
+    return touching(truth.foot_points(), windows.up, lowest - SOLE, RATE)
 
 
 def standing_scores(case: Case, solved: Solved) -> dict[str, float]:
-    """How feet that truly stand do: ``slide``, by how many mm they move per frame; ``float`` and ``penetration``, by how
-    many mm they are on average above and below the floor, which is where most of them are, along the true vertical."""
-    stand = standing(case)
-    feet = solved.joints[:, :, FEET]
-    moved = np.linalg.norm(np.diff(feet, axis=1), axis=-1)[stand[:, 1:] & stand[:, :-1]]
-    above = (feet * case.windows.up[:, None, None]).sum(-1) - _rest_height(solved.offsets)
-    above = np.concatenate(
-        [heights[s] - np.median(heights[s]) for heights, s in zip(above, stand, strict=True) if s.any()]
-    )
+    """How feet that truly stand do: ``slide``, by how many mm their points move per frame; ``float`` and ``penetration``, by
+    how many mm they are on average above and below the floor, which is where most of them are, along the true vertical. NaN
+    without rotations."""
+    stand, points = standing(case), solved.foot_points()
+    moved = np.linalg.norm(np.diff(points, axis=1), axis=-1)[stand[:, 1:] & stand[:, :-1]]
+    height = (points * case.windows.up[:, None, None]).sum(-1)
+    above = [heights[s] - np.median(heights[s]) for heights, s in zip(height, stand, strict=True) if s.any()]
+    above = np.concatenate(above) if above else np.full(1, np.nan)
     return {
-        "slide": 1000 * float(moved.mean()),
+        "slide": 1000 * float(moved.mean()) if len(moved) else float("nan"),
         "penetration": 1000 * float(np.maximum(0, -above).mean()),
         "float": 1000 * float(np.maximum(0, above).mean()),
     }
 
 
-def _rest_height(offsets):
-    """(N, 1, 4) metres of ``FEET`` above the lowest joint of a person who stands upright."""
-    height = Bodies(offsets).rest_joints[..., 1]
-    return (height[:, FEET] - height.min(-1)[:, None])[:, None]
+def contact_score(case: Case, contacts: np.ndarray | None) -> float:
+    """F1 of contacts (N, T, 4), from 0 to 1, in the frames in which somebody is seen; NaN where none were looked for."""
+    if contacts is None:
+        return float("nan")
+    seen = ~case.seen.missing
+    found, true = contacts[seen] >= TOUCHES, standing(case)[seen]
+    return float(2 * (found & true).sum() / max(1, found.sum() + true.sum()))
 
 
 def peak_speed_kept(joints: np.ndarray, truth: np.ndarray) -> float:

@@ -32,6 +32,7 @@ _ENTER, _LEAVE = (
 )  # of likelihood: a contact begins where the one is reached and lasts down to the other
 _SHORTEST = 0.1  # seconds that a contact, or a pause in one, lasts
 _SURE = 0.4  # of confidence: feet that are less sure are hidden
+_HIDDEN = 0.4  # of an estimator's uncertainty: what is less certain is hidden
 _BELOW = 0.3  # of the leg's length: so far the foot of somebody who stands or sits is below the pelvis
 _NEAREST = 3.0  # metres to the nearest joint of a person without a camera
 _HEEL_BEHIND = 0.25  # of the distance from the ankle to the ball: the heel is behind the ankle
@@ -121,7 +122,10 @@ def _seen(motion: Motion) -> tuple[np.ndarray, np.ndarray]:
     of the feet are seen."""
     estimated = np.isfinite(motion.joints).all((1, 2))
     pose, turns = motion.camera_pose, motion.camera_turns
-    given = motion.joints if estimated.any() else motion.solved_joints()
+    as_seen = estimated.any() and motion.errors_last is not False
+    given = (
+        motion.joints if as_seen else motion.solved_joints()
+    )  # which shakes less, where each frame errs by itself
     seen = (given - pose[:3, 3]) @ pose[:3, :3]
     if not estimated.any():
         seen[..., 2] += max(0.0, _NEAREST - seen[..., 2].min())  # any camera will do
@@ -132,11 +136,15 @@ def _seen(motion: Motion) -> tuple[np.ndarray, np.ndarray]:
     ahead = rays[..., 2:]
     on_rays = rays / np.where(np.abs(ahead) > 1e-6, ahead, 1) * seen[..., 2:]
     known = np.isfinite(pixels).all((1, 2)) & estimated
-    seen = np.where(known[:, None, None], on_rays, seen)
+    seen = np.where((known & as_seen)[:, None, None], on_rays, seen)
     seen[~estimated] = np.nan
     points = [ANKLES[0], TOES[0], ANKLES[1], TOES[1]]
     inside = ((pixels >= 0) & (pixels < motion.image_size)).all(-1)[:, points] | ~known[:, None]
-    return seen, estimated[:, None] & inside & (motion.confidence[:, points] >= _SURE)
+    if motion.sigma is None:
+        sure = motion.confidence[:, points] >= _SURE
+    else:  # how well they were seen, not how sure the pose is
+        sure = motion.sigma[:, points, 0] < _HIDDEN
+    return seen, estimated[:, None] & inside & sure
 
 
 def _below_the_body(motion: Motion) -> np.ndarray:
