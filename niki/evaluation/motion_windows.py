@@ -27,7 +27,7 @@ class Solved:
     Attributes:
         rotations: (N, T, 24, 3, 3). joints: (N, T, 29, 3) metres. offsets: (N, 29, 3) the proportions.
         confidence: (N, T, 29); None where nobody tells it.
-        contacts: (N, T, 4) those that were found, from 0 to 1; None where none were looked for.
+        contacts: (N, T, 6) those that were found, from 0 to 1; None where none were looked for.
     """
 
     rotations: np.ndarray
