@@ -105,8 +105,6 @@ def solve_in_the_air(
             solve_whole_clip(poses, trans, *given, standing, floor - camera[1])
     if any(refinement.smoothing.values()):
         smooth_limbs(poses, trans, rate, refinement.smoothing)
-        gaps.remember(gaps.edges, rot.matrix_from_axis_angle(poses[gaps.edges].reshape(-1, NUM_BONES, 3)))
-        gaps.bridge(poses, trans)
     return replace(as_motion(), contacts=contacts)
 
 

@@ -79,7 +79,7 @@ def as_one(case: Case, start: Solved, covariance: np.ndarray, known_contacts: bo
         contacts = None if stand is None else stand[k]
         found = solve_clip(
             start.rotations[k], start.joints[k, :, 0], seen, sigma, rot.normalize(start.joints[k, :, 0]), body, RATE,
-            covariance, contacts, lasting=case.lasting,
+            covariance, contacts, up=case.windows.up[k], lasting=case.lasting,
         )  # fmt: skip
         rotations.append(found.rotations)
         joints.append(forward_kinematics(found.rotations, body, found.translation)[0])
