@@ -9,7 +9,7 @@ import numpy as np
 from ..body import rotation as rot
 from ..body.skeleton import JOINTS, NUM_BONES, NUM_JOINTS
 from ..capturing.solving import frames_seen, solve
-from ..motion.contacts import SOLE, TOUCHES
+from ..motion.contacts import CONTACTS, FEET, SOLE, TOUCHES
 from ..motion.floor import camera_height, points_of, stand_on_floor
 from ..motion.gaps import bridged
 from ..motion.motion import Motion
@@ -31,7 +31,7 @@ def frame_by_frame(readings: Motion, solver: str = "niki") -> Motion:
     rotations, trans = bridged(rotations, trans, seen)
     poses = rot.axis_angle_from_matrix(rotations).reshape(count, -1)
     motion = replace(readings, poses=poses, trans=trans + camera, confidence=confidence)
-    return stand_on_floor(motion, np.zeros((count, 4)))
+    return stand_on_floor(motion, np.zeros((count, len(CONTACTS))))
 
 
 def slide(points: np.ndarray, stands: np.ndarray) -> float:
@@ -95,10 +95,10 @@ def against_a_true_motion(motion: Motion, truth: Motion) -> dict[str, float]:
 
 
 def by_its_contacts(motion: Motion, contacts: np.ndarray) -> dict[str, float]:
-    """How a capture without truth stands while contacts (T, 4) say that feet do: ``slide``, mm per frame, ``float`` and
+    """How a capture without truth stands while contacts (T, 4 or more) say that feet do: ``slide``, mm per frame, ``float`` and
     ``penetration``, mm, ``within 1 cm``, the share of frames in which the lowest point is that near to the floor, and
     ``wrists``, see :func:`wrist_shaking`."""
-    stands = contacts >= TOUCHES
+    stands = np.asarray(contacts)[:, FEET] >= TOUCHES
     lowest = lowest_points(motion, stands)
     return {
         "contact": float(stands.any(1).mean()),
