@@ -107,7 +107,7 @@ def solve_in_the_air(
         smooth_limbs(poses, trans, rate, refinement.smoothing)
         gaps.remember(gaps.edges, rot.matrix_from_axis_angle(poses[gaps.edges].reshape(-1, NUM_BONES, 3)))
         gaps.bridge(poses, trans)
-    return replace(as_motion(), contacts=contacts)
+    return replace(as_motion(), contacts=contacts, copy=False)
 
 
 def check_readings(motion: Motion) -> None:
