@@ -95,10 +95,10 @@ def against_a_true_motion(motion: Motion, truth: Motion) -> dict[str, float]:
 
 
 def by_its_contacts(motion: Motion, contacts: np.ndarray) -> dict[str, float]:
-    """How a capture without truth stands while contacts (T, 4 or more) say that feet do: ``slide``, mm per frame, ``float`` and
+    """How a capture without truth stands while contacts (T, 6) say that feet do: ``slide``, mm per frame, ``float`` and
     ``penetration``, mm, ``within 1 cm``, the share of frames in which the lowest point is that near to the floor, and
     ``wrists``, see :func:`wrist_shaking`."""
-    stands = np.asarray(contacts)[:, FEET] >= TOUCHES
+    stands = contacts[:, FEET] >= TOUCHES
     lowest = lowest_points(motion, stands)
     return {
         "contact": float(stands.any(1).mean()),

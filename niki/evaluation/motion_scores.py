@@ -7,7 +7,7 @@ import numpy as np
 from ..body import rotation as rot
 from ..body.skeleton import JOINTS
 from ..mocap.collection import RATE
-from ..motion.contacts import SOLE, TOUCHES
+from ..motion.contacts import FEET, SOLE, TOUCHES
 from .metrics import acceleration_error, procrustes_aligned
 from .motion_cases import Case
 from .motion_windows import Solved
@@ -85,11 +85,11 @@ def standing_scores(case: Case, solved: Solved) -> dict[str, float]:
 
 
 def contact_score(case: Case, contacts: np.ndarray | None) -> float:
-    """F1 of contacts (N, T, 4), from 0 to 1, in the frames in which somebody is seen; NaN where none were looked for."""
+    """F1 of the feet among contacts (N, T, 6), from 0 to 1, in the frames in which somebody is seen; NaN where none were looked for."""
     if contacts is None:
         return float("nan")
     seen = ~case.seen.missing
-    found, true = contacts[seen] >= TOUCHES, standing(case)[seen]
+    found, true = contacts[..., FEET][seen] >= TOUCHES, standing(case)[seen]
     return float(2 * (found & true).sum() / max(1, found.sum() + true.sum()))
 
 

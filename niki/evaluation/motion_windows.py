@@ -12,7 +12,7 @@ from ..body.skeleton import NUM_BONES, NUM_JOINTS, Bodies, Body
 from ..capturing.proportions import FLATTENED
 from ..mocap.collection import RATE
 from ..motion.camera_tilt import camera_to_library
-from ..motion.contacts import FEET, foot_points
+from ..motion.contacts import foot_points
 from ..motion.motion import Motion
 from .motion_cases import Case
 
@@ -27,7 +27,7 @@ class Solved:
     Attributes:
         rotations: (N, T, 24, 3, 3). joints: (N, T, 29, 3) metres. offsets: (N, 29, 3) the proportions.
         confidence: (N, T, 29); None where nobody tells it.
-        contacts: (N, T, 4) those of the feet that were found, from 0 to 1; None where none were looked for.
+        contacts: (N, T, 6) those that were found, from 0 to 1; None where none were looked for.
     """
 
     rotations: np.ndarray
@@ -118,5 +118,5 @@ def as_solved(motions: list[Motion]) -> Solved:
         np.stack([motion.in_camera(motion.solved_joints()) for motion in motions]),
         np.stack([motion.body.offsets for motion in motions]),
         np.stack([motion.confidence for motion in motions]),
-        np.stack([motion.contacts[:, FEET] for motion in motions]),
+        np.stack([motion.contacts for motion in motions]),
     )

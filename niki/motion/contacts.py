@@ -27,10 +27,8 @@ TOES = (JOINTS.index("left_big_toe"), JOINTS.index("right_big_toe"))
 SOLE = 0.02
 """Metres from the sole up to the points of the foot, as :meth:`niki.body.skeleton.Body.default` has them."""
 
-_ENTER, _LEAVE = (
-    0.6,
-    0.4,
-)  # of likelihood: a contact begins where the one is reached and lasts down to the other
+_ENTER, _LEAVE = 0.6, 0.4  # of likelihood: a contact begins at the one and lasts down to the other
+_COARSEST = 10.0  # frames per second: with fewer, whole steps are between frames
 _SHORTEST = 0.1  # seconds that a contact, or a pause in one, lasts
 _SURE = 0.4  # of confidence: feet that are less sure are hidden
 _HIDDEN = 0.4  # of an estimator's uncertainty: what is less certain is hidden
@@ -98,9 +96,12 @@ def find_contacts(motion: Motion) -> np.ndarray:
 
     How the legs move in the picture decides, the camera's turns taken out; where there is no picture, the animated
     body does. Feet out of the picture, or hidden, touch nothing, nor do those of people who lie, or who sit with their
-    feet up.
+    feet up. With fewer than ten frames per second nothing is found.
     """
-    count, rate, solved = len(motion), motion.mocap_framerate, motion.solved_joints()
+    count, rate = len(motion), motion.mocap_framerate
+    if rate < _COARSEST:
+        return np.zeros((count, len(CONTACTS)))
+    solved = motion.solved_joints()
     estimated = np.isfinite(motion.joints).all((1, 2))
     likely, margin = np.empty((count, 4)), round(_MARGIN * rate)
     for part in split_into_blocks(count):

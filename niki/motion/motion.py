@@ -183,8 +183,10 @@ class Motion:
 
     @property
     def seen(self) -> np.ndarray:
-        """(T,) bool: frames in which the person was detected; the others are filled in."""
-        return self.confidence.any(1)
+        """(T,) bool: frames in which the person was detected; the others are filled in. Without joints as they were estimated,
+        frames that are trusted at all."""
+        found = np.isfinite(self.joints).all((1, 2))
+        return found if found.any() else self.confidence.any(1)
 
     @property
     def rotations(self) -> np.ndarray:
@@ -249,7 +251,11 @@ class Motion:
             poses=rot.axis_angle_from_matrix(rot.matrix_from_quaternion(slerped)).reshape(count, 72),
             trans=between(self.trans),
             mocap_framerate=rate,
-            confidence=np.where(sure[:, None], between(self.confidence), 0.0),
+            confidence=np.where(
+                sure[:, None],
+                between(self.confidence),
+                np.minimum(self.confidence[before], self.confidence[after]),
+            ),
             times=between(self.times[:, None])[:, 0],
             frames=self.frames[nearest],
             joints=self.joints[nearest],

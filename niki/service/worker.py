@@ -25,9 +25,6 @@ from typing import Any, BinaryIO
 from .. import __version__
 from ..checks import is_text, is_whole_number
 from ..errors import NikiError, in_words
-from ..motion.contacts import load_contacts
-from ..motion.motion import Motion
-from ..motion.refinement import Refinement
 from ..task import Task
 from . import wire
 from .wire import WireError
@@ -278,6 +275,9 @@ def _solved(path: Path, output: Path, solver: str, contacts: str | None, setting
     """Solve a motion again from its readings, with the contacts in a file, if one is given; the answer to the request."""
     from ..capturing.refining import solve_readings
     from ..files import check_output, check_replaceable, is_motion
+    from ..motion.contacts import load_contacts
+    from ..motion.motion import Motion
+    from ..motion.refinement import Refinement
 
     try:
         refinement = Refinement.from_dict(settings)

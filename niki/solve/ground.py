@@ -14,8 +14,11 @@ from .clip_weights import share_counted
 FEET = [JOINTS.index(f"{side}_{name}") for side in ("left", "right") for name in ("ankle", "foot")]
 """Joints above what touches the ground, in the order of contacts: left heel, left toe, right heel, right toe."""
 
-_STANDS, _ON_FLOOR = 0.002, 0.03
-"""Metres by which a foot that touches the ground moves from frame to frame, and is off the floor."""
+_STANDS, _ON_FLOOR = 0.006, 0.03
+"""Metres by which a foot that touches the ground moves from frame to frame, and is off the floor; held tighter, feet that are
+taken to stand too early or too late hold the body back."""
+_STRAY = 4.0
+"""Degrees of freedom of these moves: a foot that clearly moves is let go."""
 _STEP = 0.5
 """Seconds over which balance is looked at, as the standard deviation of a bell."""
 _BESIDE, _OF_PACE, _WALKS = 0.02, 0.06, 0.6
@@ -39,6 +42,10 @@ class Ground:
         self, body: Body | Bodies, rate: float, contacts: np.ndarray, floor: float | None, up, balance: float
     ):
         self._contacts, self._up, self._balance, self._width = contacts, up, balance, _STEP * rate
+        beyond = np.pad(contacts, ((1, 1), (0, 0)), mode="edge")
+        self._firm = np.minimum(
+            np.minimum(beyond[:-2], beyond[2:]), contacts
+        )  # its first and last frame may be none yet
         self._rate, self._level = rate, rot.axes_along(up[None])[0, :2]
         lengths = body.bone_lengths
         self._leg = sum(lengths[..., JOINTS.index(f"left_{joint}")] for joint in ("knee", "ankle"))
@@ -54,9 +61,11 @@ class Ground:
     def _add_contacts(self, normal, feet, rows):
         """Feet that touch the ground stay where they are, on the floor."""
         count = len(feet)
-        stays = np.minimum(self._contacts[1:], self._contacts[:-1])[..., None] / _STANDS**2
+        stays = np.minimum(self._firm[1:], self._firm[:-1])[..., None] / _STANDS**2
+        step = feet[1:] - feet[:-1]
+        stays = stays * share_counted(rot.dot(step, step) / _STANDS**2, _STRAY) ** 2
         stays = np.repeat(stays, 3, -1).reshape(count - 1, 3 * len(FEET))
-        step = (feet[1:] - feet[:-1]).reshape(count - 1, 3 * len(FEET))
+        step = step.reshape(count - 1, 3 * len(FEET))
         flat = rows.reshape(count, 3 * len(FEET), -1)
         transposed = np.swapaxes(flat, 1, 2)
         for at, sign in ((slice(1, None), -1), (slice(None, -1), 1)):
@@ -65,7 +74,7 @@ class Ground:
         normal.next -= transposed[1:] @ (stays[..., None] * flat[:-1])
         if self._floor is not None:
             upward = np.einsum("i,tkij->tkj", self._up, rows)
-            weight = self._contacts / _ON_FLOOR**2
+            weight = self._firm / _ON_FLOOR**2
             normal.same += np.swapaxes(upward, 1, 2) @ (weight[..., None] * upward)
             normal.gradient += np.einsum("tkj,tk->tj", upward, weight * (self._floor - feet @ self._up))
 

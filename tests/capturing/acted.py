@@ -25,7 +25,7 @@ from sample_motions import SIDES, Pose, about, ease, standing_on
 RATE, HEADING = 30.0, 30.0
 CAMERA = Camera.of((1280, 960), 1000.0)
 _CONSTANT, _SHAKING = (0.008, 0.008, 0.03), 0.001  # metres
-FEET = [JOINTS.index(f"{s}_{n}") for s in ("left", "right") for n in ("ankle", "foot", "big_toe")]
+FOOT_JOINTS = [JOINTS.index(f"{s}_{n}") for s in ("left", "right") for n in ("ankle", "foot", "big_toe")]
 
 
 def person(height: float) -> Body:

@@ -86,7 +86,7 @@ def test_wrists_that_shake_do_so_where_they_are_seen():
 
 
 def test_a_capture_without_truth_is_measured_by_its_contacts(truth):
-    contacts = np.zeros((len(truth), 4))
+    contacts = np.zeros((len(truth), 6))
     assert np.isnan(by_its_contacts(truth, contacts)["slide"])
     contacts[-20:] = 1
     scores = by_its_contacts(truth, contacts)

@@ -152,7 +152,7 @@ def test_a_foot_in_the_air_or_on_its_way_does_not_touch():
 
 def test_contacts_are_scored_where_somebody_is_seen(poses):
     case = standing_still(poses)
-    contacts = np.ones((1, 64, 4))
+    contacts = np.ones((1, 64, 6))
     assert contact_score(case, contacts) == 1
     contacts[:, :32] = 0
     assert contact_score(case, contacts) == pytest.approx(2 / 3)

@@ -73,6 +73,12 @@ def test_they_are_found_at_any_frame_rate(rate):
     assert f1(find_contacts(other), true_contacts(other)) > 0.85
 
 
+def test_with_few_frames_a_second_nothing_is_found():
+    """Whole steps are between them."""
+    motion = truth("sample_sitting").resampled(5.0)
+    assert not find_contacts(motion).any()
+
+
 def test_jitter_does_not_lift_feet_off():
     motion, rng = truth("sample_sitting"), np.random.default_rng(3)
     pixels = motion.keypoints + rng.normal(size=motion.keypoints.shape)
