@@ -105,7 +105,7 @@ def solve_in_the_air(
             solve_whole_clip(poses, trans, *given, standing, floor - camera[1])
     if any(refinement.smoothing.values()):
         smooth_limbs(poses, trans, rate, refinement.smoothing)
-    return replace(as_motion(), contacts=contacts)
+    return replace(as_motion(), contacts=contacts, copy=False)
 
 
 def check_readings(motion: Motion) -> None:

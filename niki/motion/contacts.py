@@ -9,6 +9,7 @@ import numpy as np
 from ..body.skeleton import JOINTS, NUM_JOINTS, PARENTS, Body
 from ..errors import NikiError
 from ..files import read_npz, save_npz
+from .blocks import split_into_blocks
 from .motion import Motion
 from .touching import RATE, likely_contacts
 
@@ -33,6 +34,7 @@ _SURE = 0.4  # of confidence: feet that are less sure are hidden
 _HIDDEN = 0.4  # of an estimator's uncertainty: what is less certain is hidden
 _BELOW = 0.3  # of the leg's length: so far the foot of somebody who stands or sits is below the pelvis
 _NEAREST = 3.0  # metres to the nearest joint of a person without a camera
+_MARGIN = 2.0  # seconds on each side of a block that are looked at with it
 _HEEL_BEHIND = 0.25  # of the distance from the ankle to the ball: the heel is behind the ankle
 
 
@@ -97,57 +99,74 @@ def find_contacts(motion: Motion) -> np.ndarray:
     feet up. With fewer than ten frames per second nothing is found.
     """
     count, rate = len(motion), motion.mocap_framerate
-    seen, shown = _seen(motion)
-    if shown.sum() < 2 or rate < _COARSEST:
+    if rate < _COARSEST:
         return np.zeros((count, len(CONTACTS)))
-    frames = np.arange(count)
-    present = np.flatnonzero(np.isfinite(seen).all((1, 2)))
-    # Between frames, and through gaps, evenly.
-    wanted = np.linspace(0, count - 1, max(2, round((count - 1) * RATE / rate) + 1))
-    flat = seen.reshape(count, -1)[present]
-    even = np.stack([np.interp(wanted, present, column) for column in flat.T], -1).reshape(-1, NUM_JOINTS, 3)
-    likely = likely_contacts(even, motion.camera_pose[1, :3])
-    likely = np.stack([np.interp(frames, wanted, column) for column in likely.T], -1)
-    likely = np.where(shown & _below_the_body(motion), likely, 0.0)
+    solved = motion.solved_joints()
+    estimated = np.isfinite(motion.joints).all((1, 2))
+    likely, margin = np.empty((count, 4)), round(_MARGIN * rate)
+    for part in split_into_blocks(count):
+        first = max(0, part.start - margin)
+        around = slice(first, part.stop + margin)
+        found = _likely(motion, around, solved[around], estimated)
+        likely[part] = found[part.start - first : part.stop - first]
     on = np.stack([_with_hysteresis(column) for column in likely.T], -1)
     for column in on.T:
         _without_flicker(column, round(_SHORTEST * rate))
     return np.pad(on.astype(float), ((0, 0), (0, len(CONTACTS) - on.shape[1])))
 
 
-def _seen(motion: Motion) -> tuple[np.ndarray, np.ndarray]:
-    """Joints (T, 29, 3) in the axes of the first frame's camera, on their rays in the picture; and (T, 4) which points
-    of the feet are seen."""
-    estimated = np.isfinite(motion.joints).all((1, 2))
-    pose, turns = motion.camera_pose, motion.camera_turns
-    as_seen = estimated.any() and motion.errors_last is not False
-    given = (
-        motion.joints if as_seen else motion.solved_joints()
-    )  # which shakes less, where each frame errs by itself
-    seen = (given - pose[:3, 3]) @ pose[:3, :3]
-    if not estimated.any():
+def _likely(motion: Motion, part: slice, solved: np.ndarray, estimated: np.ndarray) -> np.ndarray:
+    """(n, 4) from 0 to 1 how likely points of the feet are in contact in a part; 0 where they are not seen, or not below
+    the body.
+
+    Args:
+        solved: (n, 29, 3) joints of the animated body in this part. estimated: (T,) bool, frames that have estimates.
+    """
+    seen, shown = _seen(motion, part, solved, estimated)
+    present = np.flatnonzero(np.isfinite(seen).all((1, 2)))
+    if shown.sum() < 2:
+        return np.zeros((len(seen), 4))
+    frames = np.arange(len(seen))
+    # Between frames, and through gaps, evenly.
+    steps = max(2, round(frames[-1] * RATE / motion.mocap_framerate) + 1)
+    wanted = np.linspace(0, frames[-1], steps)
+    flat = seen.reshape(len(seen), -1)[present]
+    even = np.stack([np.interp(wanted, present, column) for column in flat.T], -1).reshape(-1, NUM_JOINTS, 3)
+    likely = likely_contacts(even, motion.camera_pose[1, :3])
+    likely = np.stack([np.interp(frames, wanted, column) for column in likely.T], -1)
+    return np.where(shown & _below_the_body(solved, motion.body), likely, 0.0)
+
+
+def _seen(motion: Motion, part: slice, solved, estimated) -> tuple[np.ndarray, np.ndarray]:
+    """Joints (n, 29, 3) in the axes of the first frame's camera, on their rays in the picture; and (n, 4) which points
+    of the feet are seen. Arguments as of :func:`_likely`."""
+    pose, pixels = motion.camera_pose, motion.keypoints[part]
+    any_estimated, here = estimated.any(), estimated[part]
+    # What is solved shakes less, where each frame errs by itself.
+    as_seen = any_estimated and motion.errors_last is not False
+    seen = ((motion.joints[part] if as_seen else solved) - pose[:3, 3]) @ pose[:3, :3]
+    if not any_estimated:
         seen[..., 2] += max(0.0, _NEAREST - seen[..., 2].min())  # any camera will do
-        return seen, np.ones((len(motion), 4), bool)
-    pixels = motion.keypoints
+        return seen, np.ones((len(seen), 4), bool)
     rays = np.concatenate([pixels, np.ones_like(pixels[..., :1])], -1) @ np.linalg.inv(motion.camera).T
-    rays = rays @ turns
+    rays = rays @ motion.camera_turns[part]
     ahead = rays[..., 2:]
     on_rays = rays / np.where(np.abs(ahead) > 1e-6, ahead, 1) * seen[..., 2:]
-    known = np.isfinite(pixels).all((1, 2)) & estimated
+    known = np.isfinite(pixels).all((1, 2)) & here
     seen = np.where((known & as_seen)[:, None, None], on_rays, seen)
-    seen[~estimated] = np.nan
+    seen[~here] = np.nan
     points = [ANKLES[0], TOES[0], ANKLES[1], TOES[1]]
     inside = ((pixels >= 0) & (pixels < motion.image_size)).all(-1)[:, points] | ~known[:, None]
     if motion.sigma is None:
-        sure = motion.confidence[:, points] >= _SURE
+        sure = motion.confidence[part][:, points] >= _SURE
     else:  # how well they were seen, not how sure the pose is
-        sure = motion.sigma[:, points, 0] < _HIDDEN
-    return seen, estimated[:, None] & inside & sure
+        sure = motion.sigma[part][:, points, 0] < _HIDDEN
+    return seen, here[:, None] & inside & sure
 
 
-def _below_the_body(motion: Motion) -> np.ndarray:
-    """(T, 4) whether the pelvis is well above the ankle, as of people who stand, walk or sit on a chair."""
-    joints, lengths = motion.solved_joints(), motion.body.bone_lengths
+def _below_the_body(joints: np.ndarray, body: Body) -> np.ndarray:
+    """(n, 4) whether the pelvis is well above the ankle, as of people who stand, walk or sit on a chair."""
+    lengths = body.bone_lengths
     leg = lengths[ANKLES[0]] + lengths[PARENTS[ANKLES[0]]]
     above = joints[:, :1, 1] - joints[:, ANKLES, 1]
     return np.repeat(above > _BELOW * leg, 2, 1)
