@@ -137,9 +137,7 @@ def _refined(name: str, motions: list[Motion]) -> Iterator[tuple[str, Solved]]:
 def _smoothed(motion: Motion) -> Motion:
     poses, trans = motion.poses.copy(), motion.trans.copy()
     smooth_limbs(poses, trans, motion.mocap_framerate, dict.fromkeys(LIMBS, _SMOOTHED))
-    rotations = rot.matrix_from_axis_angle(poses.reshape(-1, NUM_BONES, 3))
-    rotations, trans = bridged(rotations, trans, motion.seen)
-    return replace(motion, poses=rot.axis_angle_from_matrix(rotations).reshape(len(motion), -1), trans=trans)
+    return replace(motion, poses=poses, trans=trans)
 
 
 def as_markdown(table: Table, windows: int, who: str = "never trained on") -> str:
