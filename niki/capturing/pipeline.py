@@ -16,7 +16,7 @@ from ..body.skeleton import JOINTS, NUM_BONES, NUM_JOINTS
 from ..errors import NikiError
 from ..motion.blocks import split_into_blocks
 from ..motion.camera_tilt import camera_to_library
-from ..motion.floor import scaled_to_height
+from ..motion.floor import checked_height, scaled_to_height
 from ..motion.motion import Motion
 from ..motion.refinement import Refinement
 from ..motion.settling import settle
@@ -90,14 +90,16 @@ def capture(
         progress: called as the capture goes on.
         estimator: makes an estimator of your own, once the footage is known to be readable; default the
             task's.
-        refinement: smoothing; default :class:`~niki.motion.refinement.Refinement`'s own.
+        refinement: smoothing, and how feet are held; default :class:`~niki.motion.refinement.Refinement`'s own.
 
     Raises:
         NikiError: unreadable footage, an empty range, nobody in it; a journal of other footage, another
-            ``start``, estimator or clock, or one that another capture is writing.
+            ``start``, estimator or clock, or one that another capture is writing; no person is as tall as that.
     """
     if not isinstance(task, Task):
         task = Task(task)
+    if task.height is not None:
+        checked_height(task.height)
     footage = Footage(task.footage, task.start, task.end, task.fps)
     camera = Camera.of(footage.size, task.focal, task.tilt, task.roll)
     if estimator is None:
@@ -128,11 +130,11 @@ def capture(
             unfinished = unfinished and len(readings) < footage.expected
         refinement = refinement or Refinement()
         given = readings_of(estimate, camera, footage.rate)
+        if task.height is not None:  # before it is solved: solving it again is then the same
+            given = scaled_to_height(given, task.height)
         motion = solve_in_the_air(given, task.solver, refinement, progress)
     floating = reprojection_error(motion)
     motion = settle(motion, motion.contacts, refinement.feet)
-    if task.height is not None:
-        motion = scaled_to_height(motion, task.height)
     motion.footage = os.fspath(footage.file.resolve())
     solver = solver_name(chosen_solver(task.solver, estimate))
     motion.source = f"niki {__version__}; estimator {joint_estimator.name}; solver {solver}"
@@ -213,7 +215,7 @@ def motion_from_estimate(
     progress: Progress = lambda stage, done, expected: None,
     refinement: Refinement | None = None,
 ) -> Motion:
-    """Joints with their uncertainty -> a motion in library space, gaps bridged, feet on y = 0. The person stands
+    """Joints with their uncertainty -> a motion in library space, gaps bridged, the floor at y = 0. The person stands
     upright in it and the camera is tilted, as ``estimate.up`` says.
 
     Raises:

@@ -83,6 +83,7 @@ def solve_in_the_air(
         progress("solving", done, expected)
     gaps.bridge(poses, trans)
     given = readings.joints - camera, readings.sigma, present, body, rate, bool(readings.errors_last)
+    from_network = poses.copy(), trans.copy()
     if solver == "niki":
         error = solve_whole_clip(poses, trans, *given)
         confidence[~present] = 1 - sigma_from_metres(error[~present])
@@ -102,6 +103,7 @@ def solve_in_the_air(
         floor = floor_height(points, contacts, rate)
         if floor is not None:
             standing = without_others(points, contacts, floor)[:, FEET]
+            poses[:], trans[:] = from_network  # what was seen would count twice from where it led the first time
             solve_whole_clip(poses, trans, *given, standing, floor - camera[1])
     if any(refinement.smoothing.values()):
         smooth_limbs(poses, trans, rate, refinement.smoothing)

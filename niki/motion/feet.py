@@ -23,8 +23,8 @@ MODES = ("off", "automatic", "always", "grounded")
 """off: as they are. automatic: still during contact. always: both feet stand all the time. grounded: as automatic,
 and the lowest point of the feet is on the floor in every frame."""
 
-_FADE = 0.15  # seconds in which what was changed fades before and after a contact
-_SETTLE = 0.1  # seconds: how quickly the whole body follows its feet up and down
+_FADE = 0.2  # seconds in which what was changed fades before and after a contact
+_SETTLE = 0.5  # seconds: how quickly the whole body follows its feet up and down
 _MOST_AWAY = 4.0  # metres along the view for one up or down
 _PELVIS = 0.2  # seconds in which the pelvis goes down for a leg that is too short
 _SOFT = 0.002  # metres of the floor's give outside contacts

@@ -10,7 +10,7 @@ from ..body import rotation as rot
 from ..body.skeleton import JOINTS, PARENTS
 from .blending import faded
 
-_STRAIGHT = 0.998  # of the limb's length: further it does not stretch, unless it did before
+_STRAIGHT = 0.99  # of the limb's length: further it does not stretch, unless it did before
 _SLIGHTLY = 0.01  # how much the usual axis counts beside the one about which the limb is bent
 
 

@@ -32,6 +32,8 @@ _LIMBS = {
     "legs": ("hip", "knee", "ankle", "foot"),
     "hands": ("hand",),
 }
+_ADRIFT = 0.3
+"""Metres by which the body is beside where it starts while nobody is seen: motion alone would carry it away."""
 _PAST_LIMITS = np.radians(8.0)
 """Radians by which bones readily go beyond their limits."""
 
@@ -54,6 +56,7 @@ class ClipProblem:
         seen = known.any((1, 2))
         trust = np.where(seen, 1 / weights.pose, 1 / weights.unseen)
         own, carried = _lasting(memory * (seen[1:] & seen[:-1]))
+        self._adrift = np.where(seen, 0, 1 / _ADRIFT**2)[:, None]
         self._pose_own, self._pose_carried = trust**2 * own, trust[1:] * trust[:-1] * carried
         self._expected = np.zeros((SIZE, SIZE))
         self._expected[:-3, :-3] = np.linalg.inv(covariance)
@@ -128,6 +131,9 @@ class ClipProblem:
         normal.gradient -= self._pose_own[:, None] * pull
         normal.gradient[1:] += self._pose_carried[:, None] * pull[:-1]
         normal.gradient[:-1] += self._pose_carried[:, None] * pull[1:]
+        place = np.arange(SIZE - 3, SIZE)
+        normal.same[:, place, place] += self._adrift
+        normal.gradient[:, place] -= self._adrift * moved[:, place]
 
     def _add_motion(self, normal, rotations, place):
         """Bones go on turning as they did, and the body moving; where they clearly do not, less is asked."""
@@ -158,8 +164,8 @@ class ClipProblem:
 
 
 def _lasting(memory):
-    """Of a process u_t = memory_t u_{t-1} + what is new, of unit variance, (T - 1, ...): its precision, (T, ...) on the diagonal and
-    (T - 1, ...) beside it, with the sign changed."""
+    """The precision of u_t = memory_t u_{t-1} + noise, with unit variance, memory (T - 1, ...): its diagonal (T, ...), and minus
+    what is beside it (T - 1, ...)."""
     fresh = 1 / (1 - memory**2)
     own = np.concatenate([np.ones_like(fresh[:1]) if len(fresh) else np.ones((1, *fresh.shape[1:])), fresh])
     own[:-1] += memory**2 * fresh
@@ -187,6 +193,9 @@ def _slopes(positions, frames):
 
 
 def _spread(slopes, samples):
-    """(T, 29) metres: how far joints lie from where they are solved to be about the pelvis, over samples (K, T, 75)."""
-    moved = np.einsum("tjiu,ktu->ktji", slopes - slopes[:, :1], samples, optimize=True)
+    """(T, 29) metres: how far joints lie from where they are solved to be about the pelvis, over samples (K, T, 75); and of the
+    pelvis, how far it lies itself."""
+    about = slopes - slopes[:, :1]
+    about[:, 0] = slopes[:, 0]
+    moved = np.einsum("tjiu,ktu->ktji", about, samples, optimize=True)
     return np.sqrt((moved**2).sum(-1).mean(0))

@@ -43,7 +43,7 @@ OF_EACH_FRAME = Weights()
 """Errors of each frame's own."""
 LASTING = Weights(
     motion=0.5,
-    pose=0.6,
+    pose=0.8,
     across=3.5,
     along=3.5,
     distance=0.03,
