@@ -18,7 +18,9 @@ from .errors import NikiError, in_words
 from .files import check_output, check_replaceable, is_motion, is_network, writing
 from .formats.bvh import save_bvh
 from .motion.camera_tilt import describe_camera, tilt_and_roll
+from .motion.contacts import FEET
 from .motion.feet import MODES as FEET_MODES
+from .motion.floor import standing_height
 from .motion.motion import Motion
 from .motion.refinement import LIMBS, Refinement
 from .network.posing import PosingNetwork
@@ -147,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
             )  # fmt: skip
         command.add_argument(
             "--feet", default="automatic", choices=FEET_MODES,
-            help="automatic: feet stand still while they touch the ground; always: all the time; grounded: as automatic, and"
+            help="automatic: feet stand still while they touch the ground; always: all the time, for people who never step; grounded: as automatic, and"
             " the lower foot never leaves the ground; off: as they were solved (default: %(default)s)",
         )  # fmt: skip
 
@@ -282,11 +284,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     c.add_argument("--runs", metavar="DIR", help="also measure every finished run in this folder")
     c.add_argument(
-        "--poses", type=int, default=2000, metavar="N", help="how many for ik (default: %(default)s)"
+        "--poses", type=_count, default=2000, metavar="N", help="how many for ik (default: %(default)s)"
     )
     c.add_argument(
         "--windows",
-        type=int,
+        type=_count,
         default=96,
         metavar="N",
         help="how many clips for motion (default: %(default)s)",
@@ -310,7 +312,9 @@ def _parser() -> argparse.ArgumentParser:
         help="measure on all clips of these sources in clips.csv instead, such as those that the network's training"
         " left out",
     )  # fmt: skip
-    c.add_argument("--poses", type=int, default=300, metavar="N", help="for each case (default: %(default)s)")
+    c.add_argument(
+        "--poses", type=_count, default=300, metavar="N", help="for each case (default: %(default)s)"
+    )
     output(c, "REPORT.md", "also write the tables to this file", required=False)
 
     c = command(
@@ -344,6 +348,16 @@ def _parser() -> argparse.ArgumentParser:
 
     command("setup", _setup, "fetch and convert the BlazePose networks (once)")
     return parser
+
+
+def _count(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, not '{text}'")
+    return number
 
 
 def _target(text: str) -> Target:
@@ -425,7 +439,10 @@ def _solve(options) -> None:
     refinement = _refinement(options)
     motion = Motion.load(options.motion)
     contacts = motion.contacts if options.contacts == "kept" else None
-    solve_readings(motion, options.solver, refinement, contacts=contacts).save(options.output)
+    solved = solve_readings(motion, options.solver, refinement, contacts=contacts)
+    solved.save(options.output)
+    feet = solved.contacts[:, FEET].any(1).mean()
+    print(f"{options.output}: {len(solved)} frames, a foot on the floor in {feet:.0%} of them")
 
 
 def _refinement(options) -> Refinement:
@@ -484,13 +501,12 @@ def _info(options) -> None:
     motion = Motion.load(options.motion)
     gaps = int((~motion.seen).sum())
     seconds = len(motion) / motion.mocap_framerate
-    height = np.ptp(motion.rest_joints[:, 1])
     lines = {
         "frames": f"{len(motion)} ({motion.frames[0]} to {motion.frames[-1]} of the footage)",
         "duration": f"{seconds:.2f} s at {motion.mocap_framerate:.3f} frames per second",
         "gaps": f"{gaps} frames without a person, bridged" if gaps else "none",
         "confidence": f"{motion.confidence.mean():.2f} on average",
-        "stature": f"{height:.2f} m from toe to crown",
+        "stature": f"{standing_height(motion.body):.2f} m from sole to crown",
         "camera": f"focal {motion.camera[0, 0]:.0f} px, picture {motion.image_size[0]} x {motion.image_size[1]}",
         "footage": motion.footage or "not recorded",
         "source": motion.source or "not recorded",

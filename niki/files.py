@@ -23,8 +23,8 @@ import numpy as np
 from .errors import NikiError
 
 MOST_BYTES = 700_000_000
-"""Of numbers that :func:`read_npz` takes from one file: an hour of motion at 60 frames a second has 684
-million."""
+"""Of numbers that :func:`read_npz` takes from one file: an hour of motion at 60 frames a second has about
+690 million."""
 
 _UMASK = os.umask(0o077)  # there is no way to ask for it without setting it: once, while we are imported
 os.umask(_UMASK)

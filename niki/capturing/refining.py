@@ -103,7 +103,9 @@ def solve_in_the_air(
         floor = floor_height(points, contacts, rate)
         if floor is not None:
             standing = without_others(points, contacts, floor)[:, FEET]
-            poses[:], trans[:] = from_network  # what was seen would count twice from where it led the first time
+            poses[:], trans[:] = (
+                from_network  # what was seen would count twice from where it led the first time
+            )
             solve_whole_clip(poses, trans, *given, standing, floor - camera[1])
     if any(refinement.smoothing.values()):
         smooth_limbs(poses, trans, rate, refinement.smoothing)

@@ -54,8 +54,8 @@ def lock_feet(
             where the camera sees it.
 
     Returns:
-        rotations and translation, the same where no foot is in contact for longer than a fading takes and
-        none is below the floor.
+        rotations and translation, the same where no foot is in contact for longer than a fading takes and none is below the
+        floor; and throughout, unless "grounded", where none is ever in contact.
 
     Raises:
         NikiError: there is no such mode, or it needs a floor and there is none.

@@ -13,7 +13,7 @@ _UP = np.array([0.0, 1.0, 0.0])
 def headings(pelvis: np.ndarray, rate: float) -> np.ndarray:
     """(T,) radians about the vertical, counterclockwise seen from above, continuous; 0 for a body that faces +Z.
 
-    A body that bends, lies or turns over heads where it did.
+    A body that bends, or turns over forwards or sideways, heads where it did.
 
     Args:
         pelvis: (T, 3, 3) the orientations of the pelvis, library space. rate: frames per second.

@@ -70,7 +70,7 @@ class Motion:
         rest_joints: (29, 3) metres, the person's T-pose.
         frames: (T,) frame numbers in the footage, from 0.
         times: (T,) seconds, the time stamp of each frame.
-        confidence: (T, 29) in [0, 1]; 0 in gaps, which are filled in.
+        confidence: (T, 29) in [0, 1]; it falls in gaps, which are filled in, or is 0 there.
         joints: (T, 29, 3) metres as estimated, before the solver; NaN in gaps.
         keypoints: (T, 29, 2) pixels as estimated; NaN in gaps.
         camera: (3, 3) intrinsics in pixels, OpenCV's.
@@ -184,7 +184,7 @@ class Motion:
     @property
     def seen(self) -> np.ndarray:
         """(T,) bool: frames in which the person was detected; the others are filled in. Without joints as they were estimated,
-        frames that are trusted at all."""
+        frames that are trusted at all, gaps that the clip solver filled among them."""
         found = np.isfinite(self.joints).all((1, 2))
         return found if found.any() else self.confidence.any(1)
 

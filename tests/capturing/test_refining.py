@@ -12,10 +12,11 @@ from test_capture import exact_estimate
 
 from niki.body import rotation as rot
 from niki.capturing.footage.camera import Camera
-from niki.capturing.pipeline import motion_from_estimate
+from niki.capturing.pipeline import motion_from_estimate, readings_of
 from niki.capturing.refining import solve_readings
 from niki.cli import main
 from niki.errors import NikiError
+from niki.motion.floor import scaled_to_height, standing_height
 from niki.motion.motion import Motion
 from niki.motion.refinement import LIMBS, Refinement
 
@@ -47,6 +48,13 @@ def test_solving_again_gives_what_the_capture_gave(tmp_path, estimate, solver):
     for name in ("poses", "trans", "confidence", "joints", "camera_pose", "rest_joints", "sigma", "hints"):
         np.testing.assert_allclose(getattr(again, name), getattr(captured, name), atol=1e-6, err_msg=name)
     np.testing.assert_array_equal(again.jumps, captured.jumps)
+
+
+def test_a_height_is_given_before_solving_so_that_solving_again_changes_nothing(estimate):
+    given = scaled_to_height(readings_of(estimate, CAMERA, 30.0), 1.3)
+    captured = solve_readings(given)
+    assert standing_height(captured.body) == pytest.approx(1.3)
+    np.testing.assert_allclose(solve_readings(captured).solved_joints(), captured.solved_joints(), atol=1e-6)
 
 
 def test_another_solver_and_smoothing_start_from_the_readings(estimate):

@@ -47,3 +47,20 @@ def test_windows_do_not_see_what_was_solved_before_them(captured, monkeypatch):
     monkeypatch.setattr(clip, "WINDOW", 30)
     monkeypatch.setattr(clip, "OVERLAP", 15)
     np.testing.assert_allclose(solved(captured)[0], whole, atol=0.002)
+
+
+def test_nobody_drifts_away_in_a_gap_and_the_longer_it_is_the_less_is_sure():
+    """Somebody stands still, is not seen for four seconds, and goes on standing."""
+    count, gap = 240, slice(60, 180)
+    trans = np.zeros((count, 3)) + [0, 0, -4]
+    truth = forward_kinematics(np.tile(np.eye(3), (count, 24, 1, 1)), BODY, trans)[0]
+    joints, seen = truth.copy(), np.ones(count, bool)
+    joints[gap], seen[gap] = np.nan, False
+    joints += 0.005 * np.random.default_rng(0).normal(size=joints.shape)
+    poses, place = np.zeros((count, 72)), trans.copy()
+    error = solve_whole_clip(poses, place, joints, np.full((count, 29, 2), 0.05), seen, BODY, 30.0, True)
+    assert np.linalg.norm(place - trans, axis=-1).max() < 0.04
+    middle, edge = error[120], error[75]
+    assert (middle > edge).all()
+    assert (edge > error[30]).all()
+    assert middle[0] > 0.2  # metres that the pelvis itself may be off by
