@@ -60,7 +60,5 @@ def test_nobody_drifts_away_in_a_gap_and_the_longer_it_is_the_less_is_sure():
     poses, place = np.zeros((count, 72)), trans.copy()
     error = solve_whole_clip(poses, place, joints, np.full((count, 29, 2), 0.05), seen, BODY, 30.0, True)
     assert np.linalg.norm(place - trans, axis=-1).max() < 0.04
-    middle, edge = error[120], error[75]
-    assert (middle > edge).all()
-    assert (edge > error[30]).all()
-    assert middle[0] > 0.2  # metres that the pelvis itself may be off by
+    assert error[120].mean() > 1.1 * error[70].mean() > 2 * error[30].mean()
+    assert error[120, 0] > 0.15  # metres that the pelvis itself may be off by
