@@ -22,7 +22,7 @@ from ..rig.contacts import is_contact, key_contacts, put_contact_keys
 from ..rig.curve_keys import CurveKeys
 from ..rig.keying import bake_motion
 from ..scene.take_back import all_or_nothing
-from .placing import move
+from .placing import fingerprint_of_readings, move
 
 BEFORE, AFTER = "BEFORE", "AFTER"
 
@@ -57,8 +57,8 @@ def add_refined(
 ) -> bpy.types.Action:
     """Animate the armature with a refined motion, in a new action.
 
-    It is a copy of the action that the armature has, in which only the bones of the body are keyed anew, from the first
-    to the last frame of the motion. That action stays as it is. Refined actions that came before are replaced, unless
+    It is a copy of the action that the armature has, in which only the bones of the body and the root are keyed anew, from
+    the first to the last frame of the motion. That action stays as it is. Refined actions that came before are replaced, unless
     somebody has edited or used them.
 
     Args:
@@ -70,11 +70,14 @@ def add_refined(
         NikiError: it is of another capture, or the rig's action cannot be changed now. Nothing is changed then.
     """
     settings = rig.niki_refine
+    hint = "choose the file that this armature was captured to"
     if len(motion) != settings.frames:
         raise NikiError(
             f"These readings are of another capture: they have {len(motion)} frames, not {settings.frames}",
-            "choose the file that this armature was captured to",
+            hint,
         )
+    if fingerprint_of_readings(motion) != settings.captured:
+        raise NikiError("These readings are of another capture: other footage, frames or person", hint)
     data = ensure_animation_data(rig)
     refined, fingerprint = settings.after, settings.fingerprint
     base = settings.before if shown(rig) == AFTER or data.action is None else data.action
@@ -117,7 +120,7 @@ def _add(
         return action
     action = copy_action(rig, name)
     action.use_fake_user = False
-    bake_motion(rig, motion, frame_start, new=False)
+    bake_motion(rig, motion, frame_start, new=False, root=True)
     frames = (frame_start + np.arange(len(motion))).astype(np.float32)
     key_confidence(rig, fcurve_owner(rig), frames, motion.confidence)
     if contacts is None:

@@ -96,6 +96,7 @@ class NIKI_PG_refine(bpy.types.PropertyGroup):
     frames: IntProperty(
         options={"HIDDEN"}, description="Frames of the captured motion; 0 if it has no readings"
     )
+    captured: StringProperty(options={"HIDDEN"}, description="Fingerprint of what the motion was solved from")
     frame_start: IntProperty(options={"HIDDEN"}, description="Scene frame of the motion's first frame")
     rate: FloatProperty(options={"HIDDEN"}, description="Frame rate that the motion was placed at")
     captured_rate: FloatProperty(options={"HIDDEN"}, description="Frame rate that the motion was captured at")

@@ -461,10 +461,10 @@ def captured_with_readings(title):
     return results.import_result(job), job.folder
 
 
-def test_the_readings_are_kept_under_the_name_of_the_clip_and_are_there(data_folder):
+def test_the_readings_are_kept_under_the_name_of_the_clip_and_are_there(tmp_path):
     rig, folder = captured_with_readings("my clip: 1/2")
     kept = pathlib.Path(rig.niki_refine.readings)
-    assert kept == data_folder / f"my_clip_1_2-{folder.name}.npz"
+    assert kept == tmp_path / "data" / f"my_clip_1_2-{folder.name}.npz"
     assert kept.is_file()
     assert not modules.refine_settings.is_missing(str(kept))
     assert not folder.exists()

@@ -1,5 +1,6 @@
 """Refining a captured motion: an action beside the captured one, and nothing else. The worker is stood in for."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,10 +29,16 @@ HEAD = 'pose.bones["Head"].rotation_quaternion'
 
 
 def with_readings(frames=12, seed=3, **changes):
+    keypoints = np.random.default_rng(1).uniform(0, 480, (frames, 29, 2))
     return some_motion(
-        frames=frames, seed=seed, footage="", sigma=np.full((frames, 29, 2), 0.2), errors_last=True,
-        hints=np.full((frames, 24, 3), np.nan), jumps=np.zeros(frames), **changes,
+        frames=frames, seed=seed, footage="", **{"keypoints": keypoints} | changes, sigma=np.full((frames, 29, 2), 0.2), errors_last=True,
+        hints=np.full((frames, 24, 3), np.nan), jumps=np.zeros(frames),
     )  # fmt: skip
+
+
+def solved_anew():
+    """Another motion of the same person in the same footage."""
+    return with_readings(seed=4, rest_joints=with_readings().rest_joints)
 
 
 class Answers:
@@ -49,9 +56,7 @@ class Answers:
     def poll(self):
         if self.problem:
             return {"problem": self.problem}
-        (Answers.solved or with_readings(seed=4, rest_joints=with_readings().rest_joints)).save(
-            self.asked["output"]
-        )
+        (Answers.solved or solved_anew()).save(self.asked["output"])
         return {"frames": 12}
 
     def end(self, wait=False):
@@ -106,6 +111,24 @@ def test_the_refined_motion_lies_where_the_captured_one_was_put(captured):
     refine()
     after = sampling.sample_motion(captured.rig, 5, 16)
     np.testing.assert_allclose(after.solved_joints(), before.solved_joints(), atol=1e-4)
+
+
+def test_the_root_bone_follows_the_refined_motion(captured):
+    placement = placing.Placement(frame_start=5, root_bone=True)
+    rig, _ = placing.place_motion(captured.motion, "Rooted", placement, readings=str(captured.path))
+    bpy.context.view_layer.objects.active = rig
+    before = keys_of(rig.animation_data.action)
+    Answers.solved = replace(solved_anew(), trans=solved_anew().trans + [0.5, 0.0, 0.0])
+    refine()
+    assert keys_of(rig.niki_refine.before) == before
+    for frame in (5, 10, 14):
+        bpy.context.scene.frame_set(frame)
+        root, pelvis = (rig.pose.bones[name] for name in ("Root", "Pelvis"))
+        shift = pelvis.head - rig.data.bones["Pelvis"].head_local
+        np.testing.assert_allclose(root.head[:2], shift[:2], atol=1e-4)
+    plain = placing.place_motion(Answers.solved, "Plain", placing.Placement(frame_start=5))[0]
+    expected = sampling.sample_motion(plain, 5, 14).solved_joints()
+    np.testing.assert_allclose(sampling.sample_motion(rig, 5, 14).solved_joints(), expected, atol=1e-4)
 
 
 def test_the_switch_exchanges_actions_and_edits_stay_in_each(captured):
@@ -180,6 +203,10 @@ def test_readings_of_another_capture_change_nothing(captured):
     action, count = captured.rig.animation_data.action, len(bpy.data.actions)
     refine()
     assert "of another capture: they have 9 frames, not 12" in refining.problem
+    assert (captured.rig.animation_data.action, len(bpy.data.actions)) == (action, count)
+    Answers.solved = replace(solved_anew(), keypoints=solved_anew().keypoints + 1)
+    refine()
+    assert "of another capture: other footage" in refining.problem
     assert (captured.rig.animation_data.action, len(bpy.data.actions)) == (action, count)
     Answers.problem = "This motion has no readings to solve it from"
     refine()
