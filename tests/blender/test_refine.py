@@ -221,6 +221,47 @@ def test_a_motion_without_readings_cannot_be_refined(captured):
     assert before.use_fake_user
 
 
+def refine_while(change):
+    """Refine; before what was solved arrives, something else happens."""
+    assert bpy.ops.niki.refine() == {"FINISHED"}
+    change()
+    assert solving._poll() is None
+
+
+def test_a_capture_that_lands_on_the_armature_meanwhile_is_left_alone(captured, tmp_path):
+    rig, other = captured.rig, tmp_path / "other.npz"
+    captured.path.rename(other)
+    captured.settings.readings = str(other)
+
+    def land():
+        placing.place_motion(
+            captured.motion, "Other", placing.Placement(armature=rig.name), readings=str(captured.path)
+        )
+
+    refine_while(land)
+    assert "another motion" in refining.problem
+    assert rig.animation_data.action.name == "Other"
+    assert captured.settings.after is None
+
+
+def test_it_is_the_action_of_the_start_that_is_refined(captured):
+    rig, before = captured.rig, captured.rig.animation_data.action
+
+    def exchange():
+        rig.animation_data.action = bpy.data.actions.new("Theirs")
+
+    refine_while(exchange)
+    assert not refining.problem
+    assert rig.animation_data.action.name == f"{before.name} Refined"
+    assert captured.settings.before == before
+    assert keys_of(rig.animation_data.action).keys() == keys_of(before).keys()
+    assert bpy.data.actions["Theirs"].use_fake_user
+    assert bpy.ops.niki.show_refined(which="BEFORE") == {"FINISHED"}
+    assert rig.animation_data.action == before
+    refine_while(lambda: bpy.data.actions.remove(before))
+    assert refining.problem
+
+
 def touching():
     """(12, 6) contacts: the left heel in frames 2 to 6."""
     touches = np.zeros((12, 6))
