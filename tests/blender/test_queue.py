@@ -501,6 +501,17 @@ def test_readings_that_cannot_even_be_copied_stay_in_the_capture(monkeypatch):
     assert [job.folder for job in results.captures().unfinished()] == [folder]
 
 
+def test_a_height_is_estimated_unless_it_is_set_and_means_what_it_shows():
+    settings = bpy.context.scene.niki_capture
+    settings.path = str(ROOT / "samples/sample.mp4")
+    assert modules.operators.task_of(bpy.context.scene)[0].height is None
+    settings.use_height = True
+    for given, meant in ((1.83, 1.83), (0.1, 0.3), (9, 3.0)):
+        settings.height = given
+        assert settings.height == pytest.approx(meant)  # no other than the one that is captured with
+        assert modules.operators.task_of(bpy.context.scene)[0].height == meant
+
+
 def test_every_operator_of_captures_has_a_tooltip_that_is_no_docstring():
     for module in (modules.operators, modules.job_operators, people, modules.environment_operators):
         for cls in module.CLASSES:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -219,6 +220,26 @@ def test_a_motion_without_readings_cannot_be_refined(captured):
     assert not bpy.ops.niki.refine.poll()
     assert not captured.settings.readings
     assert before.use_fake_user
+
+
+def test_cancel_is_there_while_something_is_refined(captured):
+    assert not bpy.ops.niki.cancel_refine.poll()
+    action = captured.rig.animation_data.action
+    assert bpy.ops.niki.refine() == {"FINISHED"}
+    assert bpy.ops.niki.cancel_refine() == {"FINISHED"}
+    assert solving._poll() is None
+    assert captured.rig.animation_data.action == action
+
+
+def test_what_it_waits_for_is_wrapped_in_the_panel(captured, monkeypatch):
+    panel, drawn = blender_module("refine.panel"), []
+    monkeypatch.setattr(panel, "draw_text", lambda layout, text, *_, **__: drawn.append(text))
+    assert bpy.ops.niki.refine() == {"FINISHED"}
+    answer = refining.question.poll()
+    refining.take(answer)
+    bpy.ops.object.mode_set(mode="EDIT")
+    panel.NIKI_PT_refine.draw(SimpleNamespace(columns=MagicMock()), bpy.context)
+    assert "Waits until you are in Object or Pose Mode" in drawn
 
 
 def refine_while(change):
