@@ -6,7 +6,6 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ...niki.errors import NikiError
-from ...niki.motion.floor import LEAST_HEIGHT
 from ...niki.task import Task
 from ..interface.layout import CONTEXT
 from ..placement.placing import Placement
@@ -33,14 +32,9 @@ def task_of(scene: bpy.types.Scene) -> tuple[Task, str]:
         focal=settings.focal if settings.use_focal else None, tilt=tilt, roll=roll,
         subject=tuple(settings.subject) if settings.use_subject else None,
         estimator=settings.estimator, quality=settings.quality, device=chosen_device(), solver=settings.solver,
-        height=known_height(settings.height),
+        height=round(settings.height, 4) if settings.use_height else None,
     )  # fmt: skip
     return task, source.title
-
-
-def known_height(height: float) -> float | None:
-    """The height in metres of a person, as the panel has it; None where nobody knows."""
-    return max(round(height, 4), LEAST_HEIGHT) if height else None
 
 
 def tilt_of(scene: bpy.types.Scene, source: Source) -> tuple[float, float] | tuple[None, None]:

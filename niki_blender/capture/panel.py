@@ -35,7 +35,12 @@ class NIKI_PT_capture(SidebarPanel, bpy.types.Panel):
             row.label(text="Guessed")
         draw_camera_tilt(layout, context.scene)
         draw_person(layout, settings)
-        layout.prop(settings, "height")
+        row = layout.row(heading="Height")
+        row.prop(settings, "use_height", text="")
+        if settings.use_height:
+            row.prop(settings, "height", text="")
+        else:
+            row.label(text="Estimated")
         layout.prop(settings, "estimator")
         layout.prop(settings, "quality")
         draw_device(layout)

@@ -10,10 +10,12 @@ import atexit
 import contextlib
 import dataclasses
 import os
+import shutil
 import time
 import traceback
 import uuid
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import bpy
 
@@ -27,6 +29,7 @@ from ..scene.users_scene import has_scene
 from ..settings.chosen import chosen_runtime, data_folder, preferences
 from ..work import words
 from ..work.job import CANCELLED, DONE, FAILED, MOTION, Job, same_path
+from ..work.paths import file_name
 from ..work.queue import Captures
 
 _TICK_EVERY = 0.1  # seconds
@@ -185,10 +188,11 @@ def import_result(job: Job, by_user: bool = False) -> bpy.types.Object | None:
         placement = _anywhere(placement)
     try:
         motion = Motion.load(job.folder / MOTION)
-        kept = data_folder("motions") / f"{job.folder.name}.npz"  # to refine it from, also in later sessions
+        kept = data_folder("motions") / f"{file_name(job.title)}-{job.folder.name}.npz"
         rig, warnings = place_motion(
-            motion, job.title, placement, show=by_user or _selection() == job.selection, readings=str(kept)
-        )
+            motion, job.title, placement, show=by_user or _selection() == job.selection,
+            readings=str(job.folder / MOTION),
+        )  # fmt: skip
     except Exception as problem:
         expected = isinstance(problem, NikiError)
         if not expected:
@@ -200,11 +204,13 @@ def import_result(job: Job, by_user: bool = False) -> bpy.types.Object | None:
             job.state = FAILED
         report("ERROR", f"{job.title}: {words.describe_error(problem)}")
         return None
-    with contextlib.suppress(OSError):  # the panel says that the readings are missing
-        os.replace(job.folder / MOTION, kept)
     queue = captures()
-    with contextlib.suppress(NikiError):
-        queue.discard(job)
+    if problem := _keep_readings(rig, job.folder / MOTION, kept):
+        warnings.append(problem)
+        queue.forget(job)  # its folder has the only copy
+    else:
+        with contextlib.suppress(NikiError):
+            queue.discard(job)
     bpy.ops.ed.undo_push(message=f"Capture {job.title}")
     frames, seen = len(motion), round(job.result.get("seen", 1) * len(motion))
     title = f"{rig.name}: {frames} frames, person found in {'all' if seen >= frames else seen}"
@@ -213,6 +219,25 @@ def import_result(job: Job, by_user: bool = False) -> bpy.types.Object | None:
     session.outcome = Outcome(title, messages, _scene_of(rig))
     report("INFO", title)
     return rig
+
+
+def _keep_readings(rig: bpy.types.Object, motion: Path, kept: Path) -> str:
+    """Move a capture's motion file to where an armature is refined from it, also in later sessions; what went wrong, or ""."""
+    try:
+        try:
+            os.replace(motion, kept)
+        except OSError:  # such as another drive
+            shutil.copyfile(motion, kept)
+    except OSError as problem:
+        with contextlib.suppress(OSError):
+            kept.unlink(missing_ok=True)  # half a copy
+        return (
+            f"The readings could not be moved to {kept}: {words.describe_error(problem)}. "
+            "Refine reads them from the capture, which stays in the list: do not delete it"
+        )
+    if rig.niki_refine.frames:
+        rig.niki_refine.readings = str(kept)
+    return ""
 
 
 def _describe_tilt(result: dict) -> str:

@@ -14,7 +14,7 @@ from bpy.props import (
 )
 
 from ...niki.motion.camera_tilt import LARGEST_ROLL, LARGEST_TILT
-from ...niki.motion.floor import LARGEST_HEIGHT
+from ...niki.motion.floor import LARGEST_HEIGHT, LEAST_HEIGHT
 from ..interface.layout import CONTEXT
 from ..placement.choices import MATCH_DESCRIPTION, MATCH_NAME, MATCHES, PLACES
 from ..rig.armature import is_our_armature, may_have_deleted, release_deleted
@@ -116,14 +116,19 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
             "upright things lean to the right in the picture. Negative if it is turned clockwise"
         ),
     )
+    use_height: BoolProperty(
+        name="Height",
+        description="Set how tall the person is, which gives their world its size; estimated if off",
+    )
     height: FloatProperty(
         name="Height",
-        min=0.0,
+        min=LEAST_HEIGHT,
         max=LARGEST_HEIGHT,
         soft_min=1.0,
         soft_max=2.2,
+        default=1.7,
         precision=2,
-        description="How tall the person is, in meters, which gives their world its size; 0 if you do not know",
+        description="How tall the person is, in meters",
     )
     use_subject: BoolProperty(
         name="Choose Person", description="Follow the person you choose instead of the largest one"

@@ -3,6 +3,7 @@ to."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TypeGuard
@@ -181,14 +182,23 @@ def _remember(
         keep_unused(action, besides=1)
     if motion.has_readings:
         settings.readings, settings.frames = readings, len(motion)
+        settings.captured = fingerprint_of_readings(motion)
         settings.frame_start, settings.rate = frame_start, rate
         settings.captured_rate = motion.mocap_framerate
         settings.offset, settings.world = offset, world.ravel()
         settings.before, settings.slot = rig.animation_data.action, slot_handle(rig)
         settings.after, settings.fingerprint = None, ""
     elif settings.frames:  # what it was captured to before is no longer what it does
-        for name in ("readings", "frames", "before", "after", "fingerprint"):
+        for name in ("readings", "frames", "captured", "before", "after", "fingerprint"):
             settings.property_unset(name)
+
+
+def fingerprint_of_readings(motion: Motion) -> str:
+    """Of what was seen in which frames of the footage, which is the same however the motion is solved."""
+    digest = hashlib.sha256()
+    for values, kind in ((motion.keypoints, "<f4"), (motion.frames, "<i8")):
+        digest.update(np.ascontiguousarray(values, kind).tobytes())
+    return digest.hexdigest()
 
 
 class _Additions:

@@ -22,7 +22,10 @@ class NIKI_OT_mark_contact(OnArmature, bpy.types.Operator):
 
     bl_idname = "niki.mark_contact"
     bl_label = "Mark Contact"
-    bl_description = "Say in which frames feet and hands touch something. Refine holds them there. Keyed as a property of the bones"
+    bl_description = (
+        "Mark the frames in which feet and hands touch something. Refine holds them there. Keyed as the property contact of "
+        "bones: of an ankle for the heel, a foot for the toes, a wrist for the hand"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     parts: EnumProperty(

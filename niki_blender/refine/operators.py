@@ -54,6 +54,10 @@ class NIKI_OT_cancel_refine(bpy.types.Operator):
     bl_description = "Stop refining; nothing is changed"
     bl_options = {"REGISTER", "INTERNAL"}
 
+    @classmethod
+    def poll(cls, context):
+        return refining.busy
+
     def execute(self, context):
         refining.end()
         return {"FINISHED"}
@@ -85,7 +89,7 @@ class NIKI_OT_show_refined(OnArmature, bpy.types.Operator):
         try:
             show(rig, self.which)
         except NikiError as problem:
-            self.report({"ERROR"}, str(problem))
+            self.report({"ERROR"}, words.describe_error(problem))
             return {"CANCELLED"}
         return {"FINISHED"}
 

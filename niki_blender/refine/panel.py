@@ -42,7 +42,7 @@ class NIKI_PT_refine(SidebarPanel, bpy.types.Panel):
         row.scale_y = 1.4
         if refining.busy and refining.is_of(rig):
             waits = why_it_waits() if refining.solved else ""
-            row.label(text=waits or "Refining...", icon="SORTTIME")
+            draw_text(row, waits or "Refining...", "SORTTIME", beside=30)
             row.operator("niki.cancel_refine", text="", icon="CANCEL")
         else:
             row.operator("niki.refine", icon="MOD_SMOOTH")

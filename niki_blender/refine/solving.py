@@ -11,7 +11,7 @@ from ...niki.errors import NikiError
 from ...niki.motion.contacts import save_contacts
 from ...niki.motion.motion import Motion
 from ..interface import timers
-from ..placement.refined import add_refined
+from ..placement.refined import Origin, add_refined
 from ..rig.contacts import contact_keys
 from ..rig.curve_keys import CurveKeys
 from ..rig.refine_settings import look_at
@@ -33,6 +33,7 @@ class Refining:
         self.solved: Path | None = None
         self.problem = ""
         self._contacts: dict[str, CurveKeys] | None = None  # of the user; None if they were found
+        self._origin: Origin | None = None
         self._folder = self._rig = self._identity = ""
 
     @property
@@ -63,6 +64,7 @@ class Refining:
             )
         self.end()
         self._rig, self._identity = rig.name, identity_of(rig)
+        self._origin = Origin.of(rig)
         self._folder = tempfile.mkdtemp(prefix="niki-refine-")
         self._contacts, told = None, {}
         if settings.contacts_as_keyed():
@@ -92,7 +94,7 @@ class Refining:
             if rig is None:
                 raise NikiError("The armature that was refined no longer exists")
             scene = next(iter(rig.users_scene), bpy.context.scene)
-            action = add_refined(scene, rig, Motion.load(solved), self._contacts)
+            action = add_refined(scene, rig, Motion.load(solved), self._contacts, self._origin)
         except NikiError as problem:
             self.give_up(words.describe_error(problem))
             return None

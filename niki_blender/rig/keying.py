@@ -29,6 +29,7 @@ def bake_motion(
     bones: tuple[str, ...] = BONES,
     new: bool = True,
     keyed: KeyedMotion | None = None,
+    root: bool | None = None,
 ) -> bpy.types.Action:
     """Key the bones of ``rig`` with a motion, using linear interpolation; return the action.
 
@@ -40,6 +41,7 @@ def bake_motion(
         new: create a new action with these channels, the confidence and the contacts, and leave the rig's previous action
             unchanged. Otherwise key the rig's own action, where keys before and after the motion stay.
         keyed: the result of :func:`keyed_motion`, if it has been computed already.
+        root: key the root bone anew, if there is one, instead of moving the body under it; default: in a new action.
     """
     axes = rest_orientations(rig)
     keys = np.arange(len(motion)) if keys is None else keys
@@ -51,7 +53,7 @@ def bake_motion(
     places, values = to_blender(motion.trans), list(keyed.values)
     if has_root(rig):
         pelvis = rot.matrix_from_axis_angle(motion.poses[:, :3])
-        if new:
+        if new if root is None else root:
             turned = headings(pelvis, motion.mocap_framerate)[keys]
             key_root(rig, owner, frames, places[keys], turned)
         places, values[0] = _under_root(rig, frame_start, places, pelvis)

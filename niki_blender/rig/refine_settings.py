@@ -52,7 +52,10 @@ class NIKI_PG_refine(bpy.types.PropertyGroup):
         name="Readings",
         subtype="FILE_PATH",
         update=_readings_chosen,
-        description="The motion file with what was detected in the footage, from which the motion is solved again",
+        description=(
+            "The motion file with what was detected in the footage, from which the motion is solved again. That of a "
+            "capture is kept in the extension's folder, and removed with it: copy the file to keep it"
+        ),
     )
     smooth_trunk: _seconds("Smooth Trunk", "trunk")
     smooth_legs: _seconds("Legs", "legs")
@@ -78,7 +81,13 @@ class NIKI_PG_refine(bpy.types.PropertyGroup):
         items=(
             ("off", "Off", "As they were solved", "NONE", 0),
             ("automatic", "Automatic", "Still while they touch the ground", "NONE", 1),
-            ("always", "Always", "Both feet stand still all the time", "NONE", 2),
+            (
+                "always",
+                "Always",
+                "Both feet stay in one place throughout: only for people who never step",
+                "NONE",
+                2,
+            ),
             ("grounded", "Grounded", "As Automatic, and the lower foot never leaves the ground", "NONE", 3),
         ),
     )
@@ -96,6 +105,7 @@ class NIKI_PG_refine(bpy.types.PropertyGroup):
     frames: IntProperty(
         options={"HIDDEN"}, description="Frames of the captured motion; 0 if it has no readings"
     )
+    captured: StringProperty(options={"HIDDEN"}, description="Fingerprint of what the motion was solved from")
     frame_start: IntProperty(options={"HIDDEN"}, description="Scene frame of the motion's first frame")
     rate: FloatProperty(options={"HIDDEN"}, description="Frame rate that the motion was placed at")
     captured_rate: FloatProperty(options={"HIDDEN"}, description="Frame rate that the motion was captured at")

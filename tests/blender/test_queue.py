@@ -2,13 +2,16 @@
 
 import builtins
 import contextlib
+import errno
 import io
 import json
 import os
 import pathlib
+import shutil
 import tomllib
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from conftest import ROOT, some_motion
 
@@ -28,6 +31,7 @@ NAMES = {
     "placing": "placement.placing",
     "chosen": "settings.chosen",
     "preferences": "settings.preferences",
+    "refine_settings": "rig.refine_settings",
     "registration": "registration",
     "environment_operators": "settings.environment_operators",
     "timers": "interface.timers",
@@ -445,6 +449,67 @@ def test_nothing_is_looked_for_on_the_disk_while_drawing_or_greying_out(tmp_path
     attempt("runtime", modules.preferences.draw_runtime, Layout(said), SimpleNamespace(runtime="ENVIRONMENT"))
     assert failures == []
     assert {"running", "waiting", "failed", "mine", "theirs", "niki.make_environment"} <= set(said)
+
+
+def captured_with_readings(title):
+    """A finished capture, imported: the armature, and the capture's folder."""
+    job = results.captures().add({"footage": "clip.mp4"}, title, Placement(camera=False).as_dict())
+    some_motion(
+        frames=12, footage="", sigma=np.full((12, 29, 2), 0.2), errors_last=True,
+        hints=np.full((12, 24, 3), np.nan), jumps=np.zeros(12),
+    ).save(job.folder / "motion.npz")  # fmt: skip
+    return results.import_result(job), job.folder
+
+
+def test_the_readings_are_kept_under_the_name_of_the_clip_and_are_there(tmp_path):
+    rig, folder = captured_with_readings("my clip: 1/2")
+    kept = pathlib.Path(rig.niki_refine.readings)
+    assert kept == tmp_path / "data" / f"my_clip_1_2-{folder.name}.npz"
+    assert kept.is_file()
+    assert not modules.refine_settings.is_missing(str(kept))
+    assert not folder.exists()
+
+
+def fail_for_motions(act):
+    """As ``act(source, target)``, which cannot move or copy a finished motion."""
+
+    def attempt(source, target):
+        if pathlib.Path(source).name == "motion.npz":
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return act(source, target)
+
+    return attempt
+
+
+def test_readings_that_cannot_be_moved_are_copied(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fail_for_motions(os.replace))
+        rig, folder = captured_with_readings("clip")
+    assert pathlib.Path(rig.niki_refine.readings).is_file()
+    assert not folder.exists()
+
+
+def test_readings_that_cannot_even_be_copied_stay_in_the_capture(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fail_for_motions(os.replace))
+        patch.setattr(shutil, "copyfile", fail_for_motions(shutil.copyfile))
+        rig, folder = captured_with_readings("clip")
+    assert rig.niki_refine.readings == str(folder / "motion.npz")
+    assert not modules.refine_settings.is_missing(rig.niki_refine.readings)
+    assert "The readings could not be moved" in results.session.outcome.warnings[-1]
+    assert results.captures().jobs == []  # so that it is not imported again by itself
+    assert [job.folder for job in results.captures().unfinished()] == [folder]
+
+
+def test_a_height_is_estimated_unless_it_is_set_and_means_what_it_shows():
+    settings = bpy.context.scene.niki_capture
+    settings.path = str(ROOT / "samples/sample.mp4")
+    assert modules.operators.task_of(bpy.context.scene)[0].height is None
+    settings.use_height = True
+    for given, meant in ((1.83, 1.83), (0.1, 0.3), (9, 3.0)):
+        settings.height = given
+        assert settings.height == pytest.approx(meant)  # no other than the one that is captured with
+        assert modules.operators.task_of(bpy.context.scene)[0].height == meant
 
 
 def test_every_operator_of_captures_has_a_tooltip_that_is_no_docstring():

@@ -1,6 +1,8 @@
 """Refining a captured motion: an action beside the captured one, and nothing else. The worker is stood in for."""
 
+from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -28,10 +30,16 @@ HEAD = 'pose.bones["Head"].rotation_quaternion'
 
 
 def with_readings(frames=12, seed=3, **changes):
+    keypoints = np.random.default_rng(1).uniform(0, 480, (frames, 29, 2))
     return some_motion(
-        frames=frames, seed=seed, footage="", sigma=np.full((frames, 29, 2), 0.2), errors_last=True,
-        hints=np.full((frames, 24, 3), np.nan), jumps=np.zeros(frames), **changes,
+        frames=frames, seed=seed, footage="", **{"keypoints": keypoints} | changes, sigma=np.full((frames, 29, 2), 0.2), errors_last=True,
+        hints=np.full((frames, 24, 3), np.nan), jumps=np.zeros(frames),
     )  # fmt: skip
+
+
+def solved_anew():
+    """Another motion of the same person in the same footage."""
+    return with_readings(seed=4, rest_joints=with_readings().rest_joints)
 
 
 class Answers:
@@ -49,9 +57,7 @@ class Answers:
     def poll(self):
         if self.problem:
             return {"problem": self.problem}
-        (Answers.solved or with_readings(seed=4, rest_joints=with_readings().rest_joints)).save(
-            self.asked["output"]
-        )
+        (Answers.solved or solved_anew()).save(self.asked["output"])
         return {"frames": 12}
 
     def end(self, wait=False):
@@ -106,6 +112,24 @@ def test_the_refined_motion_lies_where_the_captured_one_was_put(captured):
     refine()
     after = sampling.sample_motion(captured.rig, 5, 16)
     np.testing.assert_allclose(after.solved_joints(), before.solved_joints(), atol=1e-4)
+
+
+def test_the_root_bone_follows_the_refined_motion(captured):
+    placement = placing.Placement(frame_start=5, root_bone=True)
+    rig, _ = placing.place_motion(captured.motion, "Rooted", placement, readings=str(captured.path))
+    bpy.context.view_layer.objects.active = rig
+    before = keys_of(rig.animation_data.action)
+    Answers.solved = replace(solved_anew(), trans=solved_anew().trans + [0.5, 0.0, 0.0])
+    refine()
+    assert keys_of(rig.niki_refine.before) == before
+    for frame in (5, 10, 14):
+        bpy.context.scene.frame_set(frame)
+        root, pelvis = (rig.pose.bones[name] for name in ("Root", "Pelvis"))
+        shift = pelvis.head - rig.data.bones["Pelvis"].head_local
+        np.testing.assert_allclose(root.head[:2], shift[:2], atol=1e-4)
+    plain = placing.place_motion(Answers.solved, "Plain", placing.Placement(frame_start=5))[0]
+    expected = sampling.sample_motion(plain, 5, 14).solved_joints()
+    np.testing.assert_allclose(sampling.sample_motion(rig, 5, 14).solved_joints(), expected, atol=1e-4)
 
 
 def test_the_switch_exchanges_actions_and_edits_stay_in_each(captured):
@@ -181,6 +205,10 @@ def test_readings_of_another_capture_change_nothing(captured):
     refine()
     assert "of another capture: they have 9 frames, not 12" in refining.problem
     assert (captured.rig.animation_data.action, len(bpy.data.actions)) == (action, count)
+    Answers.solved = replace(solved_anew(), keypoints=solved_anew().keypoints + 1)
+    refine()
+    assert "of another capture: other footage" in refining.problem
+    assert (captured.rig.animation_data.action, len(bpy.data.actions)) == (action, count)
     Answers.problem = "This motion has no readings to solve it from"
     refine()
     assert refining.problem == Answers.problem
@@ -192,6 +220,67 @@ def test_a_motion_without_readings_cannot_be_refined(captured):
     assert not bpy.ops.niki.refine.poll()
     assert not captured.settings.readings
     assert before.use_fake_user
+
+
+def test_cancel_is_there_while_something_is_refined(captured):
+    assert not bpy.ops.niki.cancel_refine.poll()
+    action = captured.rig.animation_data.action
+    assert bpy.ops.niki.refine() == {"FINISHED"}
+    assert bpy.ops.niki.cancel_refine() == {"FINISHED"}
+    assert solving._poll() is None
+    assert captured.rig.animation_data.action == action
+
+
+def test_what_it_waits_for_is_wrapped_in_the_panel(captured, monkeypatch):
+    panel, drawn = blender_module("refine.panel"), []
+    monkeypatch.setattr(panel, "draw_text", lambda layout, text, *_, **__: drawn.append(text))
+    assert bpy.ops.niki.refine() == {"FINISHED"}
+    answer = refining.question.poll()
+    refining.take(answer)
+    bpy.ops.object.mode_set(mode="EDIT")
+    panel.NIKI_PT_refine.draw(SimpleNamespace(columns=MagicMock()), bpy.context)
+    assert "Waits until you are in Object or Pose Mode" in drawn
+
+
+def refine_while(change):
+    """Refine; before what was solved arrives, something else happens."""
+    assert bpy.ops.niki.refine() == {"FINISHED"}
+    change()
+    assert solving._poll() is None
+
+
+def test_a_capture_that_lands_on_the_armature_meanwhile_is_left_alone(captured, tmp_path):
+    rig, other = captured.rig, tmp_path / "other.npz"
+    captured.path.rename(other)
+    captured.settings.readings = str(other)
+
+    def land():
+        placing.place_motion(
+            captured.motion, "Other", placing.Placement(armature=rig.name), readings=str(captured.path)
+        )
+
+    refine_while(land)
+    assert "another motion" in refining.problem
+    assert rig.animation_data.action.name == "Other"
+    assert captured.settings.after is None
+
+
+def test_it_is_the_action_of_the_start_that_is_refined(captured):
+    rig, before = captured.rig, captured.rig.animation_data.action
+
+    def exchange():
+        rig.animation_data.action = bpy.data.actions.new("Theirs")
+
+    refine_while(exchange)
+    assert not refining.problem
+    assert rig.animation_data.action.name == f"{before.name} Refined"
+    assert captured.settings.before == before
+    assert keys_of(rig.animation_data.action).keys() == keys_of(before).keys()
+    assert bpy.data.actions["Theirs"].use_fake_user
+    assert bpy.ops.niki.show_refined(which="BEFORE") == {"FINISHED"}
+    assert rig.animation_data.action == before
+    refine_while(lambda: bpy.data.actions.remove(before))
+    assert refining.problem
 
 
 def touching():
