@@ -139,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
             "--solver",
             default="auto",
             choices=("auto", "niki", "niki-temporal", "hybrik"),
-            help="niki: the network, frame by frame; niki-temporal: all frames together, for joints that jitter; auto: the"
+            help="niki: the network, then the clip as one; niki-temporal: all frames together, for joints that jitter; auto: the"
             " better of them for the estimator; hybrik: analytic, follows the detected joints exactly (default: auto)",
         )
         for limb, seconds in Refinement().smoothing.items():

@@ -44,10 +44,16 @@ def spread_over(values: np.ndarray, known: np.ndarray, width: float) -> np.ndarr
     Args:
         width: frames: the standard deviation of the bell over which means are taken.
     """
+    weights = bell(width)
+    reach = len(weights) // 2
+    weight = np.convolve(known, weights)[reach:-reach]
+    return np.convolve(np.where(known, values, 0), weights)[reach:-reach] / (weight + 0.05)
+
+
+def bell(width: float) -> np.ndarray:
+    """(2 n + 1,) weights over time with 1 in the middle: a normal curve whose standard deviation is ``width`` frames."""
     reach = max(int(4 * width), 1)
-    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(width, 1e-3)) ** 2)
-    weight = np.convolve(known, bell)[reach:-reach]
-    return np.convolve(np.where(known, values, 0), bell)[reach:-reach] / (weight + 0.05)
+    return np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(width, 1e-3)) ** 2)
 
 
 def eased(values: np.ndarray, width: int) -> np.ndarray:
@@ -56,5 +62,5 @@ def eased(values: np.ndarray, width: int) -> np.ndarray:
     width = max(width, 1)
     padded = np.pad(values, 2 * width, mode="edge")
     highest = np.lib.stride_tricks.sliding_window_view(padded, 2 * width + 1).max(-1)
-    bell = np.hanning(2 * width + 3)[1:-1]
-    return np.convolve(highest, bell / bell.sum(), mode="valid")
+    weights = np.hanning(2 * width + 3)[1:-1]
+    return np.convolve(highest, weights / weights.sum(), mode="valid")

@@ -17,13 +17,12 @@ from .blending import eased, faded, spread_over
 from .blocks import split_into_blocks
 from .contacts import ANKLES, BALLS, FEET, SOLE, TOES, TOUCHES, foot_points, heel_offsets, runs
 from .floor import OFF
-from .limbs import LEGS, place_limb, reach, towards
+from .limbs import FADE, LEGS, place_limb, reach, towards
 
 MODES = ("off", "automatic", "always", "grounded")
 """off: as they are. automatic: still during contact. always: both feet stand all the time. grounded: as automatic,
 and the lowest point of the feet is on the floor in every frame."""
 
-_FADE = 0.2  # seconds in which what was changed fades before and after a contact
 _SETTLE = 0.5  # seconds: how quickly the whole body follows its feet up and down
 _MOST_AWAY = 4.0  # metres along the view for one up or down
 _PELVIS = 0.2  # seconds in which the pelvis goes down for a leg that is too short
@@ -145,7 +144,8 @@ def _stand(ankle, foot, toes, points, body, on, low, side, floor, rate):
     """Where the ankle of one side is to be (T, 3), and how foot and toes are turned (T, 3, 3) each, in the world.
 
     Args:
-        ankle, foot, toes: the same as they are. points: (T, 2, 3) heel and toes. on, low: (T, 2) whether they touch something, and the floor.
+        ankle, foot, toes: the same as they are. points: (T, 2, 3) heel and toes. on, low: (T, 2) whether they touch something,
+            and the floor.
     """
     heel, toe = on.T
     either, flat = heel | toe, heel & toe
@@ -153,7 +153,7 @@ def _stand(ankle, foot, toes, points, body, on, low, side, floor, rate):
     to_heel, to_ball = heel_offsets(body)[side], rest[BALLS[side]] - rest[ANKLES[side]]
     to_toe = rest[TOES[side]] - rest[BALLS[side]]
     yaw, pitch = _heading(foot)
-    fade = max(round(_FADE * rate), 1)
+    fade = max(round(FADE * rate), 1)
 
     wanted_yaw, tips = yaw.copy(), np.zeros((len(ankle), 3))
     heels = tips.copy()

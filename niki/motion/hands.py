@@ -10,9 +10,7 @@ from ..body.skeleton import Body
 from .blending import faded
 from .blocks import split_into_blocks
 from .contacts import HANDS, TOUCHES, runs
-from .limbs import ARMS, Limb, place_limb, towards
-
-_FADE = 0.2  # seconds in which what was changed fades before and after a contact
+from .limbs import ARMS, FADE, Limb, place_limb, towards
 
 
 def lock_hands(
@@ -35,7 +33,7 @@ def lock_hands(
     rotations = rotations.copy()
     for arm, held in zip(ARMS, on.T, strict=True):
         if held.any():
-            _hold(rotations, translation, body, arm, held, max(round(_FADE * rate), 1))
+            _hold(rotations, translation, body, arm, held, max(round(FADE * rate), 1))
     return rotations
 
 
@@ -68,5 +66,4 @@ def _hold(rotations, translation, body, arm: Limb, held, fade) -> None:
 
 def _mean_turn(matrices):
     """(3, 3) the rotation nearest the mean of matrices (n, 3, 3)."""
-    u, _, v = np.linalg.svd(matrices.mean(0))
-    return u @ np.diag([1.0, 1.0, np.linalg.det(u @ v)]) @ v
+    return rot.kabsch(np.eye(3), matrices.mean(0).T)

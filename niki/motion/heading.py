@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..body import rotation as rot
+from .blending import bell
 
 _SWAY = 0.3  # seconds: the standard deviation of the bell over which turns are averaged
 _UP = np.array([0.0, 1.0, 0.0])
@@ -20,7 +21,5 @@ def headings(pelvis: np.ndarray, rate: float) -> np.ndarray:
     """
     cos_sin = rot.swing_twist(pelvis, _UP)[1]
     angles = np.unwrap(np.arctan2(cos_sin[:, 1], cos_sin[:, 0]))
-    width = _SWAY * rate
-    reach = int(4 * width)
-    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(width, 1e-3)) ** 2)
-    return np.convolve(np.pad(angles, reach, mode="edge"), bell / bell.sum(), "valid")
+    weights = bell(_SWAY * rate)
+    return np.convolve(np.pad(angles, len(weights) // 2, mode="edge"), weights / weights.sum(), "valid")

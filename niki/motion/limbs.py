@@ -10,6 +10,8 @@ from ..body import rotation as rot
 from ..body.skeleton import JOINTS, PARENTS
 from .blending import faded
 
+FADE = 0.2
+"""Seconds in which what was changed fades before and after a contact."""
 _STRAIGHT = 0.99  # of the limb's length: further it does not stretch, unless it did before
 _SLIGHTLY = 0.01  # how much the usual axis counts beside the one about which the limb is bent
 

@@ -72,7 +72,7 @@ def solve_clip(
             1 throughout where nobody is seen.
         view: (T, 3) unit direction of view, or zero. body: the proportions. rate: frames per second.
         covariance: (72, 72) radians squared, how bones turn together (:func:`~niki.solve.solver.turns_of`).
-        contacts: (T, 4) from 0 to 1, whether ``FEET`` touch the ground. floor: its height along ``up``, metres, or None where
+        contacts: (T, 4) from 0 to 1, whether ``FOOT_JOINTS`` touch the ground. floor: its height along ``up``, metres, or None where
             nobody knows it. up: (3,).
         lasting: errors go together and last, as a front end's do. weights: default by ``lasting``.
 

@@ -11,7 +11,7 @@ from .balance import MASSES, nearest_support
 from .banded import BandedNormal
 from .clip_weights import share_counted
 
-FEET = [JOINTS.index(f"{side}_{name}") for side in ("left", "right") for name in ("ankle", "foot")]
+FOOT_JOINTS = [JOINTS.index(f"{side}_{name}") for side in ("left", "right") for name in ("ankle", "foot")]
 """Joints above what touches the ground, in the order of contacts: left heel, left toe, right heel, right toe."""
 
 _STANDS, _ON_FLOOR = 0.006, 0.03
@@ -33,7 +33,7 @@ class Ground:
     """Feet that touch the ground, and the body that they carry.
 
     Args:
-        body: the proportions. rate: frames per second. contacts: (T, 4) from 0 to 1, whether ``FEET`` touch the ground.
+        body: the proportions. rate: frames per second. contacts: (T, 4) from 0 to 1, whether ``FOOT_JOINTS`` touch the ground.
         floor: its height along ``up`` (3,), metres, or None where nobody knows it.
         balance: how many times further beside their feet than usual people are; 0 where nothing is said of it.
     """
@@ -50,11 +50,11 @@ class Ground:
         lengths = body.bone_lengths
         self._leg = sum(lengths[..., JOINTS.index(f"left_{joint}")] for joint in ("knee", "ankle"))
         height = body.rest_joints[:, 1]
-        self._floor = None if floor is None else floor + height[FEET] - height.min()
+        self._floor = None if floor is None else floor + height[FOOT_JOINTS] - height.min()
 
     def add(self, normal: BandedNormal, positions: np.ndarray, slopes: np.ndarray) -> None:
         """Add the terms. positions: (T, 29, 3) metres. slopes: (T, 29, 3, n) their derivatives."""
-        self._add_contacts(normal, positions[:, FEET], slopes[:, FEET])
+        self._add_contacts(normal, positions[:, FOOT_JOINTS], slopes[:, FOOT_JOINTS])
         if self._balance:
             self._add_balance(normal, positions, slopes)
 
@@ -64,9 +64,9 @@ class Ground:
         stays = np.minimum(self._firm[1:], self._firm[:-1])[..., None] / _STANDS**2
         step = feet[1:] - feet[:-1]
         stays = stays * share_counted(rot.dot(step, step) / _STANDS**2, _STRAY) ** 2
-        stays = np.repeat(stays, 3, -1).reshape(count - 1, 3 * len(FEET))
-        step = step.reshape(count - 1, 3 * len(FEET))
-        flat = rows.reshape(count, 3 * len(FEET), -1)
+        stays = np.repeat(stays, 3, -1).reshape(count - 1, 3 * len(FOOT_JOINTS))
+        step = step.reshape(count - 1, 3 * len(FOOT_JOINTS))
+        flat = rows.reshape(count, 3 * len(FOOT_JOINTS), -1)
         transposed = np.swapaxes(flat, 1, 2)
         for at, sign in ((slice(1, None), -1), (slice(None, -1), 1)):
             normal.same[at] += transposed[at] @ (stays[..., None] * flat[at])
@@ -86,7 +86,7 @@ class Ground:
             return
         center = np.einsum("j,tji,ki->tk", MASSES, positions, self._level)
         along = np.broadcast_to(MASSES, positions.shape[:2]).copy()
-        along[:, FEET] -= nearest_support(center, positions[:, FEET] @ self._level.T, touches)
+        along[:, FOOT_JOINTS] -= nearest_support(center, positions[:, FOOT_JOINTS] @ self._level.T, touches)
         beside = np.einsum("tj,tji,ki->tk", along, positions, self._level)
         pace = rot.norm(np.gradient(_averaged(center, self._width / 2), 1 / self._rate, axis=0))
         # What is beside the feet lasts for as long as the mean is taken over: so many frames say it once.
@@ -103,7 +103,7 @@ class Ground:
 
     def _is_up(self, positions):
         """(T,) whether the pelvis is so high over the feet that they must carry it: there may be a chair."""
-        ankles = positions[:, [FEET[0], FEET[2]]].mean(1)
+        ankles = positions[:, [FOOT_JOINTS[0], FOOT_JOINTS[2]]].mean(1)
         return (positions[:, 0] - ankles) @ self._up > _UPRIGHT * self._leg
 
 

@@ -20,27 +20,13 @@ class NIKI_PT_capture(SidebarPanel, bpy.types.Panel):
         draw_not_ready(layout)
         layout.row().prop(settings, "source", expand=True)
         draw_footage(layout, context)
-        row = layout.row(align=True, heading="Frames")
-        row.prop(settings, "use_range", text="")
-        if settings.use_range:
-            row.prop(settings, "first", text="")
-            row.prop(settings, "last", text="")
-        else:
-            row.label(text="All")
-        row = layout.row(heading="Focal Length")
-        row.prop(settings, "use_focal", text="")
-        if settings.use_focal:
-            row.prop(settings, "focal", text="")
-        else:
-            row.label(text="Guessed")
+        draw_optional(
+            layout.row(align=True, heading="Frames"), settings, "use_range", ("first", "last"), "All"
+        )
+        draw_optional(layout.row(heading="Focal Length"), settings, "use_focal", ("focal",), "Guessed")
         draw_camera_tilt(layout, context.scene)
         draw_person(layout, settings)
-        row = layout.row(heading="Height")
-        row.prop(settings, "use_height", text="")
-        if settings.use_height:
-            row.prop(settings, "height", text="")
-        else:
-            row.label(text="Estimated")
+        draw_optional(layout.row(heading="Height"), settings, "use_height", ("height",), "Estimated")
         layout.prop(settings, "estimator")
         layout.prop(settings, "quality")
         draw_device(layout)
@@ -113,6 +99,22 @@ def draw_camera_tilt(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None
 def describe_known(known: KnownCamera) -> str:
     """What the tilt is taken from, and what it is."""
     return f"Tilt from {known.origin}: {round(known.tilt)}°, roll {round(known.roll)}°"
+
+
+def draw_optional(
+    row: bpy.types.UILayout,
+    settings: bpy.types.PropertyGroup,
+    use: str,
+    values: tuple[str, ...],
+    otherwise: str,
+) -> None:
+    """Draw a checkbox, and beside it the values that it asks for, or what holds without them."""
+    row.prop(settings, use, text="")
+    if not getattr(settings, use):
+        row.label(text=otherwise)
+        return
+    for value in values:
+        row.prop(settings, value, text="")
 
 
 def draw_person(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:

@@ -18,6 +18,7 @@ from ...niki.motion.floor import LARGEST_HEIGHT, LEAST_HEIGHT
 from ..interface.layout import CONTEXT
 from ..placement.choices import MATCH_DESCRIPTION, MATCH_NAME, MATCHES, PLACES
 from ..rig.armature import is_our_armature, may_have_deleted, release_deleted
+from ..rig.refine_settings import SOLVERS
 from .people import forget_choice
 from .sources import footage_strips, look_at_footage
 
@@ -158,25 +159,7 @@ class NIKI_PG_capture(bpy.types.PropertyGroup):
         default="auto",
         description="How bone rotations are computed from the detected joints",
         translation_context=CONTEXT,
-        items=(
-            # Scenes store the number.
-            ("auto", "Automatic", "NIKI or Temporal NIKI, whichever suits the estimator", "NONE", 2),
-            (
-                "niki",
-                "NIKI",
-                "A neural network that keeps the pose plausible where joints are hidden",
-                "NONE",
-                0,
-            ),
-            (
-                "niki-temporal",
-                "Temporal NIKI",
-                "NIKI with a view of two seconds, for joints that jitter",
-                "NONE",
-                3,
-            ),
-            ("hybrik", "Analytic", "Follows the detected joints exactly, plausible or not", "NONE", 1),
-        ),
+        items=SOLVERS,
     )
     armature: PointerProperty(
         name="Armature",

@@ -2,6 +2,7 @@
 
 import bpy
 
+from ...niki.motion.refinement import LIMBS
 from ..interface.layout import SidebarPanel, draw_text
 from ..placement.refined import AFTER, BEFORE, shown
 from ..rig.armature import active_object, is_our_armature
@@ -23,7 +24,7 @@ class NIKI_PT_refine(SidebarPanel, bpy.types.Panel):
         layout, rig = self.columns(), active_object(context)
         settings = rig.niki_refine
         column = layout.column(align=True)
-        for limb in ("trunk", "legs", "arms", "hands"):
+        for limb in LIMBS:
             column.prop(settings, f"smooth_{limb}", slider=True)
         layout.prop(settings, "feet")
         layout.prop(settings, "contacts")

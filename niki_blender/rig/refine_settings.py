@@ -11,10 +11,19 @@ from bpy.props import (
     StringProperty,
 )
 
-from ...niki.motion.refinement import LONGEST, Refinement
+from ...niki.motion.refinement import LIMBS, LONGEST, Refinement
 from ..interface.layout import CONTEXT
 from ..work.paths import is_file
 from .contacts import contacts_edited, keyed_contacts
+
+SOLVERS = (
+    # Files store the number.
+    ("auto", "Automatic", "NIKI or Temporal NIKI, whichever suits the estimator", "NONE", 2),
+    ("niki", "NIKI", "A neural network that keeps the pose plausible where joints are hidden", "NONE", 0),
+    ("niki-temporal", "Temporal NIKI", "NIKI with a view of two seconds, for joints that jitter", "NONE", 3),
+    ("hybrik", "Analytic", "Follows the detected joints exactly, plausible or not", "NONE", 1),
+)
+"""How a motion is solved, as items of an enum."""
 
 _DEFAULTS = Refinement()
 _missing: set[str] = set()
@@ -66,12 +75,7 @@ class NIKI_PG_refine(bpy.types.PropertyGroup):
         default="auto",
         translation_context=CONTEXT,
         description="How bone rotations are computed from the detected joints",
-        items=(
-            ("auto", "Automatic", "NIKI or Temporal NIKI, whichever suits the estimator", "NONE", 2),
-            ("niki", "NIKI", "Frame by frame, plausible where joints are hidden", "NONE", 0),
-            ("niki-temporal", "Temporal NIKI", "All frames together, for joints that jitter", "NONE", 3),
-            ("hybrik", "Analytic", "Follows the detected joints exactly", "NONE", 1),
-        ),
+        items=SOLVERS,
     )
     feet: EnumProperty(
         name="Feet",
@@ -124,7 +128,7 @@ class NIKI_PG_refine(bpy.types.PropertyGroup):
 
     def refinement(self) -> Refinement:
         """What the panel shows, without the noise of single precision."""
-        names = ("smooth_trunk", "smooth_legs", "smooth_arms", "smooth_hands")
+        names = [f"smooth_{limb}" for limb in LIMBS]
         return Refinement(**{name: round(getattr(self, name), 4) for name in names}, feet=self.feet)
 
     def contacts_as_keyed(self) -> bool:

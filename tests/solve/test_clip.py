@@ -17,7 +17,7 @@ from niki.solve.banded import BandedNormal
 from niki.solve.clip import solve_clip
 from niki.solve.clip_problem import SIZE
 from niki.solve.clip_weights import LASTING, OF_EACH_FRAME
-from niki.solve.ground import FEET
+from niki.solve.ground import FOOT_JOINTS
 from niki.solve.refinement import independent_turns, refine
 
 BODY = Body.default()
@@ -229,9 +229,11 @@ def test_a_foot_that_touches_the_ground_stays(rng):
     held = joints_of(
         solve(rotations, translation + drift[:, 0], seen, lasting=True, contacts=contacts, floor=floor)
     )
-    slide, slid = (np.linalg.norm(np.diff(j[:, FEET[:2]], axis=0), axis=-1).mean() for j in (held, free))
+    slide, slid = (
+        np.linalg.norm(np.diff(j[:, FOOT_JOINTS[:2]], axis=0), axis=-1).mean() for j in (held, free)
+    )
     assert slide < 0.0025 < slid
-    rise = held[:, FEET[:2], 1] - joints[:, FEET[:2], 1]
+    rise = held[:, FOOT_JOINTS[:2], 1] - joints[:, FOOT_JOINTS[:2], 1]
     np.testing.assert_allclose(rise, 0.03, atol=0.015)
 
 
@@ -290,13 +292,13 @@ def leaning(count, degrees, bend=0.0):
         ankle = JOINTS.index(f"{side}_ankle")
         rotations[:, ankle] = lean.T @ rotations[:, ankle]
     place = np.zeros((count, 3))
-    feet = forward_kinematics(rotations, BODY, place)[0][:, FEET].mean(1)
+    feet = forward_kinematics(rotations, BODY, place)[0][:, FOOT_JOINTS].mean(1)
     return rotations, place - feet + [0, -1, 4]
 
 
 def beside(joints):
     """Metres along the view from the middle of the feet to the center of mass."""
-    return float((np.einsum("j,tji->ti", MASSES, joints) - joints[:, FEET].mean(1))[:, 2].mean())
+    return float((np.einsum("j,tji->ti", MASSES, joints) - joints[:, FOOT_JOINTS].mean(1))[:, 2].mean())
 
 
 @pytest.mark.parametrize(
