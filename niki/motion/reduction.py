@@ -7,7 +7,7 @@ bound rises from a tenth to the whole, so that the bones share it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,8 +19,8 @@ from .channels import rotations_from_channels
 
 LOCATION = "LOCATION"
 _SIDE = 0.1  # meters: how far the points beside a bone are from it, about where the skin of head and trunk is
-_RISING = (0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 1.0)
-_MOST_SWEEPS = 6  # with the whole bound
+_RISING = (0.1, 0.25, 0.5, 0.75, 1.0)
+_MORE_SWEEPS = 2  # with the whole bound
 _HOLD = 1e-4  # weight of a key's value and slope so far, for where no frame tells them
 _PINNED = 1e9  # weight of the first and the last value
 _STILL = 1e-6  # radians or meters: a curve that varies less needs no keys between
@@ -140,33 +140,42 @@ class Reduction:
         self.tracks = list(tracks)
         self._frames = len(self.tracks[0].values) if self.tracks else 0
         self._subtrees = [linkage.subtree(b) for b in range(len(linkage.parents))]
-        self._wanted = linkage.pose(*self._poses(original=True))[1]
+        self._wanted = linkage.pose(*self._poses([track.values for track in self.tracks]))[1]
         self._measure()
 
-    def _poses(self, original: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    def _poses(self, curves: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         count = len(self._linkage.parents)
         rotations = np.tile(np.eye(3), (self._frames, count, 1, 1))
         locations = np.zeros((self._frames, count, 3))
-        for track in self.tracks:
+        for track, values in zip(self.tracks, curves, strict=True):
             into = locations if track.kind == LOCATION else rotations
-            into[:, track.bone] = track.moves(track.values if original else track.curves)
+            into[:, track.bone] = track.moves(values)
         return rotations, locations
 
     def _measure(self) -> None:
-        self._rotations, locations = self._poses()
+        self._rotations, locations = self._poses([track.curves for track in self.tracks])
         self._turns, self._points = self._linkage.pose(self._rotations, locations)
 
-    def deviation(self) -> np.ndarray:
-        """(T,) meters: the largest error of what is watched, on each frame."""
-        self._measure()
-        return np.linalg.norm(self._points - self._wanted, axis=-1).max((1, 2))
+    def deviation(self, curves: Sequence[np.ndarray] | None = None) -> np.ndarray:
+        """(T,) meters: the largest error of what is watched, on each frame.
 
-    def run(self) -> None:
-        """Take away as many keys as the bound allows."""
-        for share in _RISING:
-            self._sweep(share * self._bound)
-        for _ in range(_MOST_SWEEPS):
-            if self._sweep(self._bound) == 0:
+        Args:
+            curves: for each track (T, n), what is played instead of its curves as they are now.
+        """
+        curves = [track.curves for track in self.tracks] if curves is None else curves
+        points = self._linkage.pose(*self._poses(curves))[1]
+        return np.linalg.norm(points - self._wanted, axis=-1).max((1, 2))
+
+    def run(self, progress: Callable[[float], None] = lambda share: None) -> None:
+        """Take away as many keys as the bound allows.
+
+        Args:
+            progress: called with the share that is done.
+        """
+        shares = _RISING + (1.0,) * _MORE_SWEEPS
+        for done, share in enumerate(shares):
+            progress(done / len(shares))
+            if self._sweep(share * self._bound) == 0 and share == 1:
                 break
 
     def _sweep(self, bound: float) -> int:

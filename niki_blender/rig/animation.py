@@ -82,6 +82,26 @@ def assign_action(rig: bpy.types.Object, action: bpy.types.Action, handle: int =
     keep_unused(previous)
 
 
+def copy_in_place(rig: bpy.types.Object, name: str) -> bpy.types.Action:
+    """A copy of the rig's action, which the rig does not use. The rig's own action may then be changed."""
+    copy = rig.animation_data.action.copy()
+    copy.name = name
+    return copy
+
+
+def add_muted_track(rig: bpy.types.Object, action: bpy.types.Action, handle: int, name: str) -> None:
+    """Keep an action as a muted NLA track of ``rig``, to compare with or to bring back.
+
+    Args:
+        handle: of the action's slot, see :func:`slot_handle`.
+    """
+    track = rig.animation_data.nla_tracks.new()
+    track.name, track.mute = name, True
+    strip = track.strips.new(action.name, int(np.floor(action.frame_range[0])), action)
+    if _SLOTTED:
+        strip.action_slot = next(slot for slot in action.slots if slot.handle == handle)
+
+
 def slot_handle(rig: bpy.types.Object) -> int:
     """What identifies the slot that animates ``rig`` in its action and in copies of it; 0 if there is none."""
     slot = rig.animation_data.action_slot if _SLOTTED else None

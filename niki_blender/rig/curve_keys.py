@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
+from ...niki.motion import bezier
+
 _FLOATS = {"co": 2, "handle_left": 2, "handle_right": 2, "amplitude": 1, "back": 1, "period": 1}
 _ENUMS = ("interpolation", "handle_left_type", "handle_right_type", "easing", "type")
 _FLAGS = ("select_control_point", "select_left_handle", "select_right_handle")
@@ -19,7 +21,9 @@ def _number(name: str, item: str) -> int:
 
 
 _LINEAR, _CONSTANT, _BEZIER = (_number("interpolation", n) for n in ("LINEAR", "CONSTANT", "BEZIER"))
-_FREE, _CLAMPED = (_number("handle_left_type", n) for n in ("FREE", "AUTO_CLAMPED"))
+_FREE, _CLAMPED, _ALIGNED = (
+    _number("handle_left_type", n) for n in ("FREE", "AUTO_CLAMPED", "ALIGNED")
+)
 _NEW = {
     "handle_left_type": _CLAMPED,
     "handle_right_type": _CLAMPED,
@@ -56,6 +60,18 @@ class CurveKeys:
         """Keys with ``values`` (N,) at ``frames`` (N,) and linear interpolation."""
         co = np.column_stack([frames, values]).astype(np.float32)
         return cls({"co": co, "interpolation": np.full(len(co), _LINEAR, np.int32)})
+
+    @classmethod
+    def smooth(cls, frames: np.ndarray, values: np.ndarray, slopes: np.ndarray) -> CurveKeys:
+        """Keys with ``values`` (N,) and ``slopes`` (N,) per frame at ``frames`` (N,), Bezier interpolation and aligned
+        handles."""
+        keys = cls.linear(frames, values)
+        left, right = bezier.handles(np.asarray(frames, float), values, slopes)
+        keys.values |= {"handle_left": left.astype(np.float32), "handle_right": right.astype(np.float32)}
+        keys.values["interpolation"][:] = _BEZIER
+        for side in ("left", "right"):
+            keys.values[f"handle_{side}_type"] = np.full(len(keys), _ALIGNED, np.int32)
+        return keys
 
     def write_to(self, curve: bpy.types.FCurve) -> None:
         """Replace all keys of ``curve`` with these."""
