@@ -21,6 +21,7 @@ from ..rig.keying import bake_motion, keyed_motion
 from ..rig.sampling import sample_frames
 from ..rig.selection import is_selected
 from ..work import words
+from .reduce_keys import in_words, keep_dense_and_reduce
 
 _SLICE = 0.05  # seconds of sampling before Blender handles the next event
 
@@ -47,24 +48,23 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
     only_selected: BoolProperty(name="Only Selected Bones", description="Key only the selected bones")
     reduce: BoolProperty(
         name="Reduce Keys",
-        description="Remove keyframes as long as the error stays below Max Error",
+        description="Replace the keys by fewer ones with Bezier handles. The dense keys stay in a muted NLA track",
     )
     max_error: FloatProperty(
         name="Max Error (mm)",
         default=5.0,
         min=0.01,
-        description="How far any joint may move from the original motion, in millimeters",
+        description="How far any part of the bones may be from the dense motion, in millimeters",
     )
-    new_action: BoolProperty(
-        name="New Action",
-        default=True,
-        description="Bake into a copy of the action instead of overwriting its keyframes",
+    use_current_action: BoolProperty(
+        name="Overwrite Current Action",
+        description="Bake into the armature's action, whose keys in the range are replaced, instead of into a copy of it",
     )
 
     _sampling: Generator[int, None, Motion] | None = None
 
     def invoke(self, context, event):
-        return context.window_manager.invoke_props_dialog(self)
+        return context.window_manager.invoke_props_dialog(self, title="Bake Pose", confirm_text="Bake")
 
     def draw(self, context):
         layout = self.layout
@@ -75,11 +75,11 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
             layout.prop(self, "last")
         layout.prop(self, "step")
         layout.prop(self, "only_selected")
+        layout.prop(self, "use_current_action")
         layout.prop(self, "reduce")
         part = layout.column()
         part.active = self.reduce
         part.prop(self, "max_error")
-        layout.prop(self, "new_action")
 
     def execute(self, context):
         self._rig = active_object(context)
@@ -164,24 +164,33 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         """Key the sampled motion and report; the result of the operator."""
         keyed, last = keyed_motion(self._rig, motion), len(motion) - 1
         keys = np.union1d(np.arange(0, last + 1, self.step), [last])
-        if self.reduce:
-            keys = keyed.reduced(self.max_error / 1000, keys)
         bones = self._selected_bones() if self.only_selected else BONES
-        rig, name = self._rig, f"{self._rig.name} baked"
+        rig, name, reduced = self._rig, f"{self._rig.name} baked", None
         with unkeyed.keep_posed_by_hand(rig, bpy.context.scene) as (unkeyed_bones, changed):
             try:
-                if fcurve_owner(rig) is not None and (self.new_action or _is_linked(rig)):
+                copied = fcurve_owner(rig) is not None and (not self.use_current_action or _is_linked(rig))
+                if copied:
                     copy_action(rig, name)  # with every channel that is not baked
                 rig.niki_pose.follow_targets = False
-                action = bake_motion(rig, motion, self._range[0], name, keys, bones, new=False, keyed=keyed)
+                dense = keys if not self.reduce else np.arange(last + 1)
+                action = bake_motion(rig, motion, self._range[0], name, dense, bones, new=False, keyed=keyed)
+                if self.reduce:
+                    reduced = keep_dense_and_reduce(
+                        rig, self.max_error, bones, self._range, self.step, overwrite=not copied
+                    )
+                    action = rig.animation_data.action or action
             except NikiError as problem:
                 self.report({"ERROR"}, str(problem))
                 return {"CANCELLED"}
             changed |= {
                 (rig, path) for bone in bones if bone not in unkeyed_bones for path in _paths(rig, bone)
             }
-        error = 1000 * keyed.deviation(keys).max()
-        message = f"{action.name}: keyed {len(keys)} of {len(motion)} frames, max error {error:.1f} mm"
+        if reduced is not None and reduced.kept:
+            error = 1000 * reduced.error
+            message = f"{action.name}: {in_words(rig, reduced)}"
+        else:
+            error = 1000 * keyed.deviation(dense).max()
+            message = f"{action.name}: keyed {len(dense)} of {len(motion)} frames, max error {error:.1f} mm"
         missed = self.reduce and error > self.max_error
         if missed:
             message += f". To get below {self.max_error:g} mm, lower Frame Step from {self.step}"

@@ -63,6 +63,7 @@ class NIKI_PT_targets(SidebarPanel, bpy.types.Panel):
             )
             layout.prop(context.scene.render, "use_lock_interface")
         layout.operator("niki.bake", text="Bake Pose...", icon="KEYTYPE_KEYFRAME_VEC")
+        layout.operator("niki.reduce_keys", icon="IPO_BEZIER")
 
 
 class NIKI_PT_target(SidebarPanel, bpy.types.Panel):

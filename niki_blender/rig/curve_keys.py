@@ -21,9 +21,7 @@ def _number(name: str, item: str) -> int:
 
 
 _LINEAR, _CONSTANT, _BEZIER = (_number("interpolation", n) for n in ("LINEAR", "CONSTANT", "BEZIER"))
-_FREE, _CLAMPED, _ALIGNED = (
-    _number("handle_left_type", n) for n in ("FREE", "AUTO_CLAMPED", "ALIGNED")
-)
+_FREE, _CLAMPED, _ALIGNED = (_number("handle_left_type", n) for n in ("FREE", "AUTO_CLAMPED", "ALIGNED"))
 _NEW = {
     "handle_left_type": _CLAMPED,
     "handle_right_type": _CLAMPED,

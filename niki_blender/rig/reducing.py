@@ -11,6 +11,7 @@ import numpy as np
 
 from ...niki.motion.reduction import LOCATION, Linkage, Reduction, Track
 from .animation import bone_path, fcurves_of
+from .armature import TAIL_TIP
 from .channels import rotation_property
 from .curve_keys import CurveKeys
 
@@ -126,7 +127,8 @@ def _linkage(order: list[bpy.types.PoseBone]) -> Linkage:
             rest = np.linalg.inv(np.array(bone.parent.bone.matrix_local)) @ rest
         rests.append(rest)
     parents = tuple(at[bone.parent.name] if bone.parent else -1 for bone in order)
-    return Linkage(parents, np.array(rests), np.array([bone.bone.length for bone in order]))
+    lengths = [bone.bone.length / (1 if bone.children else TAIL_TIP) for bone in order]
+    return Linkage(parents, np.array(rests), np.array(lengths))
 
 
 def _groups(rig, bone: bpy.types.PoseBone, index: int, allowed: bool, report: Reduced) -> Iterable[_Curves]:

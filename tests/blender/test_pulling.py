@@ -267,7 +267,7 @@ def test_selected_bones_go_into_the_present_action_and_keys_outside_stay(rig):
     for bone in rig.pose.bones:
         (bone if hasattr(bone, "select") else bone.bone).select = bone.name == "Head"
     assert bpy.ops.niki.bake(
-        span="CUSTOM", first=10, last=20, step=5, only_selected=True, new_action=False
+        span="CUSTOM", first=10, last=20, step=5, only_selected=True, use_current_action=True
     ) == {"FINISHED"}
     assert rig.animation_data.action == action
     frames = {}

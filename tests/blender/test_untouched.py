@@ -675,7 +675,9 @@ def test_a_bake_into_the_present_action_keys_the_bones_in_its_range_alone(one_fi
     _select("L_Elbow", "L_Wrist")
     as_before = bpy.data.actions[ACTION].copy()
     before = snapshot()
-    assert bpy.ops.niki.bake(span="CUSTOM", first=5, last=15, new_action=False, **options) == {"FINISHED"}
+    assert bpy.ops.niki.bake(span="CUSTOM", first=5, last=15, use_current_action=True, **options) == {
+        "FINISHED"
+    }
     sharing = [p.replace(_HERO, rf'objects\["({RIG}|{TWIN})"\]') for p in BAKED_TURNS]
     check(before, [*sharing, *KEYED_CONFIDENCE, rf'actions\["{ACTION}"\]\..*'])
     promised = (
@@ -720,7 +722,7 @@ def test_a_bake_that_is_refused_changes_nothing(one_file):
 @pytest.mark.parametrize("new", [True, False])
 def test_a_bake_is_undone_whole(one_file, new):
     pose_mode()
-    undone(None, lambda: bpy.ops.niki.bake(span="CUSTOM", first=1, last=20, new_action=new))
+    undone(None, lambda: bpy.ops.niki.bake(span="CUSTOM", first=1, last=20, use_current_action=not new))
 
 
 def _select(*names):

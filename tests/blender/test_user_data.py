@@ -559,7 +559,7 @@ def test_a_linked_action_is_baked_into_a_copy(rig, tmp_path):
     if SLOTTED:
         mine.animation_data.action_slot = loaded.actions[0].slots[0]
     before = keys_of(mine)
-    assert bpy.ops.niki.bake(span="CUSTOM", first=5, last=9, new_action=False) == {"FINISHED"}
+    assert bpy.ops.niki.bake(span="CUSTOM", first=5, last=9, use_current_action=True) == {"FINISHED"}
     assert mine.animation_data.action.library is None
     mine.animation_data.action = loaded.actions[0]
     if SLOTTED:
