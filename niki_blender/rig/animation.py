@@ -95,8 +95,11 @@ def add_muted_track(rig: bpy.types.Object, action: bpy.types.Action, handle: int
     Args:
         handle: of the action's slot, see :func:`slot_handle`.
     """
-    track = rig.animation_data.nla_tracks.new()
-    track.name, track.mute = name, True
+    tracks = rig.animation_data.nla_tracks
+    active = tracks.active
+    track = tracks.new()
+    track.name, track.mute, track.select = name, True, False
+    tracks.active = active
     strip = track.strips.new(action.name, int(np.floor(action.frame_range[0])), action)
     if _SLOTTED:
         strip.action_slot = next(slot for slot in action.slots if slot.handle == handle)

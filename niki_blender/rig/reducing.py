@@ -78,7 +78,9 @@ def reduce_keys(
     """
     order = _parents_first(rig)
     report, allowed = Reduced(), set(rig.pose.bones.keys() if bones is None else bones)
-    groups = [g for i, bone in enumerate(order) for g in _groups(rig, bone, i, bone.name in allowed, report)]
+    groups = [
+        g for i, bone in enumerate(order) for g in _groups(rig, bone, i, bone.name in allowed, span, report)
+    ]
     spans = {g.path: _span_of(g, span) for g in groups if g.free}
     for group in groups:
         if group.free and spans[group.path] is None:
@@ -131,7 +133,9 @@ def _linkage(order: list[bpy.types.PoseBone]) -> Linkage:
     return Linkage(parents, np.array(rests), np.array(lengths))
 
 
-def _groups(rig, bone: bpy.types.PoseBone, index: int, allowed: bool, report: Reduced) -> Iterable[_Curves]:
+def _groups(
+    rig, bone: bpy.types.PoseBone, index: int, allowed: bool, span: tuple[int, int] | None, report: Reduced
+) -> Iterable[_Curves]:
     """The bone's rotation and location, with the curves that animate them."""
     for name, kind in ((rotation_property(bone), bone.rotation_mode), ("location", LOCATION)):
         path, curves, free = bone_path(bone.name, name), {}, []
@@ -142,7 +146,7 @@ def _groups(rig, bone: bpy.types.PoseBone, index: int, allowed: bool, report: Re
             muted = curve.mute or (curve.group is not None and curve.group.mute)
             if not muted and not driven:
                 curves[curve.array_index] = curve
-            reason = "driven" if driven else "muted" if muted else _why_not(curve)
+            reason = "driven" if driven else "muted" if muted else _why_not(curve, span)
             if allowed and reason:
                 report.left_alone[reason] += 1
             elif allowed:
@@ -154,15 +158,17 @@ def _drivers(rig: bpy.types.Object) -> Iterable[bpy.types.FCurve]:
     return rig.animation_data.drivers
 
 
-def _why_not(curve: bpy.types.FCurve) -> str:
+def _why_not(curve: bpy.types.FCurve, span: tuple[int, int] | None) -> str:
     """Why the keys of a curve cannot be replaced, in a word; "" if they can."""
     if curve.lock or (curve.group is not None and curve.group.lock):
         return "locked"
     if len(curve.modifiers):
         return "with modifiers"
-    if any(point.interpolation == "CONSTANT" for point in curve.keyframe_points[:-1]):
+    first, last = curve.range() if span is None else span
+    if any(p.interpolation == "CONSTANT" and first <= p.co.x < last for p in curve.keyframe_points):
         return "stepped"
-    if len(curve.keyframe_points) > 1 and curve.extrapolation != "CONSTANT":
+    ends = curve.range()
+    if curve.extrapolation != "CONSTANT" and ends[0] < ends[1] and (first <= ends[0] or last >= ends[1]):
         return "extrapolated"
     return "" if len(curve.keyframe_points) else "without keys"
 

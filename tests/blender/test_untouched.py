@@ -62,6 +62,7 @@ HERO_TURNS, BAKED_TURNS = (
     for bones in (_FREE_BONES, r"\w+")  # a bake writes down how locked bones are turned, too
 )
 KEYED_CONFIDENCE = [rf'{_HERO}\.pose\.bones\[\w+\]\["confidence"\](\.ui)?']
+DENSE_KEYS = [rf"{_HERO}\.animation_data\.nla_tracks\[.* dense\]", r'+actions\["?[^\]]* dense"?\]']
 HERO_HAS_ANOTHER_ACTION = [
     r"+actions\[[^\]]*\]",
     rf"{_HERO}\.animation_data\.(action|action_slot|action_slot_handle|last_slot_identifier|action_suitable_slots)",
@@ -646,7 +647,7 @@ def test_a_bake_into_a_new_action_changes_nothing_but_the_armatures_action(one_f
     _select("L_Elbow", "L_Wrist")
     before = snapshot()
     assert bpy.ops.niki.bake(span="CUSTOM", first=1, last=20, **options) == {"FINISHED"}
-    check(before, allow(HERO_HAS_ANOTHER_ACTION, BAKED_TURNS, KEYED_CONFIDENCE))
+    check(before, allow(HERO_HAS_ANOTHER_ACTION, BAKED_TURNS, KEYED_CONFIDENCE, DENSE_KEYS))
 
 
 def test_a_baked_armature_still_moves_through_the_scene_as_it_did(file):
@@ -679,7 +680,7 @@ def test_a_bake_into_the_present_action_keys_the_bones_in_its_range_alone(one_fi
         "FINISHED"
     }
     sharing = [p.replace(_HERO, rf'objects\["({RIG}|{TWIN})"\]') for p in BAKED_TURNS]
-    check(before, [*sharing, *KEYED_CONFIDENCE, rf'actions\["{ACTION}"\]\..*'])
+    check(before, [*sharing, *KEYED_CONFIDENCE, *DENSE_KEYS, rf'actions\["{ACTION}"\]\..*'])
     promised = (
         only_keys_between(5, 15, r"\w+"),
         set_by_neighbours(before, ACTION, hero(), 5, 15),
