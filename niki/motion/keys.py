@@ -1,10 +1,9 @@
-"""Keyframe reduction: as few keyframes as an error bound allows. numpy only."""
+"""A motion as the channels that Blender keyframes, and what it plays between linear keys. numpy only."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 
@@ -87,37 +86,3 @@ class KeyedMotion:
         rotations, translation = self.interpolated(keys)
         positions = forward_kinematics(rotations, self._motion.body, translation)[0]
         return np.linalg.norm(positions - self._joints, axis=-1).max(1)
-
-    def reduced(self, bound: float, candidates: np.ndarray | None = None) -> np.ndarray:
-        """The frames to keyframe so that no joint is off by more than ``bound`` metres at any frame.
-
-        Starting from the ends, the worst frames are added until the bound holds (Ramer, 1972; Douglas and
-        Peucker, 1973).
-
-        Args:
-            bound: metres.
-            candidates: frames that may get a keyframe besides the first and the last; default all. If they
-                are too few for the bound, all are returned; :meth:`deviation` gives the remaining error.
-
-        Raises:
-            NikiError: the bound is not a number above zero, or a candidate is not in the motion.
-        """
-        last = len(self._motion) - 1
-        allowed = np.arange(last + 1) if candidates is None else np.unique(np.asarray(candidates, int))
-        if not bound > 0:
-            raise NikiError(f"The bound must be above zero, not {bound}")
-        if len(allowed) and (allowed[0] < 0 or allowed[-1] > last):
-            raise NikiError("A frame to keyframe is not in the motion", f"it has frames 0 to {last}")
-        keys = np.unique([0, last])
-        while True:
-            off = self.deviation(keys)
-            off[keys] = 0
-            worst = []
-            for first, end in pairwise(keys):
-                free = allowed[(allowed > first) & (allowed < end)]
-                frame = first + int(off[first:end].argmax())
-                if len(free) and off[frame] > bound:
-                    worst.append(free[np.abs(free - frame).argmin()])
-            if not worst:
-                return keys
-            keys = np.union1d(keys, worst)

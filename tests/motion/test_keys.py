@@ -91,17 +91,6 @@ def test_an_axis_that_nothing_turns_about_is_the_next_one():
 # --- keys -------------------------------------------------------------------------------------
 
 
-@every_mode
-@pytest.mark.parametrize("bound", [0.01, 0.03, 0.06])
-def test_keys_are_left_out_within_the_bound(mode, bound):
-    keyed = KeyedMotion(SAMPLE, [mode] * 24, random_rotations(np.random.default_rng(1), 24))
-    keys = keyed.reduced(bound)
-    assert keys[0] == 0
-    assert keys[-1] == len(SAMPLE) - 1
-    assert keyed.deviation(keys).max() <= bound
-    assert bound < 0.02 or len(keys) < len(SAMPLE)
-
-
 def test_a_motion_keyed_on_every_frame_is_the_motion():
     motion, rng = some_motion(frames=40), np.random.default_rng(2)
     keyed = KeyedMotion(motion, rng.choice(MODES, 24), random_rotations(rng, 24))
@@ -128,44 +117,10 @@ def test_between_keys_each_mode_goes_its_own_way_about_the_bones_own_axes():
     assert np.degrees(rot.angle_between(as_quaternions, expected)) > 5
 
 
-def test_euler_angles_need_keys_of_their_own():
-    keys = KeyedMotion(SAMPLE).reduced(0.06)
-    eulers = KeyedMotion(SAMPLE, ["ZYX"] * 24, random_rotations(np.random.default_rng(1), 24))
-    assert KeyedMotion(SAMPLE).deviation(keys).max() <= 0.06
-    assert eulers.deviation(keys).max() > 0.06
-    assert eulers.deviation(eulers.reduced(0.06)).max() <= 0.06
-
-
-def test_only_the_frames_that_are_allowed_are_keyed():
-    candidates = np.arange(0, len(SAMPLE), 2)
-    keys = KeyedMotion(SAMPLE).reduced(0.06, candidates=candidates)
-    assert set(keys[1:-1]) <= set(candidates)
-    assert len(keys) < len(candidates)
-    assert KeyedMotion(SAMPLE).deviation(keys).max() <= 0.06
-    tight = KeyedMotion(SAMPLE).reduced(1e-6, candidates=candidates)
-    np.testing.assert_array_equal(tight, np.union1d(candidates, len(SAMPLE) - 1))
-
-
-def test_a_looser_bound_needs_no_more_keys_and_a_still_motion_two():
-    motion = SAMPLE
-    assert len(KeyedMotion(motion).reduced(0.05)) <= len(KeyedMotion(motion).reduced(0.005))
-    poses, trans = np.tile(motion.poses[0], (len(motion), 1)), np.tile(motion.trans[0], (len(motion), 1))
-    motion = replace(motion, poses=poses, trans=trans)
-    np.testing.assert_array_equal(KeyedMotion(motion).reduced(1e-6), [0, len(motion) - 1])
-
-
 @pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (dict(modes=["XYZ"] * 23), "for each of 24 bones, not 23"),
-        (dict(modes=["XYY"] * 24), "no rotation mode 'XYY'"),
-        (dict(bound=0.0), "must be above zero"),
-        (dict(bound=float("nan")), "must be above zero"),
-        (dict(candidates=[0, 10**6]), "not in the motion"),
-    ],
+    ("modes", "message"),
+    [(["XYZ"] * 23, "for each of 24 bones, not 23"), (["XYY"] * 24, "no rotation mode 'XYY'")],
 )
-def test_what_cannot_be_keyed_is_named(arguments, message):
+def test_what_cannot_be_keyed_is_named(modes, message):
     with pytest.raises(NikiError, match=message):
-        KeyedMotion(SAMPLE, arguments.get("modes")).reduced(
-            arguments.get("bound", 0.01), arguments.get("candidates")
-        )
+        KeyedMotion(SAMPLE, modes)
