@@ -21,9 +21,9 @@ from ..rig.animation import (
     slot_handle,
 )
 from ..rig.armature import OnArmature, active_object
-from ..rig.reducing import Reduced, reduce_keys
 from ..rig.root import ROOT, has_root
 from ..rig.selection import is_selected
+from .reducing import Reduced, reduce_keys
 
 
 class NIKI_OT_reduce_keys(OnArmature, bpy.types.Operator):
@@ -88,7 +88,7 @@ def keep_dense_and_reduce(
 
     Args:
         max_error: millimeters in the world.
-        bones, span, step, progress: as in :func:`..rig.reducing.reduce_keys`.
+        bones, span, step, progress: as in :func:`.reducing.reduce_keys`.
         overwrite: change the action itself, and keep a copy in the track; default: change a copy.
 
     Raises:
@@ -96,6 +96,7 @@ def keep_dense_and_reduce(
     """
     ensure_animation_data(rig)
     dense, handle = rig.animation_data.action, slot_handle(rig)
+    assert dense is not None  # there is something to reduce
     names = list(bones) + [ROOT] * (has_root(rig) and set(BONES) <= set(bones))
     if overwrite:
         kept, wanted = copy_in_place(rig, f"{dense.name} dense"), dense

@@ -83,8 +83,10 @@ def assign_action(rig: bpy.types.Object, action: bpy.types.Action, handle: int =
 
 
 def copy_in_place(rig: bpy.types.Object, name: str) -> bpy.types.Action:
-    """A copy of the rig's action, which the rig does not use. The rig's own action may then be changed."""
-    copy = rig.animation_data.action.copy()
+    """A copy of the rig's action, of which there must be one. Nothing uses the copy yet."""
+    action = rig.animation_data.action
+    assert action is not None
+    copy = action.copy()
     copy.name = name
     return copy
 

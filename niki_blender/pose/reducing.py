@@ -10,10 +10,10 @@ import bpy
 import numpy as np
 
 from ...niki.motion.reduction import LOCATION, Linkage, Reduction, Track
-from .animation import bone_path, fcurves_of
-from .armature import TAIL_TIP
-from .channels import rotation_property
-from .curve_keys import CurveKeys
+from ..rig.animation import bone_path, fcurves_of
+from ..rig.armature import TAIL_TIP
+from ..rig.channels import rotation_property
+from ..rig.curve_keys import CurveKeys
 
 
 @dataclass
@@ -81,10 +81,13 @@ def reduce_keys(
     groups = [
         g for i, bone in enumerate(order) for g in _groups(rig, bone, i, bone.name in allowed, span, report)
     ]
-    spans = {g.path: _span_of(g, span) for g in groups if g.free}
+    spans = {}
     for group in groups:
-        if group.free and spans[group.path] is None:
+        found = _span_of(group, span) if group.free else None
+        if found is None:
             group.free = []
+        else:
+            spans[group.path] = found
     ends = np.array([spans[g.path] for g in groups if g.free])
     if not len(ends):
         return report
