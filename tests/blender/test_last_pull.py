@@ -12,8 +12,9 @@ from niki.body.skeleton import JOINTS
 from niki.motion.motion import Motion
 from niki.review.blender_process import blender_module
 
-placing, pulling, memory, channels = (
-    blender_module(n) for n in ("placement.placing", "pose.pulling", "pose.last_pull", "rig.channels")
+animation, placing, pulling, memory, channels = (
+    blender_module(n)
+    for n in ("rig.animation", "placement.placing", "pose.pulling", "pose.last_pull", "rig.channels")
 )
 SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
 
@@ -55,10 +56,7 @@ def test_drags_at_one_frame_add_up(rig):
 
 
 def test_auto_keying_remembers_the_keys_it_replaced(rig):
-    before = {
-        (curve.data_path, curve.array_index): curve.evaluate(30)
-        for curve in rig.animation_data.action.fcurves
-    }
+    before = {(curve.data_path, curve.array_index): curve.evaluate(30) for curve in animation.fcurves_of(rig)}
     bpy.context.scene.tool_settings.use_keyframe_insert_auto = True
     pull(rig, "left_wrist")
     pull(rig, "left_wrist")
