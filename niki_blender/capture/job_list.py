@@ -9,7 +9,7 @@ from ..work.job import CANCELLED, DONE, FAILED, RUNNING, UNREADABLE, WAITING, Jo
 from . import results
 
 _STAGES = {"starting": "Starting", "loading": "Loading networks", "reading": "Reading", "solving": "Solving"}
-_ICONS: dict[str, Any] = {
+ICONS: dict[str, Any] = {
     WAITING: "TIME",
     RUNNING: "PLAY",
     DONE: "CHECKMARK",
@@ -51,7 +51,7 @@ def draw_jobs(layout: bpy.types.UILayout) -> None:
 
 def _draw_job(box: bpy.types.UILayout, job: Job) -> None:
     row = box.row()
-    row.label(text=job.title, icon=_ICONS[job.state])
+    row.label(text=job.title, icon=ICONS[job.state])
     if not job.over:
         row.operator("niki.cancel_capture", text="", icon="CANCEL", emboss=False).job = job.folder.name
     elif not (job.has_readings or job.has_motion):

@@ -1,16 +1,21 @@
 """The Capture panel, and Result below it."""
 
+from typing import Any
+
 import bpy
 
 from ..interface.layout import SidebarPanel, draw_text, titled_row
+from ..rig.armature import is_our_armature
 from ..settings.preferences import draw_device, draw_not_ready
-from .job_list import draw_jobs
+from ..work.job import DONE, FAILED, RUNNING, WAITING, Job
+from .job_list import ICONS, draw_jobs
 from .known_camera import KnownCamera, known_camera
 from .people import search
+from .results import captures
 from .sources import chosen_source, file_info, offered_source
 
 
-class NIKI_PT_capture(SidebarPanel, bpy.types.Panel):
+class _Capture(SidebarPanel):
     """Choose footage, capture it, see the progress."""
 
     bl_label = "Capture"
@@ -36,11 +41,42 @@ class NIKI_PT_capture(SidebarPanel, bpy.types.Panel):
         draw_jobs(layout)
 
 
-class NIKI_PT_result(SidebarPanel, bpy.types.Panel):
+class NIKI_PT_capture(_Capture, bpy.types.Panel):
+    """Capture, first in the tab."""
+
+    @classmethod
+    def poll(cls, context):
+        return not is_our_armature(context.object)
+
+
+class NIKI_PT_capture_folded(_Capture, bpy.types.Panel):
+    """Capture below posing and folded, while one of our armatures is active. The header shows jobs in progress."""
+
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context):
+        return is_our_armature(context.object)
+
+    def draw_header_preset(self, context):
+        if shown := header_of(captures().jobs):
+            self.layout.label(text=shown[0], icon=shown[1])
+
+
+def header_of(jobs: list[Job]) -> tuple[str, Any] | None:
+    """Text and icon for the header of the folded panel: what the latest captures have come to; None if there are none."""
+    for state in (RUNNING, FAILED, DONE, WAITING):
+        for job in jobs:
+            if job.state == state:
+                text = {RUNNING: f"{round(100 * job.share)} %", FAILED: "Failed", DONE: "Captured"}
+                return text.get(state, "Waiting"), ICONS[state]
+    return None
+
+
+class _Result(SidebarPanel):
     """Choose where the result goes."""
 
     bl_label = "Result"
-    bl_parent_id = "NIKI_PT_capture"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context):
@@ -65,6 +101,18 @@ class NIKI_PT_result(SidebarPanel, bpy.types.Panel):
         part.active = settings.camera
         part.prop(settings, "footage")
         layout.prop(settings, "solver")
+
+
+class NIKI_PT_result(_Result, bpy.types.Panel):
+    """Result, below Capture."""
+
+    bl_parent_id = "NIKI_PT_capture"
+
+
+class NIKI_PT_result_folded(_Result, bpy.types.Panel):
+    """Result, below the folded Capture."""
+
+    bl_parent_id = "NIKI_PT_capture_folded"
 
 
 def draw_footage(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -141,5 +189,5 @@ def draw_person(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -
         column.operator("niki.follow_person").place = person.place
 
 
-CLASSES = (NIKI_PT_capture, NIKI_PT_result)
+CLASSES = (NIKI_PT_capture, NIKI_PT_capture_folded, NIKI_PT_result, NIKI_PT_result_folded)
 register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -10,10 +10,15 @@ from ..rig.channels import rotation_locks
 from ..rig.selection import select_temporarily
 
 
-def auto_key(
+def is_auto_keying(context: bpy.types.Context) -> bool:
+    """Whether auto-keying is on."""
+    return context.scene.tool_settings.use_keyframe_insert_auto
+
+
+def key_changed(
     context: bpy.types.Context, rig: bpy.types.Object, changed: dict[str, list[str]], frame: float
 ) -> int:
-    """If auto-keying is on, key what has changed, and return the number of bones keyed.
+    """Key what has changed, whether auto-keying is on or not; return the number of bones keyed.
 
     Respects the active keying set, *Only Insert Needed*, *Only Insert Available*, the keyframe type,
     *Replace* and *Cycle-Aware* keying. Locked channels are not keyed.
@@ -22,8 +27,6 @@ def auto_key(
         changed: for each bone, the properties that have changed ("rotation_quaternion", "location" ...).
     """
     tools = context.scene.tool_settings
-    if not tools.use_keyframe_insert_auto:
-        return 0
     paths, options = None, _options(context)
     if tools.use_keyframe_insert_keyingset and context.scene.keying_sets_all.active is not None:
         paths, options = _keying_set_paths(context, rig, changed)

@@ -4,28 +4,81 @@ import bpy
 
 from ...niki.pose.targets import ORIENTED
 from ..interface.layout import SidebarPanel, draw_text
-from ..rig.armature import is_our_armature, joint_label
+from ..rig.armature import LINKED, is_our_armature, joint_label
+from .key_pose import describe_lost, unkeyed_pulls
 
 
-class NIKI_PT_pose(SidebarPanel, bpy.types.Panel):
-    """Pull joints and correct the motion."""
+class NIKI_PT_start(SidebarPanel, bpy.types.Panel):
+    """How to begin posing, while none of our armatures is active."""
 
     bl_label = "Pose"
     bl_order = 2
 
     @classmethod
     def poll(cls, context):
+        return not is_our_armature(context.object)
+
+    def draw(self, context):
+        draw_text(self.layout, "Select a captured armature, or add a body to pose")
+        self.layout.operator("niki.add_body", text="Add Body", icon="OUTLINER_OB_ARMATURE")
+
+
+class NIKI_PT_pose(SidebarPanel, bpy.types.Panel):
+    """Pull joints and key the pose."""
+
+    bl_label = "Pose"
+    bl_order = 0  # before Capture, which folds meanwhile
+
+    @classmethod
+    def poll(cls, context):
         return is_our_armature(context.object)
 
     def draw(self, context):
-        layout, settings = self.columns(), context.object.niki_pose
+        layout, rig = self.columns(), context.object
+        settings = rig.niki_pose
+        if rig.library is not None:
+            draw_text(layout, LINKED, "LINKED")
+            return
         layout.operator("niki.pull_mode", icon="CON_KINEMATIC")
+        self._draw_unkeyed(context, rig)
         layout.prop(settings, "pull_mode")
         layout.prop(settings, "follow")
         layout.prop(settings, "plant_feet")
         row = layout.row(align=True)
         row.operator("niki.pin_selected", icon="PINNED")
         row.operator("niki.unpin_all", text="", icon="UNPINNED")
+
+    def _draw_unkeyed(self, context, rig):
+        """Say that pulled poses are not keyed, and offer to key them."""
+        waiting = unkeyed_pulls(rig, context.scene.frame_current)
+        if not waiting:
+            return
+        box = self.layout.box().column()
+        draw_text(box, describe_lost(sorted(pull.frame for pull in waiting)), "INFO")
+        row = box.row(align=True)
+        row.operator("niki.key_pose", icon="KEY_HLT")
+        row.operator("niki.forget_pulls", text="", icon="X")
+
+
+class NIKI_PT_floor(SidebarPanel, bpy.types.Panel):
+    """The floor, and what the feet may do."""
+
+    bl_label = "Floor"
+    bl_parent_id = "NIKI_PT_pose"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context):
+        return context.object.library is None
+
+    def draw_header(self, context):
+        self.layout.prop(context.object.niki_pose, "keep_above_floor", text="")
+
+    def draw(self, context):
+        layout, settings = self.columns(), context.object.niki_pose
+        layout.active = settings.keep_above_floor
+        layout.prop(settings, "floor_height", text="Height")
+        layout.prop(settings, "step")
 
 
 class NIKI_PT_correct(SidebarPanel, bpy.types.Panel):
@@ -48,6 +101,10 @@ class NIKI_PT_targets(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Targets and Baking"
     bl_parent_id = "NIKI_PT_pose"
+
+    @classmethod
+    def poll(cls, context):
+        return context.object.library is None
 
     def draw(self, context):
         layout, settings = self.columns(), context.object.niki_pose
@@ -87,5 +144,5 @@ class NIKI_PT_target(SidebarPanel, bpy.types.Panel):
             layout.prop(settings, "target_looks")
 
 
-CLASSES = (NIKI_PT_pose, NIKI_PT_correct, NIKI_PT_targets, NIKI_PT_target)
+CLASSES = (NIKI_PT_start, NIKI_PT_pose, NIKI_PT_floor, NIKI_PT_correct, NIKI_PT_targets, NIKI_PT_target)
 register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -29,7 +29,8 @@ from ..rig.space import (
     to_library,
     transform_points,
 )
-from .auto_keying import auto_key
+from .auto_keying import is_auto_keying, key_changed
+from .last_pull import keys_at, remember_pull
 
 tick_times: deque[float] = deque(maxlen=1000)
 """Seconds for each of the latest updates: solving, writing the pose and evaluating it."""
@@ -125,8 +126,18 @@ class Pull:
         self._changed = {}
 
     def key(self, context: bpy.types.Context, frame: float) -> int:
-        """Key what the pull has changed, as Blender's auto-keying would; return the number of bones keyed."""
-        return auto_key(context, self._rig, self._changed, frame)
+        """If auto-keying is on, key what the pull has changed; return the number of bones keyed.
+
+        In any case the armature remembers the pull, so that it can be keyed and propagated later.
+        """
+        if not self._changed:
+            return 0
+        replaced, keyed = {}, 0
+        if is_auto_keying(context):
+            replaced = keys_at(self._rig, self._changed, frame)
+            keyed = key_changed(context, self._rig, self._changed, frame)
+        remember_pull(self._rig, round(frame), self._channels, self._changed, keyed > 0, replaced)
+        return keyed
 
     def _write(self, posture: Posture) -> None:
         """Write the bones that differ from the start; restore those that no longer do."""

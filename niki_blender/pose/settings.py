@@ -124,6 +124,7 @@ class NIKI_PG_pose(bpy.types.PropertyGroup):
     )
     target_problem: StringProperty(options={"HIDDEN"}, description="Why the body does not follow its targets")
     base: StringProperty(options={"HIDDEN"}, description="The pose that targets change")
+    last_pull: StringProperty(options={"HIDDEN"}, description="What pulls changed, by frame")
     target_of: PointerProperty(
         name="Armature", type=bpy.types.Object, description="The armature this empty controls"
     )

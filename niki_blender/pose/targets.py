@@ -29,6 +29,8 @@ from .pulling import Pull, Start, pose_in_scene
 
 _DEFAULT_JOINTS = ("left_wrist", "right_wrist", "left_ankle", "right_ankle", "head", "pelvis")
 _SIZE = 0.05  # of an empty, as a share of the body's height
+_MADE = "niki_targets"
+"""Custom property of the collections that were made for targets."""
 _solving = False  # while set, handlers do nothing
 
 
@@ -54,6 +56,8 @@ def make_targets(rig: bpy.types.Object, joints: Iterable[str]) -> list[bpy.types
         empty.show_in_front = True
         empty.color = (1.0, 0.62, 0.1, 1.0)
         empty.location = positions[JOINTS.index(joint)]
+        empty.parent = rig  # so that targets come along when the armature's object moves
+        empty.matrix_parent_inverse = rig.matrix_world.inverted_safe()
         empty.niki_pose.target_of, empty.niki_pose.target_joint = rig, joint
         if joint in ORIENTED:
             empty.rotation_euler = Matrix(rotations[JOINTS.index(joint)].tolist()).to_euler()
@@ -69,6 +73,7 @@ def _collection(rig: bpy.types.Object) -> bpy.types.Collection:
         for collection in empty.users_collection:
             return collection
     collection = bpy.data.collections.new(f"{rig.name} Targets")
+    collection[_MADE] = True
     parent = next(iter(rig.users_collection), bpy.context.scene.collection)
     parent.children.link(collection)
     return collection
@@ -179,20 +184,51 @@ def follow_changes(_scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> N
     rigs = set()
     for update in depsgraph.updates:  # these are few; the objects in the scene may be many
         if update.is_updated_transform and isinstance(update.id, bpy.types.Object):
-            rig = update.id.original.niki_pose.target_of
+            moved = update.id.original
+            rig = moved if moved.type == "ARMATURE" else moved.niki_pose.target_of
             if rig is not None and rig.niki_pose.follow_targets and is_our_armature(rig):
                 rigs.add(rig)
     for rig in rigs:
         solve_targets(rig, depsgraph)
     if may_have_deleted(depsgraph):
-        forget_deleted_rigs()
+        if bpy.app.background:
+            forget_deleted_rigs()
+        elif not bpy.app.timers.is_registered(forget_deleted_rigs):
+            bpy.app.timers.register(forget_deleted_rigs)  # not while Blender goes through what has changed
 
 
 @bpy.app.handlers.persistent
 def forget_deleted_rigs(*_) -> None:
-    """Handler: release rigs that were deleted from targets."""
-    for empty in bpy.data.objects:
-        release_deleted(empty.niki_pose, "target_of")
+    """Handler: remove the targets of rigs that were deleted. Those that the user has put to another use only become
+    ordinary empties."""
+    deleted = [empty for empty in bpy.data.objects if _follows_deleted(empty)]
+    parents = {o.parent for o in bpy.data.objects if o.parent is not None} if deleted else set()
+    emptied = set()
+    for empty in deleted:
+        rig = empty.niki_pose.target_of
+        if empty.users_collection and empty not in parents and _is_as_made(empty, rig):
+            emptied |= set(empty.users_collection)
+            bpy.data.objects.remove(empty)
+        else:
+            release_deleted(empty.niki_pose, "target_of")
+    for collection in emptied:
+        if collection.get(_MADE) and not collection.objects and not collection.children:
+            bpy.data.collections.remove(collection)
+
+
+def _follows_deleted(empty: bpy.types.Object) -> bool:
+    rig = empty.niki_pose.target_of
+    return rig is not None and not rig.users_collection and empty.library is None
+
+
+def _is_as_made(empty: bpy.types.Object, rig: bpy.types.Object) -> bool:
+    """Whether a target has nothing that the user added: keys, drivers, constraints, or a parent of another kind."""
+    return (
+        empty.type == "EMPTY"
+        and empty.animation_data is None
+        and not empty.constraints
+        and empty.parent in (None, rig)
+    )
 
 
 def _animated_bones(rig: bpy.types.Object) -> set[str]:
@@ -237,6 +273,8 @@ def register():
 
 
 def unregister():
+    if bpy.app.timers.is_registered(forget_deleted_rigs):
+        bpy.app.timers.unregister(forget_deleted_rigs)
     bpy.app.handlers.save_pre.remove(forget_deleted_rigs)
     bpy.app.handlers.depsgraph_update_post.remove(follow_changes)
     bpy.app.handlers.frame_change_post.remove(follow_frame)

@@ -125,6 +125,9 @@ def active_object(context: bpy.types.Context) -> bpy.types.Object:
     return context.object
 
 
+LINKED = "The armature is linked from another file. Make a library override first"
+
+
 class OnArmature:
     """Mixin for operators on the active armature, which must have the SMPL bones."""
 
@@ -138,7 +141,7 @@ class OnArmature:
             cls.poll_message_set("Select a captured armature or a NIKI Body")
             return False
         if cls.changes and rig.library is not None:
-            cls.poll_message_set("The armature is linked from another file. Make a library override first")
+            cls.poll_message_set(LINKED)
             return False
         return True
 
