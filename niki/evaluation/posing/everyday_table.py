@@ -78,7 +78,7 @@ def make_pose(poser: Poser, pose: Everyday) -> Outcome:
 
 def _moves(poser: Poser, start: Posture, drag: Drag):
     """The pose at each move of the mouse."""
-    places = dict(zip(JOINTS, poser.joints(start), strict=True))
+    places: dict[str, np.ndarray] = dict(zip(JOINTS, poser.joints(start), strict=True))
     pins = [Target(joint, places[joint], pinned=True) for joint in drag.pins]
     for share in np.arange(1, _MOVES + 1) / _MOVES:
         targets = [Target(j, places[j] + share * (np.array(to) - places[j])) for j, to in drag.to.items()]
