@@ -23,6 +23,7 @@ from .targets import Posture, Target
 _PINNED, _EXACT, _SOFT = 5e-5, 3e-4, 0.02  # metres of standard error: pins, exact targets, soft constraints
 _RADIANS = 3.0  # per metre: the weight of an orientation against a position
 _LIMIT = np.radians(0.5)
+_FLOOR = 1e-4  # metres of standard error of what the floor holds up
 _LEAST_VARIANCE = 1e-12  # where a locked direction belongs to a bone that cannot turn anyway
 _DAMPING, _PINNED_DAMPING = 0.1, 0.02  # added standard error, as a share of the distance to the target
 _NEAR = 0.1  # metres from which on targets should be coming nearer
@@ -49,6 +50,7 @@ class Effectors:
         heading: (3, 3) the frame in which the pelvis turns and the body moves.
         start: the pose before the drag, to which locked directions are restored.
         freedom: what is locked; None for nothing.
+        lowest: (29,) metres: how low each joint may be; None for no floor.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class Effectors:
         heading: np.ndarray,
         start: Posture | None = None,
         freedom: Freedom | None = None,
+        lowest: np.ndarray | None = None,
     ):
         self._body, self._ranges, self._start, self._freedom = body, ranges, start, freedom
+        self._lowest = lowest
         self._covariance, self._heading, self._caution = covariance, heading, 1.0
         self._limited = [b for b in range(NUM_BONES) if covariance[3 * b, 3 * b] > 0]
         positioned = [t for t in targets if t.position is not None]
@@ -124,6 +128,8 @@ class Effectors:
         missed = self._positions - positions[self._joints]
         distance = np.sqrt((missed * missed).sum(-1))
         left = float(distance[self._errors < _SOFT].max(initial=0.0))
+        if self._lowest is not None:
+            left = max(left, float((self._lowest - positions[:, 1]).max()))
         if not pulled and left < _CLOSE:
             return (rotations, translation, moved), left
         frames = np.concatenate([self._heading[None], world[_BONE_PARENTS]])
@@ -174,7 +180,7 @@ class Effectors:
         parts = [
             (
                 missed.ravel(),
-                self._joint_rows(positions, frames),
+                _joint_rows(self._joints, self._moves, positions, frames, self._heading),
                 self._damped(self._errors, distance),
             )
         ]
@@ -193,19 +199,10 @@ class Effectors:
                     self._damped(self._look_errors, angle / _RADIANS),
                 )
             )
-        parts += self._limits(rotations)
+        parts += self._limits(rotations) + self._floor(positions, frames)
         if len(parts) == 1:
             return parts[0]
         return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
-
-    def _joint_rows(self, positions, frames):
-        """(3 n, 75) derivatives of the joints' positions with respect to a step."""
-        joints = self._joints
-        arms = (positions[joints][:, None] - positions[:NUM_BONES]) * self._moves
-        rows = np.empty((len(joints), 3, _SIZE))
-        rows[..., :-3] = turn_derivatives(arms, frames).reshape(len(joints), 3, 3 * NUM_BONES)
-        rows[..., -3:] = self._heading
-        return rows.reshape(-1, _SIZE)
 
     def _damped(self, errors, left):
         damping = self._caution * np.where(errors < _EXACT, _PINNED_DAMPING, _DAMPING)
@@ -216,6 +213,19 @@ class Effectors:
         gaze = world[self._looking][..., 2]
         direction = rot.normalize(self._looked_at - positions[self._looking], fallback=[0.0, 0.0, 1.0])
         return rot.axis_angle_from_matrix(rot.swing_between(gaze, direction))
+
+    def _floor(self, positions, frames):
+        """Residuals that lift joints that are too low."""
+        if self._lowest is None:
+            return []
+        depth = self._lowest - positions[:, 1]
+        low = np.flatnonzero(depth > 0)
+        if not len(low):
+            return []
+        rows = _joint_rows(low, MOVES[low][..., None], positions, frames, self._heading)[1::3]
+        raised = np.minimum(depth[low], _FARTHEST_PULL)
+        errors = np.sqrt(_FLOOR**2 + (self._caution * _PINNED_DAMPING * depth[low]) ** 2)
+        return [(raised, rows, errors)]
 
     def _limits(self, rotations):
         """Residuals that bring bones back into their ranges."""
@@ -233,6 +243,15 @@ class Effectors:
         return [
             (-over[over != 0], rows.reshape(len(outside), -1), np.full(len(outside), _LIMIT * self._caution))
         ]
+
+
+def _joint_rows(joints, moves, positions, frames, heading):
+    """(3 n, 75) derivatives of joints' positions with respect to a step; ``moves`` (n, 24, 1) are those of ``MOVES``."""
+    arms = (positions[joints][:, None] - positions[:NUM_BONES]) * moves
+    rows = np.empty((len(joints), 3, _SIZE))
+    rows[..., :-3] = turn_derivatives(arms, frames).reshape(len(joints), 3, 3 * NUM_BONES)
+    rows[..., -3:] = heading
+    return rows.reshape(-1, _SIZE)
 
 
 def _turn_rows(bones, frames):

@@ -20,6 +20,7 @@ from ..body.skeleton import ANCESTRY, JOINTS, KINDS, NUM_BONES, NUM_JOINTS, PARE
 from ..errors import NikiError
 from ..network.posing import PosingNetwork, Pull, facing
 from .effectors import Effectors
+from .floor import Floor
 from .steps import conditional_covariance, turn_matrices, usual_covariance
 from .targets import Posture, Target
 
@@ -33,9 +34,10 @@ _BETWEEN = np.abs(ANCESTRY[:, None] - ANCESTRY)  # (29, 29, 29): the bones betwe
 _LIMB_ROOTS = [
     JOINTS.index(n) for n in ("left_collar", "right_collar", "left_hip", "right_hip", "neck", "spine1")
 ]
-_LEGS = {
-    side: [JOINTS.index(f"{side}_{kind}") for kind in ("ankle", "foot", "big_toe")]
+_LIMBS = {  # the joints of each leg and arm
+    (side, root): set(np.flatnonzero(ANCESTRY[:, JOINTS.index(f"{side}_{root}")]).tolist())
     for side in ("left", "right")
+    for root in ("hip", "collar")
 }
 
 FOLLOW = 0.4
@@ -99,6 +101,7 @@ class Poser:
         mode: str = "full",
         plant_feet: bool = True,
         follow: float = FOLLOW,
+        floor: Floor | None = None,
     ) -> Posture:
         """The pose that meets ``targets`` and otherwise stays natural and near ``start``.
 
@@ -108,9 +111,12 @@ class Poser:
                 number of soft ones.
             mode: what may move, one of ``MODES``. In "limb" only the bones from each pulled joint up to the
                 nearest pinned joint, or to the root of its limb, move.
-            plant_feet: keep feet that are not pulled where they are; no effect in "limb".
+            plant_feet: keep feet where they are, and hands that touch the floor, unless a joint of their leg or arm
+                has a target; no effect in "limb".
             follow: how much the rest of the body follows, from 0, where only limbs that hold a pulled joint
                 readily move, to 1, as bodies do. Without a network it changes nothing.
+            floor: what no joint goes below, each by its thickness, unless a pin holds it there. What is lower in
+                ``start`` may stay as low. None for no floor.
 
         Returns:
             the pose, with the distance to each position target in ``error``. A target out of reach is
@@ -128,11 +134,14 @@ class Poser:
         positions, world, ranges, heading = self._known_of(start)
         moving = self._moving(targets, mode)
         if plant_feet and mode != "limb":
-            targets += planted_feet(targets, positions, world)
-        reachable = _within_reach(targets, positions, self.body, moving)
+            planted = planted_feet(targets, positions, world)
+            planted += planted_hands(targets, positions, world, floor) if floor else []
+            targets += planted
+        lowest = None if floor is None else floor.lowest(positions)
+        reachable = _within_reach(_above(targets, lowest), positions, self.body, moving)
         covariance = self._covariance(float(follow), moving.tobytes())
         prior = self._prior(start, positions, reachable, moving, heading, follow)
-        effectors = Effectors(reachable, self.body, ranges, covariance, heading, start, self._freedom)
+        effectors = Effectors(reachable, self.body, ranges, covariance, heading, start, self._freedom, lowest)
         rotations, translation = effectors.refine(prior, self._steps_back)
         if self._freedom is not None:
             rotations, translation = self._freedom.restore_locked(rotations, translation, start)
@@ -221,18 +230,40 @@ class Poser:
 
 
 def planted_feet(targets: Iterable[Target], positions: np.ndarray, world: np.ndarray) -> list[Target]:
-    """Pins that keep each foot in place, in position and orientation, unless ``targets`` pull it.
+    """Pins that keep each foot in place, in position and orientation, unless ``targets`` hold a joint of its leg.
 
     Args:
         targets: the other targets.
         positions: (29, 3) metres of the joints. world: (24, 3, 3) orientations of the bones.
     """
     pulled = {t.index for t in targets}
-    pins = []
-    for joints in _LEGS.values():
-        if not pulled & set(joints):
-            pins.append(planted_foot(joints[0], positions, world))
-    return pins
+    sides = [side for side in ("left", "right") if not pulled & _LIMBS[side, "hip"]]
+    return [planted_foot(JOINTS.index(f"{side}_ankle"), positions, world) for side in sides]
+
+
+def planted_hands(targets: Iterable[Target], positions, world, floor: Floor) -> list[Target]:
+    """Pins that keep each hand that touches the floor in place, unless ``targets`` hold a joint of its arm; the
+    arguments are those of :func:`planted_feet`."""
+    pulled = {t.index for t in targets}
+    hands = [
+        JOINTS.index(f"{side}_wrist")
+        for side in floor.touching_hands(positions)
+        if not pulled & _LIMBS[side, "collar"]
+    ]
+    return [Target(JOINTS[hand], positions[hand], world[hand], pinned=True) for hand in hands]
+
+
+def _above(targets: list[Target], lowest: np.ndarray | None) -> list[Target]:
+    """The targets, those that are not pinned moved up to where their joints may be."""
+    if lowest is None:
+        return targets
+    raised = []
+    for t in targets:
+        if t.position is not None and not t.pinned and t.position[1] < lowest[t.index]:  # pyright: ignore[reportIndexIssue]
+            x, _, z = np.asarray(t.position)
+            t = replace(t, position=(x, lowest[t.index], z))
+        raised.append(t)
+    return raised
 
 
 def planted_foot(ankle: int, positions: np.ndarray, world: np.ndarray) -> Target:
