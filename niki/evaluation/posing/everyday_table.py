@@ -12,6 +12,7 @@ from ...body.limits import RANGES, nearest_in_range
 from ...body.skeleton import JOINTS, NUM_BONES, Body
 from ...meshes.mannequin import mannequin
 from ...network.posing import PosingNetwork
+from ...pose.floor import Floor
 from ...pose.posing import Poser
 from ...pose.stances import relaxed_rotations
 from ...pose.targets import Posture, Target
@@ -82,7 +83,7 @@ def _moves(poser: Poser, start: Posture, drag: Drag):
     pins = [Target(joint, places[joint], pinned=True) for joint in drag.pins]
     for share in np.arange(1, _MOVES + 1) / _MOVES:
         targets = [Target(j, places[j] + share * (np.array(to) - places[j])) for j, to in drag.to.items()]
-        yield poser.solve(start, [*pins, *targets], plant_feet=drag.plant_feet)
+        yield poser.solve(start, [*pins, *targets], plant_feet=drag.plant_feet, floor=Floor(), step=drag.step)
 
 
 @cache
