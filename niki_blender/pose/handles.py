@@ -11,6 +11,7 @@ from mathutils import Vector
 
 from ..rig.armature import is_our_armature
 from .pulling import joint_positions
+from .selecting import selected_joints
 
 TOOL = "niki.pull"
 REACH = 12.0
@@ -59,10 +60,11 @@ def _draw() -> None:
     gpu.state.blend_set("ALPHA")
     for path in paths:
         _draw_path(context, shader, path)
+    chosen = selected_joints(rig)
     for joint, position in enumerate(handle_positions(context, rig)):
         if position is None:
             continue
-        pinned, selected = rig.niki_pose.pinned[joint], rig.niki_pose.pulled[joint]
+        pinned, selected = rig.niki_pose.pinned[joint], joint in chosen
         shape = _SQUARE if pinned else _CIRCLE
         size = scale * (4.0 if joint >= _FIRST_TIP and not (pinned or selected) else 6.0)
         inside = _SELECTED if selected else _PINNED if pinned else _FREE

@@ -13,6 +13,7 @@ from ..rig.armature import OnArmature, active_object, is_our_armature
 from .handles import TOOL, joint_under_mouse, paths, posed_armature
 from .path_preview import PathPreview, can_preview
 from .pulling import Pull
+from .selecting import select_joints, selected_joints
 
 _CLICK = 4  # pixels: a shorter movement is a click, not a drag
 _PRECISE = 0.1  # speed of a drag with Shift
@@ -83,7 +84,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
 
     def _begin(self, context):
         """Start the drag, now that the mouse has moved further than in a click."""
-        if not self._rig.niki_pose.pulled[self._joint]:
+        if self._joint not in selected_joints(self._rig):
             self._select(self._extend)
         try:
             self._pull = Pull(self._rig)
@@ -91,7 +92,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
             self.report({"ERROR"}, str(problem))
             return self._end(context, "CANCELLED")
         self._positions = self._pull.start_positions()
-        self._pulled = [j for j in range(NUM_JOINTS) if self._rig.niki_pose.pulled[j]]
+        self._pulled = selected_joints(self._rig)
         auto_keying = context.scene.tool_settings.use_keyframe_insert_auto
         frame = context.scene.frame_current
         self._preview = PathPreview(self._rig, frame) if can_preview(self._rig) and not auto_keying else None
@@ -115,10 +116,8 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         context.area.tag_redraw()
 
     def _select(self, extend: bool):
-        pulled = self._rig.niki_pose.pulled
-        others = list(pulled) if extend else [False] * NUM_JOINTS
-        others[self._joint] = not (extend and pulled[self._joint])
-        self._rig.niki_pose.pulled = others
+        others = set(selected_joints(self._rig)) if extend else set()
+        select_joints(self._rig, others ^ {self._joint}, active=self._joint)
 
     def _end(self, context, result: str):
         context.workspace.status_text_set(None)
@@ -154,14 +153,14 @@ class NIKI_OT_pin_selected(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         rig = posed_armature(context)
-        if rig is None or not any(rig.niki_pose.pulled):
+        if rig is None or not selected_joints(rig):
             cls.poll_message_set("Select joints with the Pull Joints tool first")
             return False
         return True
 
     def execute(self, context):
-        settings = posed_armature(context).niki_pose
-        selected = [j for j in range(NUM_JOINTS) if settings.pulled[j]]
+        rig = posed_armature(context)
+        settings, selected = rig.niki_pose, selected_joints(rig)
         pin = not all(settings.pinned[j] for j in selected)
         for j in selected:
             settings.pinned[j] = pin
@@ -192,9 +191,16 @@ class NIKI_OT_pull_mode(OnArmature, bpy.types.Operator):
 
     bl_idname = "niki.pull_mode"
     bl_label = "Pull Joints"
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "UNDO"}  # without a step, undoing the first drag would leave Pose Mode
 
     def execute(self, context):
+        if not (context.object.is_editable and context.object.data.is_editable):
+            self.report(
+                {"ERROR"},
+                f"{context.object.name} is linked: make a library override first"
+                " (Object > Library Override > Make)",
+            )
+            return {"CANCELLED"}
         if context.mode != "POSE":
             bpy.ops.object.mode_set(mode="POSE")
         bpy.ops.wm.tool_set_by_id(name=TOOL, space_type="VIEW_3D")
@@ -217,6 +223,7 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
         ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS", "shift": True}, None),
         ("niki.pin", {"type": "LEFTMOUSE", "value": "PRESS", "alt": True}, None),
         ("niki.pin_selected", {"type": "P", "value": "PRESS"}, None),
+        ("niki.key_pose", {"type": "I", "value": "PRESS"}, None),
     )
 
     @staticmethod
