@@ -21,6 +21,13 @@ _AXES = {"X": 0, "Y": 1, "Z": 2}
 _HINT = "Drag: move   X/Y/Z: along an axis   Shift: precise   Esc: cancel"
 
 
+def _describe(moved: np.ndarray, axis: int | None) -> str:
+    """How far a drag has moved the joint, ``moved`` (3,) in meters, and along which axis."""
+    if axis is None:
+        return f"{100 * np.linalg.norm(moved):.1f} cm"
+    return f"along {'XYZ'[axis]}: {100 * moved[axis]:+.1f} cm"
+
+
 class _InPoseMode:
     """Mixin for operators on the handle under the mouse."""
 
@@ -44,7 +51,11 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         mouse = (event.mouse_region_x, event.mouse_region_y)
         joint = joint_under_mouse(context, self._rig, *mouse)
         if joint is None:
-            return {"PASS_THROUGH"}
+            if event.shift or not selected_joints(self._rig):
+                return {"PASS_THROUGH"}
+            select_joints(self._rig, [])
+            context.area.tag_redraw()
+            return {"FINISHED"}
         self._joint, self._extend, self._axis = joint, event.shift, None
         self._first = self._mouse = Vector(mouse)
         self._moved, self._pull = Vector((0, 0)), None
@@ -110,6 +121,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         moved = np.array(end - start)
         if self._axis is not None:
             moved = np.eye(3)[self._axis] * moved
+        context.workspace.status_text_set(f"{_describe(moved, self._axis)}   {_HINT}")
         posture = self._pull.move_joints({JOINTS[j]: self._positions[j] + moved for j in self._pulled})
         if self._preview is not None:
             paths[:] = self._preview.paths(self._pull.start, posture, self._pulled)
@@ -124,6 +136,22 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         paths.clear()
         context.area.tag_redraw()
         return {result}
+
+
+class NIKI_OT_select_joints(_InPoseMode, bpy.types.Operator):
+    """Select or deselect the handles of all joints"""
+
+    bl_idname = "niki.select_joints"
+    bl_label = "Select Joints"
+    bl_options = {"REGISTER", "UNDO"}
+
+    action: bpy.props.EnumProperty(
+        name="Action", items=(("SELECT", "Select", ""), ("DESELECT", "Deselect", ""))
+    )
+
+    def execute(self, context):
+        select_joints(active_object(context), range(NUM_JOINTS) if self.action == "SELECT" else [])
+        return {"FINISHED"}
 
 
 class NIKI_OT_pin(_InPoseMode, bpy.types.Operator):
@@ -223,6 +251,12 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
         ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS", "shift": True}, None),
         ("niki.pin", {"type": "LEFTMOUSE", "value": "PRESS", "alt": True}, None),
         ("niki.pin_selected", {"type": "P", "value": "PRESS"}, None),
+        ("niki.select_joints", {"type": "A", "value": "PRESS"}, {"properties": [("action", "SELECT")]}),
+        (
+            "niki.select_joints",
+            {"type": "A", "value": "PRESS", "alt": True},
+            {"properties": [("action", "DESELECT")]},
+        ),
         ("niki.key_pose", {"type": "I", "value": "PRESS"}, None),
     )
 
@@ -236,7 +270,7 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
 
 
 CLASSES = (
-    NIKI_OT_pull, NIKI_OT_pin, NIKI_OT_pin_selected, NIKI_OT_unpin_all, NIKI_OT_pull_mode,
+    NIKI_OT_pull, NIKI_OT_select_joints, NIKI_OT_pin, NIKI_OT_pin_selected, NIKI_OT_unpin_all, NIKI_OT_pull_mode,
 )  # fmt: skip
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
