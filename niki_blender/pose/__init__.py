@@ -1,4 +1,4 @@
 """Posing: pulling joints, targets, corrections over time, baking."""
 
-MODULES = ("settings", "handles", "tool", "correcting", "bake", "targets", "panel")
+MODULES = ("settings", "preview", "handles", "tool", "correcting", "bake", "targets", "panel")
 """Modules that register, in this order."""
