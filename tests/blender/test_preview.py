@@ -77,7 +77,7 @@ def test_a_ghost_is_the_mesh_that_blender_shows_at_its_frame(rig, mode):
         ghost = space.to_blender(posable.vertices(*shown.ghost_pose(index)))
         ghost = space.transform_points(shown.world(rig, index), ghost)
         go_to(int(shown.frames[index]))
-        np.testing.assert_allclose(ghost, evaluated_vertices(mesh), atol=1e-4)
+        np.testing.assert_allclose(ghost, evaluated_vertices(mesh), atol=2e-4)  # at 1.5 times its size
 
 
 @pytest.mark.parametrize("mode", ["QUATERNION", "ZXY", "AXIS_ANGLE"])
@@ -96,7 +96,7 @@ def test_a_trail_is_what_propagate_makes(rig, mode):
     assert bpy.ops.niki.propagate() == {"FINISHED"}
     for k in range(0, path.shape[1], 3):
         go_to(int(shown.frames[shown.trail][k]))
-        np.testing.assert_allclose(pulling.joint_positions(rig)[[WRIST, ANKLE]], path[:, k], atol=2e-4)
+        np.testing.assert_allclose(pulling.joint_positions(rig)[[WRIST, ANKLE]], path[:, k], atol=5e-4)
 
 
 def test_the_pose_stays_shown_as_a_correction_until_it_is_gone(rig):
