@@ -34,7 +34,9 @@ class PosableSkin:
         blended /= np.sqrt((blended[:4] ** 2).sum(0))
         w, v, dual_w, dual_v = blended[0], blended[1:4], blended[4], blended[5:]
         place = 2 * (w * dual_v - dual_w * v + _cross(v, dual_v))
-        return np.ascontiguousarray((self._rest + 2 * _cross(v, _cross(v, self._rest) + w * self._rest) + place).T)
+        return np.ascontiguousarray(
+            (self._rest + 2 * _cross(v, _cross(v, self._rest) + w * self._rest) + place).T
+        )
 
 
 def _dual_quaternions(orientations: np.ndarray, moves: np.ndarray) -> np.ndarray:

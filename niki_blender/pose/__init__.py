@@ -1,4 +1,16 @@
 """Posing: pulling joints, targets, corrections over time, baking."""
 
-MODULES = ("settings", "preview", "handles", "tool", "correcting", "bake", "targets", "panel")
+MODULES = (
+    "settings",
+    "preview",
+    "handles",
+    "onion_skin",
+    "trail",
+    "tool",
+    "correcting",
+    "bake",
+    "targets",
+    "panel",
+    "onion_panel",
+)
 """Modules that register, in this order."""

@@ -50,7 +50,9 @@ def poses_at(rig: bpy.types.Object, frames: np.ndarray, channels: Channels) -> P
     quaternions = []
     for name in BONES:
         mode, constants = channels.rotations[name]
-        quaternions.append(_quaternions(mode, values(name, rotation_property(rig.pose.bones[name]), constants)))
+        quaternions.append(
+            _quaternions(mode, values(name, rotation_property(rig.pose.bones[name]), constants))
+        )
     places = values(BONES[0], "location", channels.locations[BONES[0]])
     return _poses(rig, np.stack(quaternions, 1), places, *root_poses(rig, np.array(times)))
 

@@ -10,8 +10,8 @@ from mathutils import Vector
 from ...niki.body.skeleton import JOINTS, NUM_JOINTS
 from ...niki.errors import NikiError
 from ..rig.armature import OnArmature, active_object, is_our_armature
-from .handles import TOOL, joint_under_mouse, paths, posed_armature
-from .path_preview import PathPreview, can_preview
+from . import preview
+from .handles import TOOL, joint_under_mouse, posed_armature
 from .pulling import Pull
 
 _CLICK = 4  # pixels: a shorter movement is a click, not a drag
@@ -92,9 +92,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
             return self._end(context, "CANCELLED")
         self._positions = self._pull.start_positions()
         self._pulled = [j for j in range(NUM_JOINTS) if self._rig.niki_pose.pulled[j]]
-        auto_keying = context.scene.tool_settings.use_keyframe_insert_auto
-        frame = context.scene.frame_current
-        self._preview = PathPreview(self._rig, frame) if can_preview(self._rig) and not auto_keying else None
+        preview.begin(self._rig, context.scene.frame_current_final)
         self._drag(context)
         return {"RUNNING_MODAL"}
 
@@ -109,10 +107,8 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         moved = np.array(end - start)
         if self._axis is not None:
             moved = np.eye(3)[self._axis] * moved
-        posture = self._pull.move_joints({JOINTS[j]: self._positions[j] + moved for j in self._pulled})
-        if self._preview is not None:
-            paths[:] = self._preview.paths(self._pull.start, posture, self._pulled)
-        context.area.tag_redraw()
+        self._pull.move_joints({JOINTS[j]: self._positions[j] + moved for j in self._pulled})
+        preview.update(context)
 
     def _select(self, extend: bool):
         pulled = self._rig.niki_pose.pulled
@@ -122,8 +118,8 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
 
     def _end(self, context, result: str):
         context.workspace.status_text_set(None)
-        paths.clear()
-        context.area.tag_redraw()
+        preview.end()
+        preview.update(context)
         return {result}
 
 

@@ -48,7 +48,9 @@ def to_mode(rig, mode):
     for frame, matrices in zip(frames, poses, strict=True):
         for bone, matrix in zip(rig.pose.bones, matrices, strict=True):
             bone.matrix_basis = matrix
-            bone.keyframe_insert("rotation_axis_angle" if mode == "AXIS_ANGLE" else "rotation_euler", frame=frame)
+            bone.keyframe_insert(
+                "rotation_axis_angle" if mode == "AXIS_ANGLE" else "rotation_euler", frame=frame
+            )
             if bone.name == BONES[0]:
                 bone.keyframe_insert("location", frame=frame)
     go_to(30)
@@ -87,7 +89,9 @@ def test_a_trail_is_what_propagate_makes(rig, mode):
     preview.begin(rig, 30.0)
     pull = pulling.Pull(rig)
     starts = pull.start_positions()
-    pull.move_joints({"left_wrist": starts[WRIST] + [0.05, -0.1, 0.2], "pelvis": starts[0] + [0.02, 0, -0.05]})
+    pull.move_joints(
+        {"left_wrist": starts[WRIST] + [0.05, -0.1, 0.2], "pelvis": starts[0] + [0.02, 0, -0.05]}
+    )
     shown = preview.preview_of(rig, 30.0)
     preview.end()
     assert shown.corrected
