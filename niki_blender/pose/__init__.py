@@ -6,6 +6,7 @@ MODULES = (
     "handles",
     "onion_skin",
     "trail",
+    "reach",
     "tool",
     "correcting",
     "bake",

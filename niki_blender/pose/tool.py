@@ -13,11 +13,18 @@ from ..rig.armature import OnArmature, active_object, is_our_armature
 from . import preview
 from .handles import TOOL, joint_under_mouse, posed_armature
 from .pulling import Pull
+from .reach import change_reach
 
 _CLICK = 4  # pixels: a shorter movement is a click, not a drag
 _PRECISE = 0.1  # speed of a drag with Shift
 _AXES = {"X": 0, "Y": 1, "Z": 2}
-_HINT = "Drag: move   X/Y/Z: along an axis   Shift: precise   Esc: cancel"
+_WIDEN = {
+    "WHEELDOWNMOUSE": 1,
+    "PAGE_UP": 1,
+    "WHEELUPMOUSE": -1,
+    "PAGE_DOWN": -1,
+}  # as in proportional editing
+_HINT = "Drag: move   X/Y/Z: along an axis   Shift: precise   Wheel: reach   Esc: cancel"
 
 
 class _InPoseMode:
@@ -63,6 +70,9 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
             axis = _AXES[event.type]
             self._axis = None if self._axis == axis else axis
             self._drag(context)
+        elif event.type in _WIDEN and event.value == "PRESS":
+            change_reach(self._rig, _WIDEN[event.type])
+            preview.update(context)
         elif event.type in ("ESC", "RIGHTMOUSE") and event.value == "PRESS":
             if self._pull is not None:
                 self._pull.restore()
@@ -209,6 +219,7 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
     bl_widget = None
     bl_options = {"KEYMAP_FALLBACK"}
     bl_keymap = (
+        ("niki.drag_reach", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
         ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
         ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS", "shift": True}, None),
         ("niki.pin", {"type": "LEFTMOUSE", "value": "PRESS", "alt": True}, None),

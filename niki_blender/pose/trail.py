@@ -28,6 +28,21 @@ def shown_armature(context: bpy.types.Context) -> bpy.types.Object | None:
     return rig
 
 
+def markers(rig: bpy.types.Object, preview: Preview) -> dict[str, int]:
+    """Where along a trail the ends of the reach are, by setting: the first frames on each side that do not change."""
+    frames, settings = preview.frames[preview.trail], rig.niki_pose
+    ends = {"fade_in": preview.now - settings.fade_in - 1, "fade_out": preview.now + settings.fade_out + 1}
+    if not len(frames):
+        return {}
+    return {name: int(np.abs(frames - end).argmin()) for name, end in ends.items()}
+
+
+def paths_in_region(context, rig: bpy.types.Object, preview: Preview) -> list[np.ndarray]:
+    """The trails (n, 2) of the selected joints in pixels."""
+    joints = [j for j, pulled in enumerate(rig.niki_pose.pulled) if pulled]
+    return [_in_region(context, path) for path in preview.paths(rig, joints)]
+
+
 def _draw() -> None:
     """Draw handler, in pixels."""
     context = bpy.context
@@ -42,12 +57,12 @@ def _draw() -> None:
     if preview.corrected:
         for path in preview.paths(rig, joints, before=True):
             _draw_line(_in_region(context, path), np.tile([*_PLAIN, _FAINT], (len(path), 1)), 1.0)
-    for path in preview.paths(rig, joints):
-        _draw_path(context, preview, _in_region(context, path))
+    for points in paths_in_region(context, rig, preview):
+        _draw_path(context, preview, points, list(markers(rig, preview).values()))
     gpu.state.blend_set("NONE")
 
 
-def _draw_path(context, preview: Preview, points: np.ndarray) -> None:
+def _draw_path(context, preview: Preview, points: np.ndarray, ends: list[int]) -> None:
     """A thin line, a thicker one as far as the correction reaches, and a dot for each frame."""
     weights, frames = preview.weights[preview.trail], preview.frames[preview.trail]
     scale = context.preferences.system.ui_scale
@@ -57,6 +72,7 @@ def _draw_path(context, preview: Preview, points: np.ndarray) -> None:
     colors, sizes = np.where(keyed[:, None], _KEY, _PLAIN), np.where(keyed, 2.6, 1.8)
     now = frames == preview.now
     colors[now], sizes[now] = _NOW, 5.0
+    colors[ends], sizes[ends] = _COLOR, 6.0
     seen = ~np.isnan(points).any(1)
     if not seen.any():
         return

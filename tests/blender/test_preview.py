@@ -111,7 +111,8 @@ def test_the_pose_stays_shown_as_a_correction_until_it_is_gone(rig):
     assert preview.preview_of(rig, 30.0).corrected
     pull.restore()
     now = preview.preview_of(rig, 30.0)
-    assert now is was and not now.corrected
+    assert now is was
+    assert not now.corrected
 
 
 def test_without_an_action_nothing_is_shown(rig):
