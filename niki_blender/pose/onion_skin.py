@@ -67,9 +67,9 @@ def _batch(preview: Preview, index: int) -> gpu.types.GPUBatch:
         vertices = np.ascontiguousarray(to_blender(skin.vertices(*pose)), np.float32)
         layout = gpu.types.GPUVertFormat()
         layout.attr_add(id="pos", comp_type="F32", len=3, fetch_mode="FLOAT")
-        buffer = gpu.types.GPUVertBuf(layout, len(vertices))
-        buffer.attr_fill("pos", vertices)
-        made = *pose, gpu.types.GPUBatch(type="TRIS", buf=buffer, elem=faces)
+        buffer = gpu.types.GPUVertBuf(layout, len(vertices))  # pyright: ignore
+        buffer.attr_fill("pos", vertices)  # pyright: ignore
+        made = *pose, gpu.types.GPUBatch(type="TRIS", buf=buffer, elem=faces)  # pyright: ignore
         _drawn[2][index] = made
     return made[2]
 
@@ -80,7 +80,7 @@ def _skin_of(body) -> tuple[PosableSkin, gpu.types.GPUIndexBuf]:
     if _skin is None or _skin[0] != key:
         skin = mannequin(body, _CELL)
         faces = skin.faces[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3).astype(np.int32)
-        _skin = key, PosableSkin(skin, body), gpu.types.GPUIndexBuf(type="TRIS", seq=faces)
+        _skin = key, PosableSkin(skin, body), gpu.types.GPUIndexBuf(type="TRIS", seq=faces)  # pyright: ignore
     return _skin[1:]
 
 

@@ -23,7 +23,7 @@ def shown_armature(context: bpy.types.Context) -> bpy.types.Object | None:
     tool = context.workspace.tools.from_space_view3d_mode(context.mode)
     if rig is None or tool is None or tool.idname != TOOL or not space.overlay.show_overlays:
         return None
-    if context.screen.is_animation_playing or not rig.visible_in_viewport_get(space):
+    if context.screen.is_animation_playing or not rig.visible_in_viewport_get(space):  # pyright: ignore[reportArgumentType]
         return None
     return rig
 
