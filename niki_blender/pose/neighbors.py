@@ -82,7 +82,7 @@ def keyed_frames(rig: bpy.types.Object) -> np.ndarray:
     for curve in fcurves_of(rig):
         if curve.data_path.startswith("pose.bones"):
             corners = np.empty(2 * len(curve.keyframe_points), np.float32)
-            curve.keyframe_points.foreach_get("co", corners)
+            curve.keyframe_points.foreach_get("co", corners)  # pyright: ignore[reportArgumentType]
             frames.append(corners[::2])
     return np.unique(np.concatenate(frames))
 
