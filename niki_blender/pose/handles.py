@@ -5,9 +5,7 @@ from __future__ import annotations
 import bpy
 import gpu
 import numpy as np
-from bpy_extras.view3d_utils import location_3d_to_region_2d
 from gpu_extras.batch import batch_for_shader
-from mathutils import Vector
 
 from ..rig.armature import is_our_armature
 from .handle_shapes import drawing_order, handle_sizes, hit_handle, project
@@ -19,9 +17,6 @@ _FREE, _SELECTED, _PINNED = (0.92, 0.94, 0.98, 0.9), (1.0, 0.62, 0.1, 1.0), (0.8
 _EDGE = (0.05, 0.05, 0.07, 0.9)
 _CIRCLE = np.array([(np.cos(a), np.sin(a)) for a in np.linspace(0, 2 * np.pi, 17)])
 _SQUARE = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)])
-
-paths: list[np.ndarray] = []
-"""Paths in world space, (n, 3) each, drawn as lines during a drag."""
 
 _draw_handler = None
 
@@ -49,7 +44,7 @@ def joint_under_mouse(context: bpy.types.Context, rig: bpy.types.Object, x: floa
 
 
 def _draw() -> None:
-    """Draw handler: the handles of all joints, and paths."""
+    """Draw handler: the handles of all joints."""
     context = bpy.context
     rig = posed_armature(context)
     tool = context.workspace.tools.from_space_view3d_mode(context.mode)
@@ -57,8 +52,6 @@ def _draw() -> None:
         return
     shader, scale = gpu.shader.from_builtin("UNIFORM_COLOR"), context.preferences.system.ui_scale
     gpu.state.blend_set("ALPHA")
-    for path in paths:
-        _draw_path(context, shader, path)
     chosen = selected_joints(rig)
     places, sizes = handles_in_view(context, rig)
     for joint in drawing_order():
@@ -77,37 +70,14 @@ def _draw() -> None:
     gpu.state.blend_set("NONE")
 
 
-def _draw_path(context, shader, path: np.ndarray) -> None:
-    """Draw a path as a line with a dot for each frame."""
-    points = [location_3d_to_region_2d(context.region, context.region_data, Vector(p)) for p in path]
-    points = [point.to_tuple() for point in points if point is not None]
-    shader.uniform_float("color", _SELECTED)
-    batch_for_shader(shader, "LINE_STRIP", {"pos": points}).draw(shader)
-    gpu.state.point_size_set(5.0)
-    batch_for_shader(shader, "POINTS", {"pos": points}).draw(shader)
-
-
-@bpy.app.handlers.persistent
-def _forget_paths(*_) -> None:
-    """Handler: after undo, redo and loading, the paths belong to a pose that may be gone."""
-    paths.clear()
-
-
-_FORGET_AFTER = (bpy.app.handlers.load_post, bpy.app.handlers.undo_post, bpy.app.handlers.redo_post)
-
-
 def register():
     global _draw_handler
-    for handlers in _FORGET_AFTER:
-        handlers.append(_forget_paths)
     if not bpy.app.background:
         _draw_handler = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_PIXEL")
 
 
 def unregister():
     global _draw_handler
-    for handlers in _FORGET_AFTER:
-        handlers.remove(_forget_paths)
     if _draw_handler is not None:
         bpy.types.SpaceView3D.draw_handler_remove(_draw_handler, "WINDOW")
         _draw_handler = None

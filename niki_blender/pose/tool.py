@@ -10,15 +10,22 @@ from mathutils import Vector
 from ...niki.body.skeleton import JOINTS, NUM_JOINTS
 from ...niki.errors import NikiError
 from ..rig.armature import OnArmature, active_object, is_our_armature
-from .handles import TOOL, joint_under_mouse, paths, posed_armature
-from .path_preview import PathPreview, can_preview
+from . import preview
+from .handles import TOOL, joint_under_mouse, posed_armature
 from .pulling import Pull
+from .reach import change_reach
 from .selecting import select_joints, selected_joints
 
 _CLICK = 4  # pixels: a shorter movement is a click, not a drag
 _PRECISE = 0.1  # speed of a drag with Shift
 _AXES = {"X": 0, "Y": 1, "Z": 2}
-_HINT = "Drag: move   X/Y/Z: along an axis   Shift: precise   Esc: cancel"
+_WIDEN = {
+    "WHEELDOWNMOUSE": 1,
+    "PAGE_UP": 1,
+    "WHEELUPMOUSE": -1,
+    "PAGE_DOWN": -1,
+}  # as in proportional editing
+_HINT = "Drag: move   X/Y/Z: along an axis   Shift: precise   Wheel: reach   Esc: cancel"
 
 
 def _describe(moved: np.ndarray, axis: int | None) -> str:
@@ -75,6 +82,9 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
             axis = _AXES[event.type]
             self._axis = None if self._axis == axis else axis
             self._drag(context)
+        elif event.type in _WIDEN and event.value == "PRESS":
+            change_reach(self._rig, _WIDEN[event.type])
+            preview.update(context)
         elif event.type in ("ESC", "RIGHTMOUSE") and event.value == "PRESS":
             if self._pull is not None:
                 self._pull.restore()
@@ -104,9 +114,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
             return self._end(context, "CANCELLED")
         self._positions = self._pull.start_positions()
         self._pulled = selected_joints(self._rig)
-        auto_keying = context.scene.tool_settings.use_keyframe_insert_auto
-        frame = context.scene.frame_current
-        self._preview = PathPreview(self._rig, frame) if can_preview(self._rig) and not auto_keying else None
+        preview.begin(self._rig, context.scene.frame_current_final)
         self._drag(context)
         return {"RUNNING_MODAL"}
 
@@ -122,9 +130,8 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         if self._axis is not None:
             moved = np.eye(3)[self._axis] * moved
         context.workspace.status_text_set(f"{_describe(moved, self._axis)}   {_HINT}")
-        posture = self._pull.move_joints({JOINTS[j]: self._positions[j] + moved for j in self._pulled})
-        if self._preview is not None:
-            paths[:] = self._preview.paths(self._pull.start, posture, self._pulled)
+        self._pull.move_joints({JOINTS[j]: self._positions[j] + moved for j in self._pulled})
+        preview.update(context)
         context.area.tag_redraw()
 
     def _select(self, extend: bool):
@@ -133,8 +140,8 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
 
     def _end(self, context, result: str):
         context.workspace.status_text_set(None)
-        paths.clear()
-        context.area.tag_redraw()
+        preview.end()
+        preview.update(context)
         return {result}
 
 
@@ -247,6 +254,7 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
     bl_widget = None
     bl_options = {"KEYMAP_FALLBACK"}
     bl_keymap = (
+        ("niki.drag_reach", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
         ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
         ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS", "shift": True}, None),
         ("niki.pin", {"type": "LEFTMOUSE", "value": "PRESS", "alt": True}, None),
