@@ -26,6 +26,7 @@ _SOLE = 0.07  # the same for ankles, whose heel is below
 _HEEL = 0.3  # of the way from the ball of the foot to the ankle: how far the heel is behind it
 _EDGE = 0.015  # metres that the center of mass stays within what bears it
 _LIFTED = 0.15  # metres by which a foot leaves the floor until the body has shifted its weight off it
+_BREADTH = 0.04 * np.array([[1, 0], [0, 1], [-1, 0], [0, -1.0]])  # metres around a joint that bears the body
 _ERROR, _LEANING = 1e-3, 5e-3  # metres of standard error, of the floor and of the balance
 _DAMPING = 0.1  # what is added to it, as a share of the distance
 _FARTHEST = 0.1  # metres a step
@@ -83,7 +84,7 @@ class Ground:
         points = np.concatenate([support_points(positions, bearing), support])
         if not len(points) or leaned:
             return
-        self._hull = convex_hull(points)
+        self._hull = convex_hull((points[:, None] + _BREADTH).reshape(-1, 2))
         outside = self._beyond(positions)[0]
         off = max(lifted.values(), default=0.0) / _LIFTED
         self._allowed = max(outside, 0.0) * (1 - smoothly(off))

@@ -28,8 +28,8 @@ _LIFTED = 0.1  # metres up or down at which a foot goes along
 _STRIDE = 1.7  # metres of a step for each metre that the body leans too far
 _LONGEST = 0.8  # of a leg
 _LEAST = 1e-3
-_LOWERED = {"pelvis": 0.8, "left_hip": 0.8, "right_hip": 0.8, "left_knee": 0.2, "right_knee": 0.2}
-"""Metres down at which the trunk is kept most."""
+_LOWERED = ("pelvis", "left_hip", "right_hip", "left_knee", "right_knee")
+_TRUNK_KEPT = 0.2  # metres that they are pulled by when the trunk is kept most
 
 
 def kneeling_feet(
@@ -149,7 +149,7 @@ def sitting_feet(
 def upright_trunk(
     floor: Floor, asked: Sequence[Target], positions: np.ndarray, world: np.ndarray
 ) -> list[Target]:
-    """A soft target that keeps the chest as it is turned while hips or knees are pulled down to the floor.
+    """A soft target that keeps the chest as it is turned while hips are pulled, or knees down.
 
     Args:
         floor: the floor. asked: what the user pulls. positions: (29, 3) metres, world: (24, 3, 3) orientations of the
@@ -159,8 +159,9 @@ def upright_trunk(
     for t in asked:
         if t.position is None or t.pinned or t.joint not in _LOWERED:
             continue
-        down = positions[t.index, 1] - t.position[1]
-        share = max(share, smoothly(down / _LOWERED[t.joint]))
+        moved = t.position - positions[t.index]
+        distance = max(0.0, -moved[1]) if t.joint.endswith("knee") else float(np.linalg.norm(moved))
+        share = max(share, smoothly(distance / _TRUNK_KEPT))
     if share < _LEAST or any(t.joint == "spine3" and t.orientation is not None for t in asked):
         return []
     return [Target("spine3", orientation=world[_CHEST], weight=_TRUNK * share)]
