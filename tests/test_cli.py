@@ -545,7 +545,7 @@ def test_pose_takes_a_step_only_if_told_to(tmp_path):
     truth, moved = Motion.load(ROOT / "samples/sample_truth.npz").solved_joints()[30], []
     feet = [10, 11]
     for options in ([], ["--step"]):
-        assert pose_sample(tmp_path / "m.npz", "--pull", "pelvis=0,-0.05,0.5", *options, "--overwrite") == 0
+        assert pose_sample(tmp_path / "m.npz", "--pull", "left_wrist=0.5,0,1", *options, "--overwrite") == 0
         after = Motion.load(tmp_path / "m.npz").solved_joints()[30]
         moved.append(np.linalg.norm(after[feet] - truth[feet], axis=-1).max())
     assert moved[0] < 0.01 < 0.1 < moved[1]
