@@ -58,13 +58,17 @@ class _Form:
         return np.minimum(self.a, self.b) - reach, np.maximum(self.a, self.b) + reach
 
 
-def mannequin(body: Body) -> Skin:
-    """The mannequin around ``body`` in the rest pose."""
+def mannequin(body: Body, cell: float = _CELL) -> Skin:
+    """The mannequin around ``body`` in the rest pose.
+
+    Args:
+        cell: meters, about the length of an edge.
+    """
     forms = _forms(body)
     low = np.min([f.bounds(0.03)[0] for f in forms], axis=0)
     high = np.max([f.bounds(0.03)[1] for f in forms], axis=0)
-    shape = np.ceil((high - low) / _CELL).astype(int) + 1
-    vertices, faces = _surface_net(_field(forms, low, shape), low)
+    shape = np.ceil((high - low) / cell).astype(int) + 1
+    vertices, faces = _surface_net(_field(forms, low, shape, cell), low, cell)
     return Skin(vertices, faces, _smooth_weights(_weights(forms, vertices), faces))
 
 
@@ -185,15 +189,15 @@ def _add_leg(add, j, s, v, hip):
     add("Foot", ball + v(0.012, -0.004, 0), toe + v(0.020, -0.002, -0.010), 0.026, 0.017, (1, 0.85, 1))
 
 
-def _field(forms: list[_Form], low: np.ndarray, shape: np.ndarray) -> np.ndarray:
+def _field(forms: list[_Form], low: np.ndarray, shape: np.ndarray, cell: float) -> np.ndarray:
     """Signed distance on the grid, with the forms blended; each is evaluated only near itself."""
     field = np.full(shape, 4 * _MELT_TRUNK)
     for form in forms:
-        start, stop = form.bounds(form.melt + 2 * _CELL)
-        start = np.clip(np.floor((start - low) / _CELL).astype(int), 0, shape)
-        stop = np.clip(np.ceil((stop - low) / _CELL).astype(int) + 1, 0, shape)
+        start, stop = form.bounds(form.melt + 2 * cell)
+        start = np.clip(np.floor((start - low) / cell).astype(int), 0, shape)
+        stop = np.clip(np.ceil((stop - low) / cell).astype(int) + 1, 0, shape)
         box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
-        axes = [low[k] + _CELL * np.arange(start[k], stop[k]) for k in range(3)]
+        axes = [low[k] + cell * np.arange(start[k], stop[k]) for k in range(3)]
         points = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
         distance = form.distance(points.reshape(-1, 3)).reshape(points.shape[:3])
         field[box] = _smooth_minimum(field[box], distance, form.melt)
@@ -205,7 +209,7 @@ def _smooth_minimum(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
     return np.minimum(a, b) - h * h * width / 4
 
 
-def _surface_net(field: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _surface_net(field: np.ndarray, low: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray]:
     """Zero level of ``field`` as quads: one vertex in each cell it crosses, at the mean of its
     crossings of the cell's edges; one quad around each grid edge that it crosses."""
     inside = field < 0
@@ -232,7 +236,7 @@ def _surface_net(field: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, np.nda
     used = count > 0
     number = np.full(cells, -1)
     number[used] = np.arange(used.sum())
-    vertices = total[used] / count[used][:, None] * _CELL + low
+    vertices = total[used] / count[used][:, None] * size + low
     quads = []
     for axis, crossed, starts_inside in crossings:
         u, w = (axis + 1) % 3, (axis + 2) % 3

@@ -26,7 +26,8 @@ _SOLE = 0.07  # the same for ankles, whose heel is below
 _HEEL = 0.3  # of the way from the ball of the foot to the ankle: how far the heel is behind it
 _EDGE = 0.015  # metres that the center of mass stays within what bears it
 _LIFTED = 0.15  # metres by which a foot leaves the floor until the body has shifted its weight off it
-_ERROR = 1e-3  # metres of standard error
+_ERROR, _DAMPING = 1e-3, 0.1  # metres of standard error, and what is added to it as a share of the distance
+_FARTHEST = 0.1  # metres a step
 _UP = 1
 _STILL = np.isin(KINDS[:NUM_BONES], ("neck", "head", "collar", "shoulder", "elbow", "wrist", "hand"))
 """Bones that do not move to keep the balance: nobody pulled them."""
@@ -62,17 +63,26 @@ class Ground:
     Args:
         floor: the floor. positions: (29, 3) metres, of the pose before.
         lifted: metres, by joint, that resting joints are pulled up: they no longer bear the body.
+        support: (n, 2) further points on the floor that bear it.
         leaned: whether the body may lean further than what it stands on can bear.
     """
 
-    def __init__(self, floor: Floor, positions: np.ndarray, lifted: dict[int, float], leaned: bool = False):
+    def __init__(
+        self,
+        floor: Floor,
+        positions: np.ndarray,
+        lifted: dict[int, float],
+        support: np.ndarray,
+        leaned: bool = False,
+    ):
         self._lowest = floor.lowest(positions)
         resting = floor.resting(positions)
         self._hull = None
         bearing = [j for j in np.flatnonzero(resting) if j not in lifted]
-        if not bearing or leaned:
+        points = np.concatenate([support_points(positions, bearing), support])
+        if not len(points) or leaned:
             return
-        self._hull = convex_hull(support_points(positions, bearing))
+        self._hull = convex_hull(points)
         outside = self._beyond(positions)[0]
         off = max(lifted.values(), default=0.0) / _LIFTED
         self._allowed = max(outside, 0.0) * (1 - smoothly(off))
@@ -99,7 +109,11 @@ class Ground:
                 arms[_STILL] = 0
                 row = np.array([outward[0], 0.0, outward[1]]) @ joint_rows(arms[None])[0]
                 parts.append((np.array([self._allowed - beyond]), row[None]))
-        return [(residual, rows, np.full(len(residual), _ERROR)) for residual, rows in parts]
+        # Far off, a step is only a direction.
+        return [
+            (np.clip(r, -_FARTHEST, _FARTHEST), rows, np.sqrt(_ERROR**2 + (_DAMPING * r) ** 2))
+            for r, rows in parts
+        ]
 
     def lean(self, positions: np.ndarray) -> np.ndarray:
         """(3,) metres by which the center of mass is further out than it may be, on the floor."""
@@ -126,7 +140,7 @@ def support_points(positions: np.ndarray, joints: Collection[int]) -> np.ndarray
         ankle, foot = JOINTS.index(f"{side}_ankle"), JOINTS.index(f"{side}_foot")
         if ankle in joints:
             points.append(positions[ankle, [0, 2]] + _HEEL * (positions[ankle] - positions[foot])[[0, 2]])
-    return np.array(points)
+    return np.array(points).reshape(-1, 2)
 
 
 def convex_hull(points: np.ndarray) -> np.ndarray:

@@ -17,37 +17,81 @@ from .targets import Target
 _SIDES = {side: [JOINTS.index(f"{side}_{kind}") for kind in ("knee", "ankle")] for side in ("left", "right")}
 _ANKLES = {f"{side}_ankle" for side in _SIDES}
 _CHEST = JOINTS.index("spine3")
-_KNEELING = (0.1, 0.35)  # metres: a knee so high kneels; the foot of a knee this high is anywhere
+_KNEELING = (0.1, 0.35)  # metres: with a knee so high the foot is stretched; this high, flat
 _SITTING = (0.12, 0.42)  # metres: hips so high sit on the floor, hips this high do not
 _IN_FRONT = 0.52  # of a leg: how far in front of the hips the feet of somebody are who sits on the floor
-_BEHIND = 0.92  # of a shin: how far behind the knee the foot of a kneeling leg is
-_FOOT, _TRUNK = 0.5, 0.3  # weights of soft targets
+_FOOT, _TRUNK, _RESTING = 0.5, 0.3, 0.5  # weights of soft targets
+_LIFTED = 0.1  # metres up or down at which a foot goes along
 _STRIDE = 1.7  # metres of a step for each metre that the body leans too far
 _LONGEST = 0.8  # of a leg
 _LEAST = 1e-3
+_LOWERED = {"pelvis": 0.8, "left_hip": 0.8, "right_hip": 0.8, "left_knee": 0.2, "right_knee": 0.2}
+"""Metres down at which the trunk is kept most."""
 
 
 def kneeling_feet(
     floor: Floor, asked: Sequence[Target], positions: np.ndarray, heading: np.ndarray, body: Body
 ) -> list[Target]:
-    """Soft targets for the feet of knees that are pulled down to the floor: behind them.
+    """Soft targets for the feet of knees that are pulled down: on the floor behind them, a shin's length away.
 
     Args:
         floor: the floor. asked: what the user pulls. positions: (29, 3) metres, of the pose before.
         heading: (3, 3) the upright frame that the pose faces.
     """
-    pulled, found = {t.joint: t for t in asked if t.position is not None}, []
+    pulled, resting, found = (
+        {t.joint: t for t in asked if t.position is not None},
+        floor.resting(positions),
+        [],
+    )
     for side, (knee, ankle) in _SIDES.items():
         target = pulled.get(f"{side}_knee")
-        if target is None or target.pinned or f"{side}_ankle" in pulled:
+        if target is None or target.pinned or f"{side}_ankle" in pulled or not resting[ankle]:
             continue
-        share = _share_below(target.position[1] - floor.height, _KNEELING)
-        if positions[ankle, 1] > positions[knee, 1] + FLESH[knee] or share < _LEAST:
+        place, down = np.array(target.position), positions[knee, 1] - target.position[1]
+        low = floor.height + FLESH[ankle]
+        flat = max(positions[ankle, 1] - low, 0.0)
+        shin, height = body.bone_lengths[ankle], max(place[1], low + FLESH[knee] - FLESH[ankle])
+        low += flat * (1 - _share_below(place[1] - floor.height, _KNEELING))
+        place -= heading[:, 2] * np.sqrt(max(shin**2 - (height - low) ** 2, 0.0))
+        place[1] = low
+        weight = _FOOT * smoothly(down / _LIFTED)
+        if weight > _LEAST:
+            found.append(Target(JOINTS[ankle], place, weight=weight))
+    return found
+
+
+def kneeling_support(floor: Floor, asked: Sequence[Target], feet: Sequence[Target]) -> np.ndarray:
+    """(n, 2) what bears a body on the floor whose knees are pulled down: ``feet`` of :func:`kneeling_feet`, and the knees,
+    the nearer they are to the floor the more."""
+    pulled, points = {t.joint: np.asarray(t.position) for t in asked if t.position is not None}, []
+    for foot in feet:
+        ankle, knee = np.asarray(foot.position), pulled[foot.joint.replace("ankle", "knee")]
+        touching = _share_below(knee[1] - floor.height, _KNEELING)
+        points += [ankle, ankle + touching * (knee - ankle)]
+    return np.array(points).reshape(-1, 3)[:, [0, 2]]
+
+
+def resting_feet(
+    floor: Floor, asked: Sequence[Target], targets: Sequence[Target], positions: np.ndarray
+) -> list[Target]:
+    """Soft targets that leave feet on the floor which nothing holds, while the hips go down; see :func:`kneeling_feet`.
+    Without them, the whole leg would be pushed into the floor."""
+    goals, resting, found = (
+        {t.joint: t for t in asked if t.position is not None},
+        floor.resting(positions),
+        [],
+    )
+    held = {t.joint for t in targets}
+    for side, (_, ankle) in _SIDES.items():
+        if not resting[ankle] or f"{side}_ankle" in held:
             continue
-        back = -heading[:, 2] * _BEHIND * body.bone_lengths[ankle]
-        place = np.array(target.position) + back
-        place[1] = floor.height + FLESH[ankle]
-        found.append(Target(JOINTS[ankle], place, weight=_FOOT * share))
+        leading = [t for name in ("pelvis", f"{side}_hip") if (t := goals.get(name))]
+        if not leading:
+            continue
+        up = max(t.position[1] - positions[t.index, 1] for t in leading)
+        weight = _RESTING * (1 - smoothly(up / _LIFTED))
+        if weight > _LEAST:
+            found.append(Target(JOINTS[ankle], positions[ankle], weight=weight))
     return found
 
 
@@ -78,14 +122,24 @@ def sitting_feet(
     return kept
 
 
-def upright_trunk(floor: Floor, hips: Target, world: np.ndarray) -> list[Target]:
-    """A soft target that keeps the chest as it is turned while the hips are pulled down to the floor.
+def upright_trunk(
+    floor: Floor, asked: Sequence[Target], positions: np.ndarray, world: np.ndarray
+) -> list[Target]:
+    """A soft target that keeps the chest as it is turned while hips or knees are pulled down to the floor.
 
     Args:
-        floor: the floor. hips: their target. world: (24, 3, 3) orientations of the bones before.
+        floor: the floor. asked: what the user pulls. positions: (29, 3) metres, world: (24, 3, 3) orientations of the
+            bones, of the pose before.
     """
-    share = _share_below(hips.position[1] - floor.height, (_SITTING[0], 2 * _SITTING[1]))
-    return [Target("spine3", orientation=world[_CHEST], weight=_TRUNK * share)] if share > _LEAST else []
+    share = 0.0
+    for t in asked:
+        if t.position is None or t.pinned or t.joint not in _LOWERED:
+            continue
+        down = positions[t.index, 1] - t.position[1]
+        share = max(share, smoothly(down / _LOWERED[t.joint]))
+    if share < _LEAST or any(t.joint == "spine3" and t.orientation is not None for t in asked):
+        return []
+    return [Target("spine3", orientation=world[_CHEST], weight=_TRUNK * share)]
 
 
 def stepped(targets: Sequence[Target], lean: np.ndarray, positions: np.ndarray, body: Body) -> list[Target]:

@@ -21,7 +21,7 @@ from ..errors import NikiError
 from ..network.posing import PosingNetwork, Pull, facing
 from .effectors import Effectors
 from .floor import Floor, Ground, smoothly
-from .habits import kneeling_feet, sitting_feet, stepped, upright_trunk
+from .habits import kneeling_feet, kneeling_support, resting_feet, sitting_feet, stepped, upright_trunk
 from .steps import conditional_covariance, less_coupled, turn_matrices, usual_covariance
 from .targets import Posture, Target
 
@@ -150,8 +150,9 @@ class Poser:
             targets = targets + planted_limbs(targets, positions, world, floor)
         reachable, ground = _within_reach(targets, positions, self.body, moving), None
         if floor is not None:
-            reachable = self._on_floor(floor, asked, reachable)
-            ground = _ground(floor, asked, positions, mode)
+            feet = kneeling_feet(floor, asked, positions, heading, self.body)
+            reachable = self._on_floor(floor, asked, reachable + feet)
+            ground = _ground(floor, asked, feet, positions, mode)
         if keep_hands:
             reachable = reachable + _other_hands(asked, positions, follow)
         covariance = self._covariance(float(follow), moving.tobytes(), keep_hands)
@@ -159,7 +160,7 @@ class Poser:
         if ground is not None and moving[NUM_BONES] and (lean := ground.lean(self.joints(prior))).any():
             if floor is not None and step:
                 reachable = stepped(reachable, lean, positions, self.body)
-                ground = _ground(floor, asked, positions, mode, leaned=True)
+                ground = _ground(floor, asked, [], positions, mode, leaned=True)
             else:  # the hips shift first
                 shifted = prior.translation - start.translation - lean
                 prior = self._moved(start, prior.rotations, shifted, moving)
@@ -173,15 +174,13 @@ class Poser:
     def _on_floor(self, floor: Floor, asked: list[Target], targets: list[Target]) -> list[Target]:
         """The targets above the floor, and what people do besides when they kneel and sit down."""
         positions, world, _, heading = self._start[1:]  # pyright: ignore[reportOptionalSubscript]
-        targets = _above(floor, targets, positions) + kneeling_feet(
-            floor, asked, positions, heading, self.body
-        )
+        targets = _above(floor, targets, positions)
+        targets += resting_feet(floor, asked, targets, positions)
+        targets += upright_trunk(floor, asked, positions, world)
         hips = next((t for t in asked if t.index == 0 and t.position is not None and not t.pinned), None)
         if hips is None:
             return targets
-        targets = sitting_feet(floor, targets, hips, positions, heading, self.body)
-        turned = any(t.orientation is not None and t.joint == "spine3" for t in asked)
-        return targets if turned else targets + upright_trunk(floor, hips, world)
+        return sitting_feet(floor, targets, hips, positions, heading, self.body)
 
     def _known_of(self, start: Posture):
         """The start's joint positions, bone orientations, ranges and heading, cached for the length of a drag, as is
@@ -338,16 +337,23 @@ def _above(floor: Floor, targets: list[Target], positions: np.ndarray) -> list[T
 
 
 def _ground(
-    floor: Floor, asked: list[Target], positions: np.ndarray, mode: str, leaned: bool = False
+    floor: Floor,
+    asked: list[Target],
+    feet: list[Target],
+    positions: np.ndarray,
+    mode: str,
+    leaned: bool = False,
 ) -> Ground:
-    """What the floor asks for, with the limbs that the targets lift off it; see :class:`.floor.Ground`."""
+    """What the floor asks for, with the limbs that the targets lift off it, and the ``feet`` of kneeling legs; see
+    :class:`.floor.Ground`."""
     lifted, pulled = {}, [t for t in asked if t.position is not None and not t.pinned]
     for joints in _LIMBS:
         ups = [t.position[1] - positions[t.index, 1] for t in pulled if t.index in joints]
         if ups:
             lifted |= dict.fromkeys(joints, max(0.0, *ups))
     hips = any(t.index == 0 for t in pulled)  # the user decides what carries them
-    return Ground(floor, positions, lifted, leaned=leaned or hips or mode != "full")
+    support = kneeling_support(floor, asked, feet)
+    return Ground(floor, positions, lifted, support, leaned=leaned or hips or mode != "full")
 
 
 def planted_foot(ankle: int, positions: np.ndarray, world: np.ndarray) -> Target:

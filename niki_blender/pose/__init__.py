@@ -1,4 +1,19 @@
 """Posing: pulling joints, targets, corrections over time, baking."""
 
-MODULES = ("settings", "handles", "tool", "correcting", "reduce_keys", "bake", "targets", "key_pose", "panel")
+MODULES = (
+    "settings",
+    "preview",
+    "handles",
+    "onion_skin",
+    "trail",
+    "reach",
+    "tool",
+    "correcting",
+    "reduce_keys",
+    "bake",
+    "targets",
+    "key_pose",
+    "panel",
+    "onion_panel",
+)
 """Modules that register, in this order."""

@@ -5,24 +5,18 @@ from __future__ import annotations
 import bpy
 import gpu
 import numpy as np
-from bpy_extras.view3d_utils import location_3d_to_region_2d
 from gpu_extras.batch import batch_for_shader
-from mathutils import Vector
 
 from ..rig.armature import is_our_armature
+from .handle_shapes import drawing_order, handle_sizes, hit_handle, project
 from .pulling import joint_positions
+from .selecting import selected_joints
 
 TOOL = "niki.pull"
-REACH = 12.0
-"""Pixels, at a resolution scale of 1, within which a click hits a handle."""
 _FREE, _SELECTED, _PINNED = (0.92, 0.94, 0.98, 0.9), (1.0, 0.62, 0.1, 1.0), (0.86, 0.16, 0.14, 1.0)
 _EDGE = (0.05, 0.05, 0.07, 0.9)
 _CIRCLE = np.array([(np.cos(a), np.sin(a)) for a in np.linspace(0, 2 * np.pi, 17)])
 _SQUARE = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)])
-_FIRST_TIP = 24  # joints from this one on are tips of fingers, toes and the head: small handles
-
-paths: list[np.ndarray] = []
-"""Paths in world space, (n, 3) each, drawn as lines during a drag."""
 
 _draw_handler = None
 
@@ -33,23 +27,24 @@ def posed_armature(context: bpy.types.Context) -> bpy.types.Object | None:
     return rig if rig is not None and rig.mode == "POSE" and is_our_armature(rig) else None
 
 
-def handle_positions(context: bpy.types.Context, rig: bpy.types.Object) -> list[Vector | None]:
-    """The position of each joint in the region, in pixels; None behind the view."""
+def handles_in_view(context: bpy.types.Context, rig: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
+    """The handles in the region, in pixels: (29, 2) places, NaN behind the view, and (29,) radii."""
     region, view = context.region, context.region_data
-    return [location_3d_to_region_2d(region, view, Vector(position)) for position in joint_positions(rig)]
+    places, depth = project(
+        joint_positions(rig), np.array(view.perspective_matrix), region.width, region.height
+    )
+    pixels_per_meter = view.window_matrix[0][0] * region.width / 2 / depth
+    size = abs(np.linalg.det(np.array(rig.matrix_world)[:3, :3])) ** (1 / 3)
+    return places, handle_sizes(pixels_per_meter, context.preferences.system.ui_scale, size)
 
 
 def joint_under_mouse(context: bpy.types.Context, rig: bpy.types.Object, x: float, y: float) -> int | None:
-    """The index of the joint whose handle is nearest to (x, y), within reach; None if there is none."""
-    nearest, reach = None, REACH * context.preferences.system.ui_scale
-    for joint, position in enumerate(handle_positions(context, rig)):
-        if position is not None and (distance := (position - Vector((x, y))).length) < reach:
-            nearest, reach = joint, distance
-    return nearest
+    """The index of the joint whose handle is at (x, y); None if there is none."""
+    return hit_handle(*handles_in_view(context, rig), (x, y), context.preferences.system.ui_scale)
 
 
 def _draw() -> None:
-    """Draw handler: the handles of all joints, and paths."""
+    """Draw handler: the handles of all joints."""
     context = bpy.context
     rig = posed_armature(context)
     tool = context.workspace.tools.from_space_view3d_mode(context.mode)
@@ -57,55 +52,32 @@ def _draw() -> None:
         return
     shader, scale = gpu.shader.from_builtin("UNIFORM_COLOR"), context.preferences.system.ui_scale
     gpu.state.blend_set("ALPHA")
-    for path in paths:
-        _draw_path(context, shader, path)
-    for joint, position in enumerate(handle_positions(context, rig)):
-        if position is None:
+    chosen = selected_joints(rig)
+    places, sizes = handles_in_view(context, rig)
+    for joint in drawing_order():
+        position, size = places[joint], sizes[joint]
+        if np.isnan(position).any():
             continue
-        pinned, selected = rig.niki_pose.pinned[joint], rig.niki_pose.pulled[joint]
+        pinned, selected = rig.niki_pose.pinned[joint], joint in chosen
         shape = _SQUARE if pinned else _CIRCLE
-        size = scale * (4.0 if joint >= _FIRST_TIP and not (pinned or selected) else 6.0)
         inside = _SELECTED if selected else _PINNED if pinned else _FREE
         outside = _PINNED if pinned and selected else _EDGE
         for radius, color in ((size + 1.8 * scale, outside), (size, inside)):
-            points = np.vstack([[0, 0], shape]) * radius + np.array(position)
+            points = np.vstack([[0, 0], shape]) * radius + position
             slices = [(0, k, k + 1) for k in range(1, len(shape))]
             shader.uniform_float("color", color)
             batch_for_shader(shader, "TRIS", {"pos": points.tolist()}, indices=slices).draw(shader)
     gpu.state.blend_set("NONE")
 
 
-def _draw_path(context, shader, path: np.ndarray) -> None:
-    """Draw a path as a line with a dot for each frame."""
-    points = [location_3d_to_region_2d(context.region, context.region_data, Vector(p)) for p in path]
-    points = [point.to_tuple() for point in points if point is not None]
-    shader.uniform_float("color", _SELECTED)
-    batch_for_shader(shader, "LINE_STRIP", {"pos": points}).draw(shader)
-    gpu.state.point_size_set(5.0)
-    batch_for_shader(shader, "POINTS", {"pos": points}).draw(shader)
-
-
-@bpy.app.handlers.persistent
-def _forget_paths(*_) -> None:
-    """Handler: after undo, redo and loading, the paths belong to a pose that may be gone."""
-    paths.clear()
-
-
-_FORGET_AFTER = (bpy.app.handlers.load_post, bpy.app.handlers.undo_post, bpy.app.handlers.redo_post)
-
-
 def register():
     global _draw_handler
-    for handlers in _FORGET_AFTER:
-        handlers.append(_forget_paths)
     if not bpy.app.background:
         _draw_handler = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_PIXEL")
 
 
 def unregister():
     global _draw_handler
-    for handlers in _FORGET_AFTER:
-        handlers.remove(_forget_paths)
     if _draw_handler is not None:
         bpy.types.SpaceView3D.draw_handler_remove(_draw_handler, "WINDOW")
         _draw_handler = None

@@ -26,6 +26,7 @@ from ..rig.armature import (
 from ..rig.channels import Channels
 from ..work import words
 from .pulling import Pull, Start, pose_in_scene
+from .selecting import selected_joints
 
 _DEFAULT_JOINTS = ("left_wrist", "right_wrist", "left_ankle", "right_ankle", "head", "pelvis")
 _SIZE = 0.05  # of an empty, as a share of the body's height
@@ -251,7 +252,7 @@ class NIKI_OT_make_targets(OnArmature, bpy.types.Operator):
 
     def execute(self, context):
         rig = active_object(context)
-        joints = [JOINTS[j] for j, pulled in enumerate(rig.niki_pose.pulled) if pulled] or _DEFAULT_JOINTS
+        joints = [JOINTS[j] for j in selected_joints(rig)] or _DEFAULT_JOINTS
         new = make_targets(rig, joints)
         rig.niki_pose.follow_targets = True
         self.report(

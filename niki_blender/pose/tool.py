@@ -10,14 +10,29 @@ from mathutils import Vector
 from ...niki.body.skeleton import JOINTS, NUM_JOINTS
 from ...niki.errors import NikiError
 from ..rig.armature import OnArmature, active_object, is_our_armature
-from .handles import TOOL, joint_under_mouse, paths, posed_armature
-from .path_preview import PathPreview, can_preview
+from . import preview
+from .handles import TOOL, joint_under_mouse, posed_armature
 from .pulling import Pull
+from .reach import change_reach
+from .selecting import select_joints, selected_joints
 
 _CLICK = 4  # pixels: a shorter movement is a click, not a drag
 _PRECISE = 0.1  # speed of a drag with Shift
 _AXES = {"X": 0, "Y": 1, "Z": 2}
-_HINT = "Drag: move   X/Y/Z: along an axis   Shift: precise   Esc: cancel"
+_WIDEN = {
+    "WHEELDOWNMOUSE": 1,
+    "PAGE_UP": 1,
+    "WHEELUPMOUSE": -1,
+    "PAGE_DOWN": -1,
+}  # as in proportional editing
+_HINT = "Drag: move   X/Y/Z: along an axis   Shift: precise   Wheel: reach   Esc: cancel"
+
+
+def _describe(moved: np.ndarray, axis: int | None) -> str:
+    """How far a drag has moved the joint, ``moved`` (3,) in meters, and along which axis."""
+    if axis is None:
+        return f"{100 * np.linalg.norm(moved):.1f} cm"
+    return f"along {'XYZ'[axis]}: {100 * moved[axis]:+.1f} cm"
 
 
 class _InPoseMode:
@@ -43,7 +58,11 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         mouse = (event.mouse_region_x, event.mouse_region_y)
         joint = joint_under_mouse(context, self._rig, *mouse)
         if joint is None:
-            return {"PASS_THROUGH"}
+            if event.shift or not selected_joints(self._rig):
+                return {"PASS_THROUGH"}
+            select_joints(self._rig, [])
+            context.area.tag_redraw()
+            return {"FINISHED"}
         self._joint, self._extend, self._axis = joint, event.shift, None
         self._first = self._mouse = Vector(mouse)
         self._moved, self._pull = Vector((0, 0)), None
@@ -63,6 +82,9 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
             axis = _AXES[event.type]
             self._axis = None if self._axis == axis else axis
             self._drag(context)
+        elif event.type in _WIDEN and event.value == "PRESS":
+            change_reach(self._rig, _WIDEN[event.type])
+            preview.update(context)
         elif event.type in ("ESC", "RIGHTMOUSE") and event.value == "PRESS":
             if self._pull is not None:
                 self._pull.restore()
@@ -83,7 +105,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
 
     def _begin(self, context):
         """Start the drag, now that the mouse has moved further than in a click."""
-        if not self._rig.niki_pose.pulled[self._joint]:
+        if self._joint not in selected_joints(self._rig):
             self._select(self._extend)
         try:
             self._pull = Pull(self._rig)
@@ -91,10 +113,8 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
             self.report({"ERROR"}, str(problem))
             return self._end(context, "CANCELLED")
         self._positions = self._pull.start_positions()
-        self._pulled = [j for j in range(NUM_JOINTS) if self._rig.niki_pose.pulled[j]]
-        auto_keying = context.scene.tool_settings.use_keyframe_insert_auto
-        frame = context.scene.frame_current
-        self._preview = PathPreview(self._rig, frame) if can_preview(self._rig) and not auto_keying else None
+        self._pulled = selected_joints(self._rig)
+        preview.begin(self._rig, context.scene.frame_current_final)
         self._drag(context)
         return {"RUNNING_MODAL"}
 
@@ -109,22 +129,36 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         moved = np.array(end - start)
         if self._axis is not None:
             moved = np.eye(3)[self._axis] * moved
-        posture = self._pull.move_joints({JOINTS[j]: self._positions[j] + moved for j in self._pulled})
-        if self._preview is not None:
-            paths[:] = self._preview.paths(self._pull.start, posture, self._pulled)
+        context.workspace.status_text_set(f"{_describe(moved, self._axis)}   {_HINT}")
+        self._pull.move_joints({JOINTS[j]: self._positions[j] + moved for j in self._pulled})
+        preview.update(context)
         context.area.tag_redraw()
 
     def _select(self, extend: bool):
-        pulled = self._rig.niki_pose.pulled
-        others = list(pulled) if extend else [False] * NUM_JOINTS
-        others[self._joint] = not (extend and pulled[self._joint])
-        self._rig.niki_pose.pulled = others
+        others = set(selected_joints(self._rig)) if extend else set()
+        select_joints(self._rig, others ^ {self._joint}, active=self._joint)
 
     def _end(self, context, result: str):
         context.workspace.status_text_set(None)
-        paths.clear()
-        context.area.tag_redraw()
+        preview.end()
+        preview.update(context)
         return {result}
+
+
+class NIKI_OT_select_joints(_InPoseMode, bpy.types.Operator):
+    """Select or deselect the handles of all joints"""
+
+    bl_idname = "niki.select_joints"
+    bl_label = "Select Joints"
+    bl_options = {"REGISTER", "UNDO"}
+
+    action: bpy.props.EnumProperty(
+        name="Action", items=(("SELECT", "Select", ""), ("DESELECT", "Deselect", ""))
+    )
+
+    def execute(self, context):
+        select_joints(active_object(context), range(NUM_JOINTS) if self.action == "SELECT" else [])
+        return {"FINISHED"}
 
 
 class NIKI_OT_pin(_InPoseMode, bpy.types.Operator):
@@ -154,14 +188,14 @@ class NIKI_OT_pin_selected(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         rig = posed_armature(context)
-        if rig is None or not any(rig.niki_pose.pulled):
+        if rig is None or not selected_joints(rig):
             cls.poll_message_set("Select joints with the Pull Joints tool first")
             return False
         return True
 
     def execute(self, context):
-        settings = posed_armature(context).niki_pose
-        selected = [j for j in range(NUM_JOINTS) if settings.pulled[j]]
+        rig = posed_armature(context)
+        settings, selected = rig.niki_pose, selected_joints(rig)
         pin = not all(settings.pinned[j] for j in selected)
         for j in selected:
             settings.pinned[j] = pin
@@ -192,9 +226,16 @@ class NIKI_OT_pull_mode(OnArmature, bpy.types.Operator):
 
     bl_idname = "niki.pull_mode"
     bl_label = "Pull Joints"
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "UNDO"}  # without a step, undoing the first drag would leave Pose Mode
 
     def execute(self, context):
+        if not (context.object.is_editable and context.object.data.is_editable):
+            self.report(
+                {"ERROR"},
+                f"{context.object.name} is linked: make a library override first"
+                " (Object > Library Override > Make)",
+            )
+            return {"CANCELLED"}
         if context.mode != "POSE":
             bpy.ops.object.mode_set(mode="POSE")
         bpy.ops.wm.tool_set_by_id(name=TOOL, space_type="VIEW_3D")
@@ -213,10 +254,18 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
     bl_widget = None
     bl_options = {"KEYMAP_FALLBACK"}
     bl_keymap = (
+        ("niki.drag_reach", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
         ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
         ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS", "shift": True}, None),
         ("niki.pin", {"type": "LEFTMOUSE", "value": "PRESS", "alt": True}, None),
         ("niki.pin_selected", {"type": "P", "value": "PRESS"}, None),
+        ("niki.select_joints", {"type": "A", "value": "PRESS"}, {"properties": [("action", "SELECT")]}),
+        (
+            "niki.select_joints",
+            {"type": "A", "value": "PRESS", "alt": True},
+            {"properties": [("action", "DESELECT")]},
+        ),
+        ("niki.key_pose", {"type": "I", "value": "PRESS"}, None),
     )
 
     @staticmethod
@@ -229,7 +278,7 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
 
 
 CLASSES = (
-    NIKI_OT_pull, NIKI_OT_pin, NIKI_OT_pin_selected, NIKI_OT_unpin_all, NIKI_OT_pull_mode,
+    NIKI_OT_pull, NIKI_OT_select_joints, NIKI_OT_pin, NIKI_OT_pin_selected, NIKI_OT_unpin_all, NIKI_OT_pull_mode,
 )  # fmt: skip
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 

@@ -298,14 +298,3 @@ def test_a_fresh_body_stands_relaxed_and_is_posed():
     assert places[WRIST, 2] < places[JOINTS.index("pelvis"), 2] + 0.2
     pull(body, "left_wrist", [0, -0.3, 0.6])
     np.testing.assert_allclose(joint(body, "left_wrist"), places[WRIST] + [0, -0.3, 0.6], atol=2e-3)
-
-
-def test_the_preview_shows_where_a_carried_pull_goes(rig):
-    preview_module = blender_module("pose.path_preview")
-    assert preview_module.can_preview(rig)
-    rig.niki_pose.fade_in, rig.niki_pose.fade_out = 4, 6
-    preview = preview_module.PathPreview(rig, 30)
-    pulled = pull(rig, "left_wrist", [0, 0, 0.1])
-    (path,) = preview.paths(pulled.start, pulling.Start.of(rig).posture, [WRIST])
-    bpy.ops.niki.propagate()
-    np.testing.assert_allclose(path, live(rig, range(25, 38)), atol=1e-3)

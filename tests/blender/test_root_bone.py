@@ -16,9 +16,11 @@ from niki.review.blender_process import blender_module
 
 NAMES = (
     *("placement.placing", "rig.sampling", "rig.posture", "rig.keying", "rig.armature"),
-    *("pose.path_preview", "pose.pulling", "pose.correcting"),
+    *("pose.neighbors", "pose.pulling", "pose.correcting", "rig.channels"),
 )
-placing, sampling, posture, keying, armature, path_preview, pulling, correcting = map(blender_module, NAMES)
+placing, sampling, posture, keying, armature, neighbors, pulling, correcting, channels = map(
+    blender_module, NAMES
+)
 FRAMES = 6
 
 
@@ -71,9 +73,9 @@ def test_corrections_are_keyed_and_previewed_over_it():
     keying.bake_motion(rig, motion, 1, new=False)
     again = sampling.sample_motion(rig, 1, FRAMES)
     np.testing.assert_allclose(again.solved_joints(), motion.solved_joints(), atol=1e-4)
-    rotations, places = path_preview._poses(rig, np.arange(1, FRAMES + 1))
-    np.testing.assert_allclose(places, motion.trans, atol=1e-4)
-    np.testing.assert_allclose(rotations, motion.rotations, atol=1e-4)
+    poses = neighbors.poses_at(rig, np.arange(1, FRAMES + 1), channels.Channels.of(rig))
+    np.testing.assert_allclose(poses.translation, motion.trans, atol=1e-4)
+    np.testing.assert_allclose(poses.rotations, motion.rotations, atol=1e-4)
 
 
 def turning(frames=40):

@@ -52,7 +52,8 @@ class PosingScenario:
         w.do("bpy.context.scene.frame_set(40)")
         w.do("bpy.ops.view3d.view_axis(type='RIGHT'); bpy.ops.view3d.view_selected()")
         w.do("bpy.ops.view3d.view_orbit(angle=0.5, type='ORBITLEFT')")
-        w.do("bpy.ops.niki.pull_mode(); bpy.ops.ed.undo_push(message='tool')")
+        w.do("bpy.ops.object.mode_set(mode='OBJECT') if bpy.context.mode != 'OBJECT' else None")
+        w.press("niki.pull_mode")
         w.settle()
         self.drag_a_wrist()
         self.undo_it()
@@ -101,6 +102,7 @@ class PosingScenario:
     def undo_it(self):
         w = self.window
         w.key("ctrl+z")
+        assert w.do("result = bpy.context.mode") == "POSE", "undoing the first drag has left Pose Mode"
         np.testing.assert_allclose(self.joint(20), self.before, atol=1e-4)
 
     def cancel_it(self):

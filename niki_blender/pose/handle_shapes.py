@@ -1,0 +1,53 @@
+"""Sizes of handles on the screen, and which of them the mouse is on. Needs no window."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...niki.body.skeleton import JOINTS, NUM_JOINTS
+
+LEAST_REACH = 8.0
+"""Pixels, at a resolution scale of 1, within which a click hits even the smallest handle."""
+_LARGE = {"pelvis", "spine3", "head"} | {
+    f"{side}_{name}" for side in ("left", "right") for name in ("elbow", "wrist", "knee", "ankle")
+}
+LARGE = np.array([name in _LARGE for name in JOINTS])
+"""(29,) whether a joint's handle is a large one."""
+_METERS = np.where(LARGE, 0.035, 0.016)
+_LEAST, _GREATEST = np.where(LARGE, 5.0, 2.5), np.where(LARGE, 14.0, 7.0)
+
+
+def project(
+    points: np.ndarray, perspective: np.ndarray, width: int, height: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Project ``points`` (n, 3) with a view's perspective matrix (4, 4).
+
+    Returns:
+        (n, 2) pixels, NaN behind the view; (n,) the depth that divides sizes, 1 in orthographic views.
+    """
+    clip = np.c_[points, np.ones(len(points))] @ perspective.T
+    depth = np.where(clip[:, 3] > 1e-6, clip[:, 3], np.nan)
+    return (clip[:, :2] / depth[:, None] + 1) / 2 * (width, height), depth
+
+
+def handle_sizes(pixels_per_meter: np.ndarray, scale: float, size: float = 1.0) -> np.ndarray:
+    """(29,) radii in pixels of the handles of joints where a meter is ``pixels_per_meter`` (29,) pixels.
+
+    Args:
+        scale: Blender's resolution scale. size: of the armature in world space.
+    """
+    return np.clip(_METERS * size * pixels_per_meter, _LEAST * scale, _GREATEST * scale)
+
+
+def hit_handle(places: np.ndarray, sizes: np.ndarray, at: tuple[float, float], scale: float) -> int | None:
+    """The handle at ``at``: of several, the one whose center is nearest relative to its reach; None if none is."""
+    reach = np.maximum(sizes, LEAST_REACH * scale)
+    distance = np.linalg.norm(places - at, axis=1) / reach
+    distance[np.isnan(distance)] = np.inf
+    nearest = int(np.argmin(distance))
+    return nearest if distance[nearest] <= 1 else None
+
+
+def drawing_order() -> list[int]:
+    """Joints in the order in which their handles are drawn: large ones last, in front."""
+    return sorted(range(NUM_JOINTS), key=lambda j: bool(LARGE[j]))
