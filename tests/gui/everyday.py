@@ -55,7 +55,7 @@ class EverydayScenario(PosingScenario):
         between = side == BETWEEN
         self.window.do(f"bpy.ops.view3d.view_axis(type='{FRONT if between else side}')")
         if between:  # in an exact side view handles of the left and the right hide each other
-            self.window.do("bpy.ops.view3d.view_orbit(angle=0.8, type='ORBITRIGHT')")
+            self.window.do("bpy.ops.view3d.view_orbit(angle=1.2, type='ORBITRIGHT')")
         self.window.settle()
 
     def place(self, joint: str) -> np.ndarray:
@@ -121,7 +121,7 @@ class EverydayScenario(PosingScenario):
         """The other foot stays planted."""
         self.fresh_body()
         other = self.places("right_ankle", "right_foot")
-        self.pull(BETWEEN, "left_knee", (0.12, -0.35, 0.85))
+        self.pull(BETWEEN, "left_knee", (0.12, -0.38, 0.8))
         self.shoot("31_knee_raised")
         self.stays(other, 0.01)
 
