@@ -3,7 +3,7 @@
 MODULES = (
     "settings",
     "preview",
-    "handles",
+    "draw_handles",
     "onion_skin",
     "trail",
     "reach",

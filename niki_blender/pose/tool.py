@@ -11,7 +11,7 @@ from ...niki.body.skeleton import JOINTS, NUM_JOINTS
 from ...niki.errors import NikiError
 from ..rig.armature import OnArmature, active_object, is_our_armature
 from . import preview
-from .handles import TOOL, joint_under_mouse, posed_armature
+from .handles import TOOL, InPoseMode, joint_under_mouse, posed_armature
 from .pulling import Pull
 from .reach import change_reach
 from .selecting import select_joints, selected_joints
@@ -35,18 +35,7 @@ def _describe(moved: np.ndarray, axis: int | None) -> str:
     return f"along {'XYZ'[axis]}: {100 * moved[axis]:+.1f} cm"
 
 
-class _InPoseMode:
-    """Mixin for operators on the handle under the mouse."""
-
-    @classmethod
-    def poll(cls, context):
-        if posed_armature(context) is None:
-            cls.poll_message_set("Select a captured armature or a NIKI Body, in Pose Mode")
-            return False
-        return True
-
-
-class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
+class NIKI_OT_pull(InPoseMode, bpy.types.Operator):
     """Pull the joint under the mouse; the body follows. Click to select, Shift-click to extend the selection"""
 
     bl_idname = "niki.pull"
@@ -145,7 +134,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         return {result}
 
 
-class NIKI_OT_select_joints(_InPoseMode, bpy.types.Operator):
+class NIKI_OT_select_joints(InPoseMode, bpy.types.Operator):
     """Select or deselect the handles of all joints"""
 
     bl_idname = "niki.select_joints"
@@ -161,7 +150,7 @@ class NIKI_OT_select_joints(_InPoseMode, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class NIKI_OT_pin(_InPoseMode, bpy.types.Operator):
+class NIKI_OT_pin(InPoseMode, bpy.types.Operator):
     """Pin the joint under the mouse where it is, or unpin it"""
 
     bl_idname = "niki.pin"

@@ -10,8 +10,8 @@ from registered import data_folder, in_empty_file  # noqa: F401 (fixtures)
 from niki.body.skeleton import BONES, JOINTS, NUM_JOINTS
 from niki.review.blender_process import blender_module
 
-shapes, selecting, selection = (
-    blender_module(n) for n in ("pose.handle_shapes", "pose.selecting", "rig.selection")
+mesh, shapes, selecting, selection = (
+    blender_module(n) for n in ("pose.handle_mesh", "pose.handle_shapes", "pose.selecting", "rig.selection")
 )
 WRIST, HAND, TIP = (JOINTS.index(n) for n in ("left_wrist", "left_hand", "left_middle_finger"))
 
@@ -73,3 +73,30 @@ def test_a_bone_deselected_by_blender_deselects_its_handle(rig):
 
 def test_a_new_body_shows_no_handle_as_selected(rig):
     assert selecting.selected_joints(rig) == []
+
+
+def area(corners, triangles):
+    a, b, c = (corners[triangles[:, k], :2].astype(float) for k in range(3))
+    return 0.5 * np.abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]).sum()
+
+
+@pytest.mark.parametrize(("square", "expected"), [(False, np.pi * 12**2), (True, 24**2)])
+def test_a_handles_triangles_cover_its_shape(square, expected):
+    """And the half pixel over which its outline fades."""
+    white = np.ones((1, 4))
+    radius = 12 - mesh.OUTLINE - 0.5
+    corners, colors, triangles = mesh.handle_mesh(
+        np.array([[100.0, 50.0]]), np.array([radius]), np.array([square]), white, white, 1.0
+    )
+    assert area(corners, triangles) == pytest.approx(expected, rel=0.01)
+    np.testing.assert_allclose(corners[:, :2].mean(0), [100, 50], atol=1e-4)
+    np.testing.assert_allclose(np.abs(corners[:, 0] - 100).max(), 12, atol=1e-4)
+    assert colors.min(0)[3] == 0
+
+
+def test_triangles_of_handles_come_in_their_order():
+    colors = np.ones((3, 4))
+    corners, _, triangles = mesh.handle_mesh(
+        np.array([[0.0, 0.0], [100, 0], [200, 0]]), np.full(3, 5.0), np.zeros(3, bool), colors, colors, 1.0
+    )
+    assert (np.diff(np.round(corners[triangles[:, 0], 0] / 100)) >= 0).all()
