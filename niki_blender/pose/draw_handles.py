@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import blf
 import bpy
 import gpu
 import numpy as np
 from gpu_extras.batch import batch_for_shader
 
+from ...niki.body.skeleton import JOINTS
+from ..rig.armature import joint_label
 from .handle_mesh import handle_mesh
 from .handle_shapes import drawing_order
 from .handles import handles_in_view, is_tool_active, posed_armature
+from .hover import hovered_joint
 from .selecting import selected_joints
 
 _FREE, _SELECTED, _PINNED = (0.92, 0.94, 0.98, 0.9), (1.0, 0.62, 0.1, 1.0), (0.86, 0.16, 0.14, 1.0)
-_EDGE = (0.05, 0.05, 0.07, 0.9)
+_EDGE, _HOVERED = (0.05, 0.05, 0.07, 0.9), (1.0, 1.0, 1.0, 1.0)
+_GROW = 1.25  # of the handle under the mouse
 
 _draw_handler = None
 
@@ -32,13 +37,32 @@ def _draw() -> None:
     pinned = np.array(rig.niki_pose.pinned, bool)[order][:, None]
     fills = np.where(selected, _SELECTED, np.where(pinned, _PINNED, _FREE))
     edges = np.where(selected & pinned, _PINNED, _EDGE)
-    scale = context.preferences.system.ui_scale
-    mesh = handle_mesh(places[order], sizes[order], pinned[:, 0], fills, edges, scale)
+    scale, hovered = context.preferences.system.ui_scale, hovered_joint(context.region)
+    under_mouse = order == (-1 if hovered is None else hovered)
+    edges[under_mouse] = _HOVERED
+    sizes = sizes[order] * np.where(under_mouse, _GROW, 1.0)
+    mesh = handle_mesh(places[order], sizes, pinned[:, 0], fills, edges, scale)
     positions, colors, triangles = mesh
     shader = gpu.shader.from_builtin("SMOOTH_COLOR")
     gpu.state.blend_set("ALPHA")
     batch_for_shader(shader, "TRIS", {"pos": positions, "color": colors}, indices=triangles).draw(shader)
     gpu.state.blend_set("NONE")
+    if hovered is not None and under_mouse.any():
+        _name(JOINTS[hovered], places[hovered], sizes[under_mouse][0], scale)
+
+
+def _name(joint: str, place: np.ndarray, size: float, scale: float) -> None:
+    """Write a joint's name beside its handle."""
+    font, text = 0, joint_label(joint)
+    blf.size(font, 12 * scale)
+    blf.enable(font, blf.SHADOW)
+    blf.shadow(font, 3, 0.0, 0.0, 0.0, 0.9)
+    blf.shadow_offset(font, 0, 0)
+    blf.color(font, 1.0, 1.0, 1.0, 1.0)
+    x, y = place + (size + 8 * scale, -4 * scale)
+    blf.position(font, x, y, 0)
+    blf.draw(font, text)
+    blf.disable(font, blf.SHADOW)
 
 
 def register():
