@@ -8,6 +8,8 @@ from ...niki.body.skeleton import JOINTS, NUM_JOINTS
 
 LEAST_REACH = 8.0
 """Pixels, at a resolution scale of 1, within which a click hits even the smallest handle."""
+CLICK = 4
+"""Pixels: a shorter movement is a click, not a drag."""
 _LARGE = {"pelvis", "spine3", "head"} | {
     f"{side}_{name}" for side in ("left", "right") for name in ("elbow", "wrist", "knee", "ankle")
 }
@@ -46,6 +48,12 @@ def hit_handle(places: np.ndarray, sizes: np.ndarray, at: tuple[float, float], s
     distance[np.isnan(distance)] = np.inf
     nearest = int(np.argmin(distance))
     return nearest if distance[nearest] <= 1 else None
+
+
+def handles_in_box(places: np.ndarray, corner: np.ndarray, opposite: np.ndarray) -> list[int]:
+    """The joints whose handles' centers are in the box between two corners (2,)."""
+    low, high = np.minimum(corner, opposite), np.maximum(corner, opposite)
+    return np.flatnonzero(((places >= low) & (places <= high)).all(1)).tolist()
 
 
 def drawing_order() -> list[int]:

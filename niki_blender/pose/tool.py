@@ -7,16 +7,18 @@ import numpy as np
 from bpy_extras.view3d_utils import region_2d_to_location_3d
 from mathutils import Vector
 
-from ...niki.body.skeleton import JOINTS, NUM_JOINTS
+from ...niki.body.skeleton import JOINTS
 from ...niki.errors import NikiError
-from ..rig.armature import OnArmature, active_object, is_our_armature
+from ..rig.armature import OnArmature, active_object
 from . import preview
-from .handles import TOOL, joint_under_mouse, posed_armature
+from .axis_line import hide_axis, show_axis
+from .handle_shapes import CLICK
+from .handles import TOOL, InPoseMode, joint_under_mouse, posed_armature
+from .key_pose import status_of
 from .pulling import Pull
 from .reach import change_reach
 from .selecting import select_joints, selected_joints
 
-_CLICK = 4  # pixels: a shorter movement is a click, not a drag
 _PRECISE = 0.1  # speed of a drag with Shift
 _AXES = {"X": 0, "Y": 1, "Z": 2}
 _WIDEN = {
@@ -35,18 +37,7 @@ def _describe(moved: np.ndarray, axis: int | None) -> str:
     return f"along {'XYZ'[axis]}: {100 * moved[axis]:+.1f} cm"
 
 
-class _InPoseMode:
-    """Mixin for operators on the handle under the mouse."""
-
-    @classmethod
-    def poll(cls, context):
-        if posed_armature(context) is None:
-            cls.poll_message_set("Select a captured armature or a NIKI Body, in Pose Mode")
-            return False
-        return True
-
-
-class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
+class NIKI_OT_pull(InPoseMode, bpy.types.Operator):
     """Pull the joint under the mouse; the body follows. Click to select, Shift-click to extend the selection"""
 
     bl_idname = "niki.pull"
@@ -58,11 +49,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         mouse = (event.mouse_region_x, event.mouse_region_y)
         joint = joint_under_mouse(context, self._rig, *mouse)
         if joint is None:
-            if event.shift or not selected_joints(self._rig):
-                return {"PASS_THROUGH"}
-            select_joints(self._rig, [])
-            context.area.tag_redraw()
-            return {"FINISHED"}
+            return {"PASS_THROUGH"}
         self._joint, self._extend, self._axis = joint, event.shift, None
         self._first = self._mouse = Vector(mouse)
         self._moved, self._pull = Vector((0, 0)), None
@@ -75,7 +62,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
             now = Vector((event.mouse_region_x, event.mouse_region_y))
             self._moved += (now - self._mouse) * (_PRECISE if event.shift else 1.0)
             self._mouse = now
-            if self._pull is None and (now - self._first).length > _CLICK:
+            if self._pull is None and (now - self._first).length > CLICK:
                 return self._begin(context)
             self._drag(context)
         elif event.type in _AXES and event.value == "PRESS":
@@ -129,6 +116,7 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         moved = np.array(end - start)
         if self._axis is not None:
             moved = np.eye(3)[self._axis] * moved
+        show_axis(self._positions[self._joint], self._axis)
         context.workspace.status_text_set(f"{_describe(moved, self._axis)}   {_HINT}")
         self._pull.move_joints({JOINTS[j]: self._positions[j] + moved for j in self._pulled})
         preview.update(context)
@@ -139,86 +127,11 @@ class NIKI_OT_pull(_InPoseMode, bpy.types.Operator):
         select_joints(self._rig, others ^ {self._joint}, active=self._joint)
 
     def _end(self, context, result: str):
-        context.workspace.status_text_set(None)
+        context.workspace.status_text_set(status_of(context.scene) or None)
+        hide_axis()
         preview.end()
         preview.update(context)
         return {result}
-
-
-class NIKI_OT_select_joints(_InPoseMode, bpy.types.Operator):
-    """Select or deselect the handles of all joints"""
-
-    bl_idname = "niki.select_joints"
-    bl_label = "Select Joints"
-    bl_options = {"REGISTER", "UNDO"}
-
-    action: bpy.props.EnumProperty(
-        name="Action", items=(("SELECT", "Select", ""), ("DESELECT", "Deselect", ""))
-    )
-
-    def execute(self, context):
-        select_joints(active_object(context), range(NUM_JOINTS) if self.action == "SELECT" else [])
-        return {"FINISHED"}
-
-
-class NIKI_OT_pin(_InPoseMode, bpy.types.Operator):
-    """Pin the joint under the mouse where it is, or unpin it"""
-
-    bl_idname = "niki.pin"
-    bl_label = "Pin Joint"
-    bl_options = {"REGISTER", "UNDO"}
-
-    def invoke(self, context, event):
-        rig = active_object(context)
-        joint = joint_under_mouse(context, rig, event.mouse_region_x, event.mouse_region_y)
-        if joint is None:
-            return {"PASS_THROUGH"}
-        rig.niki_pose.pinned[joint] = not rig.niki_pose.pinned[joint]
-        context.area.tag_redraw()
-        return {"FINISHED"}
-
-
-class NIKI_OT_pin_selected(bpy.types.Operator):
-    """Pin the selected joints, or unpin them if all of them are pinned"""
-
-    bl_idname = "niki.pin_selected"
-    bl_label = "Pin Selected"
-    bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context):
-        rig = posed_armature(context)
-        if rig is None or not selected_joints(rig):
-            cls.poll_message_set("Select joints with the Pull Joints tool first")
-            return False
-        return True
-
-    def execute(self, context):
-        rig = posed_armature(context)
-        settings, selected = rig.niki_pose, selected_joints(rig)
-        pin = not all(settings.pinned[j] for j in selected)
-        for j in selected:
-            settings.pinned[j] = pin
-        return {"FINISHED"}
-
-
-class NIKI_OT_unpin_all(bpy.types.Operator):
-    """Unpin all joints"""
-
-    bl_idname = "niki.unpin_all"
-    bl_label = "Unpin All"
-    bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context):
-        if not is_our_armature(context.object) or not any(context.object.niki_pose.pinned):
-            cls.poll_message_set("No joints are pinned")
-            return False
-        return True
-
-    def execute(self, context):
-        context.object.niki_pose.pinned = [False] * NUM_JOINTS
-        return {"FINISHED"}
 
 
 class NIKI_OT_pull_mode(OnArmature, bpy.types.Operator):
@@ -252,11 +165,15 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
     bl_description = "Pull a joint and the body follows. Alt-click pins a joint, P pins the selected ones"
     bl_icon = "ops.pose.push"
     bl_widget = None
-    bl_options = {"KEYMAP_FALLBACK"}
     bl_keymap = (
-        ("niki.drag_reach", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
+        ("niki.hover", {"type": "MOUSEMOVE", "value": "ANY", "any": True}, None),
         ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
+        ("niki.drag_reach", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
         ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS", "shift": True}, None),
+        ("niki.box_select", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
+        ("niki.box_select", {"type": "LEFTMOUSE", "value": "PRESS", "shift": True}, None),
+        ("niki.box_select", {"type": "LEFTMOUSE", "value": "PRESS", "ctrl": True}, None),
+        ("niki.box_select", {"type": "B", "value": "PRESS"}, None),
         ("niki.pin", {"type": "LEFTMOUSE", "value": "PRESS", "alt": True}, None),
         ("niki.pin_selected", {"type": "P", "value": "PRESS"}, None),
         ("niki.select_joints", {"type": "A", "value": "PRESS"}, {"properties": [("action", "SELECT")]}),
@@ -277,9 +194,7 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
             layout.prop(rig.niki_pose, "plant_feet")
 
 
-CLASSES = (
-    NIKI_OT_pull, NIKI_OT_select_joints, NIKI_OT_pin, NIKI_OT_pin_selected, NIKI_OT_unpin_all, NIKI_OT_pull_mode,
-)  # fmt: skip
+CLASSES = (NIKI_OT_pull, NIKI_OT_pull_mode)
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 

@@ -7,7 +7,7 @@ import gpu
 import numpy as np
 from gpu_extras.batch import batch_for_shader
 
-from .handles import TOOL, posed_armature
+from .handles import is_tool_active, posed_armature
 from .preview import Preview, preview_of
 from .selecting import selected_joints
 
@@ -21,8 +21,7 @@ _draw_handler = None
 def shown_armature(context: bpy.types.Context) -> bpy.types.Object | None:
     """The armature that the Pull Joints tool poses in this view; None with overlays off and during playback."""
     rig, space = posed_armature(context), context.space_data
-    tool = context.workspace.tools.from_space_view3d_mode(context.mode)
-    if rig is None or tool is None or tool.idname != TOOL or not space.overlay.show_overlays:
+    if rig is None or not is_tool_active(context) or not space.overlay.show_overlays:
         return None
     if context.screen.is_animation_playing or not rig.visible_in_viewport_get(space):  # pyright: ignore[reportArgumentType]
         return None
