@@ -126,6 +126,7 @@ class Ground:
 
     def _beyond(self, positions: np.ndarray) -> tuple[float, np.ndarray]:
         """Metres from the edge of what bears the body out to its center of mass, and the direction (2,), on the floor."""
+        assert self._hull is not None
         return distance_beyond(self._hull, (MASSES @ positions)[[0, 2]])
 
 

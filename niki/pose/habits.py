@@ -55,7 +55,7 @@ def kneeling_feet(
         target = pulled.get(f"{side}_knee")
         if target is None or target.pinned or f"{side}_ankle" in pulled or not resting[ankle]:
             continue
-        place, down = np.array(target.position), positions[knee, 1] - target.position[1]
+        place, down = np.array(target.place), positions[knee, 1] - target.place[1]
         low = floor.height + FLESH[ankle]
         flat = max(positions[ankle, 1] - low, 0.0)
         shin, height = body.bone_lengths[ankle], max(place[1], low + FLESH[knee] - FLESH[ankle])
@@ -112,7 +112,7 @@ def resting_feet(
         leading = [t for name in ("pelvis", f"{side}_hip") if (t := goals.get(name))]
         if not leading:
             continue
-        up = max(t.position[1] - positions[t.index, 1] for t in leading)
+        up = max(t.place[1] - positions[t.index, 1] for t in leading)
         weight = _RESTING * (1 - smoothly(up / _LIFTED))
         if weight > _LEAST:
             found.append(Target(JOINTS[ankle], positions[ankle], weight=weight))
@@ -130,7 +130,7 @@ def sitting_feet(
     """The targets, with planted feet slid ahead as far as somebody needs who sits down on the floor; see
     :func:`kneeling_feet`."""
     leg = sum(body.bone_lengths[j] for j in _SIDES["left"])
-    share = _share_below(hips.position[1] - floor.height, _SITTING)
+    share = _share_below(hips.place[1] - floor.height, _SITTING)
     kept, ahead = [], heading[:, 2]
     for t in targets:
         if (
@@ -141,7 +141,7 @@ def sitting_feet(
         ):
             in_front = (t.position - np.asarray(hips.position)) @ ahead
             slide = share * max(0.0, _IN_FRONT * leg - in_front)
-            t = replace(t, position=t.position + slide * ahead)
+            t = replace(t, position=t.place + slide * ahead)
         kept.append(t)
     return kept
 
@@ -184,7 +184,7 @@ def stepped(targets: Sequence[Target], lean: np.ndarray, positions: np.ndarray, 
     # Sideways the near foot goes, so that legs do not cross; ahead or back, the one that lags.
     between = positions[feet[0].index] - positions[feet[1].index]
     sideways = (between @ way) / max(float(np.linalg.norm(between)), 1e-9)
-    first = sideways > 0 if abs(sideways) > 0.35 else (feet[0].position - feet[1].position) @ way <= 0
+    first = sideways > 0 if abs(sideways) > 0.35 else (feet[0].place - feet[1].place) @ way <= 0
     moving = feet[0] if first else feet[1]
     return [replace(t, position=t.position + length * way) if t is moving else t for t in targets]
 

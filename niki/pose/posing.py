@@ -328,7 +328,7 @@ def _other_hands(asked: list[Target], positions: np.ndarray, follow: float) -> l
         positions[shoulder] - positions[_ARMS[side][3]]
     )
     beyond = max(np.linalg.norm(t.position - positions[shoulder]) for t in pulled[side]) - arm
-    weight = _HELD * (1 - follow) * (1 - smoothly(beyond / _TRUNK_GOES))
+    weight = _HELD * (1 - follow) * (1 - smoothly(float(beyond) / _TRUNK_GOES))
     if weight < _LEAST_WEIGHT or taken & set(other):
         return []
     return [Target(JOINTS[other[0]], positions[other[0]], weight=weight)]
@@ -368,8 +368,8 @@ def _above(floor: Floor, targets: list[Target], positions: np.ndarray) -> list[T
     """The targets, with pulled joints no lower than the floor lets them."""
     lowest, raised = floor.lowest(positions), []
     for t in targets:
-        low = t.position is not None and not t.pinned and t.position[1] < lowest[t.index]
-        raised.append(replace(t, position=[t.position[0], lowest[t.index], t.position[2]]) if low else t)
+        low = t.position is not None and not t.pinned and t.place[1] < lowest[t.index]
+        raised.append(replace(t, position=[t.place[0], lowest[t.index], t.place[2]]) if low else t)
     return raised
 
 
@@ -385,7 +385,7 @@ def _ground(
     :class:`.floor.Ground`."""
     lifted, pulled = {}, [t for t in asked if t.position is not None and not t.pinned]
     for joints in _LIMBS:
-        ups = [t.position[1] - positions[t.index, 1] for t in pulled if t.index in joints]
+        ups = [t.place[1] - positions[t.index, 1] for t in pulled if t.index in joints]
         if ups:
             lifted |= dict.fromkeys(joints, max(0.0, *ups))
     hips = any(t.index == 0 for t in pulled)  # the user decides what carries them

@@ -1,10 +1,8 @@
-"""Posing: pulling joints, targets, corrections over time, baking."""
+"""Posing: pulling joints, keeping what was pulled, corrections over time, targets; onion skin and trail."""
 
 MODULES = (
     "settings",
     "preview",
-    "hover",
-    "draw_handles",
     "onion_skin",
     "trail",
     "reach",
@@ -14,8 +12,6 @@ MODULES = (
     "tool_status",
     "tool",
     "correcting",
-    "reduce_keys",
-    "bake",
     "targets",
     "key_pose",
     "panel",

@@ -18,6 +18,7 @@ from ...niki.body.skeleton import BONES, JOINTS
 from ...niki.errors import NikiError
 from ...niki.motion.motion import Motion
 from ...niki.pose.corrections import fade_weights, pin_joint
+from ..handles.selecting import selected_joints
 from ..rig import unkeyed
 from ..rig.animation import (
     action_range,
@@ -43,7 +44,9 @@ from ..rig.posture import quaternions_in_bones
 from ..rig.root import root_poses
 from ..rig.sampling import sample_motion
 from ..rig.space import to_blender
+from ..scene.users_scene import rate_of
 
+_LONGEST_FADE = 2.0  # seconds
 _CORRECTS = "niki_corrects"
 """Custom property of a corrected action: the name of the original."""
 
@@ -212,7 +215,7 @@ class NIKI_OT_hold(_OnAnimatedArmature, bpy.types.Operator):
     def poll(cls, context):
         if not super().poll(context):
             return False
-        if not any(context.object.niki_pose.pulled):
+        if not selected_joints(context.object):
             cls.poll_message_set("Select joints with the Pull Joints tool first")
             return False
         return True
@@ -231,9 +234,10 @@ class NIKI_OT_hold(_OnAnimatedArmature, bpy.types.Operator):
         if not start <= self.first <= self.last <= end:
             self.report({"ERROR"}, f"The action has only frames {start} to {end}. Choose a range within them")
             return {"CANCELLED"}
-        frames = np.arange(max(start, self.first - self.blend), min(end, self.last + self.blend) + 1)
+        around = max(self.blend, round(_LONGEST_FADE * rate_of(context.scene)))
+        frames = np.arange(max(start, self.first - around), min(end, self.last + around) + 1)
         motion = sample_motion(rig, int(frames[0]), int(frames[-1]), own_space=True)
-        joints = [JOINTS[j] for j, pulled in enumerate(rig.niki_pose.pulled) if pulled]
+        joints = [JOINTS[j] for j in selected_joints(rig)]
         corrected, free = motion, unlocked_directions(rig)
         for joint in joints:
             corrected = pin_joint(

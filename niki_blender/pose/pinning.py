@@ -5,9 +5,9 @@ from __future__ import annotations
 import bpy
 
 from ...niki.body.skeleton import NUM_JOINTS
+from ..handles.handles import InPoseMode, joint_under_mouse, posed_armature
+from ..handles.selecting import selected_joints
 from ..rig.armature import active_object, is_our_armature
-from .handles import InPoseMode, joint_under_mouse, posed_armature
-from .selecting import selected_joints
 
 
 class NIKI_OT_pin(InPoseMode, bpy.types.Operator):

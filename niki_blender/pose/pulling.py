@@ -10,7 +10,6 @@ import bpy
 import numpy as np
 
 from ...niki.body import rotation as rot
-from ...niki.body.kinematics import forward_kinematics
 from ...niki.body.skeleton import BONES, JOINTS
 from ...niki.errors import NikiError
 from ...niki.network.posing import PosingNetwork
@@ -24,7 +23,6 @@ from ..rig.posture import body_of, quaternions_in_bones, read_posture
 from ..rig.root import root_pose
 from ..rig.space import (
     rotation_of,
-    rotations_to_blender,
     rotations_to_library,
     to_blender,
     to_library,
@@ -163,20 +161,3 @@ class Pull:
     def _to_armature(self, point: np.ndarray) -> np.ndarray:
         """A point (3,) from world space to armature space, in library axes."""
         return to_library(np.linalg.solve(self._world[:3, :3], np.asarray(point, float) - self._world[:3, 3]))
-
-
-def joint_positions(rig: bpy.types.Object) -> np.ndarray:
-    """(29, 3) the current positions of the joints in world space."""
-    return pose_in_scene(rig)[0]
-
-
-def pose_in_scene(rig: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
-    """The current pose in world space.
-
-    Returns:
-        (29, 3) positions of the joints, and (24, 3, 3) rotations of the bones from their rest pose.
-    """
-    body, world = body_of(rig), np.array(rig.matrix_world)
-    posture = read_posture(rig, body)
-    joints, rotations = forward_kinematics(posture.rotations, body, posture.translation)
-    return transform_points(world, to_blender(joints)), rotation_of(world) @ rotations_to_blender(rotations)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
+from ..handles.handles import joint_under_mouse, posed_armature
 from ..rig.armature import active_object
-from .handles import joint_under_mouse, posed_armature
 from .preview import preview_of, update
 from .trail import markers, paths_in_region
 

@@ -8,11 +8,11 @@ import numpy as np
 from gpu_extras.batch import batch_for_shader
 
 from ...niki.body.skeleton import NUM_JOINTS
+from ..handles.handle_shapes import CLICK, handles_in_box
+from ..handles.handles import InPoseMode, handles_in_view, joint_under_mouse
+from ..handles.selecting import select_joints, selected_joints
 from ..rig.armature import active_object
-from .handle_shapes import CLICK, handles_in_box
-from .handles import InPoseMode, handles_in_view, joint_under_mouse
 from .key_pose import status_of
-from .selecting import select_joints, selected_joints
 
 _LINE, _FILL = (1.0, 1.0, 1.0, 0.8), (1.0, 1.0, 1.0, 0.06)
 _HINT = "Drag: box select   Shift: extend   Ctrl: subtract   Esc: cancel"

@@ -14,6 +14,7 @@ from mathutils import Matrix
 from ...niki.body.skeleton import BONES, JOINTS, NUM_BONES
 from ...niki.errors import NikiError
 from ...niki.pose.targets import ORIENTED, Posture
+from ..handles.selecting import selected_joints
 from ..rig.animation import bone_path, fcurves_of
 from ..rig.armature import (
     OnArmature,
@@ -24,9 +25,9 @@ from ..rig.armature import (
     release_deleted,
 )
 from ..rig.channels import Channels
+from ..rig.posture import pose_in_scene
 from ..work import words
-from .pulling import Pull, Start, pose_in_scene
-from .selecting import selected_joints
+from .pulling import Pull, Start
 
 _DEFAULT_JOINTS = ("left_wrist", "right_wrist", "left_ankle", "right_ankle", "head", "pelvis")
 _SIZE = 0.05  # of an empty, as a share of the body's height

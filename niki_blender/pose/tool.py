@@ -9,15 +9,15 @@ from mathutils import Vector
 
 from ...niki.body.skeleton import JOINTS
 from ...niki.errors import NikiError
+from ..handles.handle_shapes import CLICK
+from ..handles.handles import TOOL, InPoseMode, joint_under_mouse, posed_armature
+from ..handles.selecting import select_joints, selected_joints
 from ..rig.armature import OnArmature, active_object
 from . import preview
 from .axis_line import hide_axis, show_axis
-from .handle_shapes import CLICK
-from .handles import TOOL, InPoseMode, joint_under_mouse, posed_armature
 from .key_pose import status_of
 from .pulling import Pull
 from .reach import change_reach
-from .selecting import select_joints, selected_joints
 
 _PRECISE = 0.1  # speed of a drag with Shift
 _AXES = {"X": 0, "Y": 1, "Z": 2}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from ..handles.handles import is_tool_active
 from ..rig.armature import LINKED, is_our_armature
-from .handles import is_tool_active
 from .key_pose import status_of
 
 _KEYS = (

@@ -7,9 +7,9 @@ import gpu
 import numpy as np
 from gpu_extras.batch import batch_for_shader
 
-from .handles import is_tool_active, posed_armature
+from ..handles.handles import is_tool_active, posed_armature
+from ..handles.selecting import selected_joints
 from .preview import Preview, preview_of
-from .selecting import selected_joints
 
 _COLOR, _PLAIN, _KEY, _NOW = (1.0, 0.62, 0.1), (0.75, 0.78, 0.85), (0.98, 0.9, 0.45), (1.0, 1.0, 1.0)
 _FAINT = 0.3

@@ -7,12 +7,20 @@ import numpy as np
 from mathutils import Quaternion
 
 from ...niki.body import rotation as rot
+from ...niki.body.kinematics import forward_kinematics
 from ...niki.body.skeleton import BONE_CHILD, BONES, NUM_BONES, NUM_JOINTS, PARENTS, Body
 from ...niki.pose.targets import Posture
 from .armature import TAIL_TIP, rest_orientations
 from .channels import rotation_property, values_in_mode
 from .root import root_pose
-from .space import rotation_of, rotations_to_blender, rotations_to_library, to_blender, to_library
+from .space import (
+    rotation_of,
+    rotations_to_blender,
+    rotations_to_library,
+    to_blender,
+    to_library,
+    transform_points,
+)
 
 _PARENTS = list(PARENTS[1:NUM_BONES])
 
@@ -69,3 +77,20 @@ def quaternions_in_bones(rotations: np.ndarray, axes: np.ndarray) -> list[Quater
     """
     local = rot.transpose(axes) @ rotations_to_blender(rotations) @ axes
     return [Quaternion(quaternion) for quaternion in rot.quaternion_from_matrix(local)]
+
+
+def joint_positions(rig: bpy.types.Object) -> np.ndarray:
+    """(29, 3) the current positions of the joints in world space."""
+    return pose_in_scene(rig)[0]
+
+
+def pose_in_scene(rig: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
+    """The current pose in world space.
+
+    Returns:
+        (29, 3) positions of the joints, and (24, 3, 3) rotations of the bones from their rest pose.
+    """
+    body, world = body_of(rig), np.array(rig.matrix_world)
+    posture = read_posture(rig, body)
+    joints, rotations = forward_kinematics(posture.rotations, body, posture.translation)
+    return transform_points(world, to_blender(joints)), rotation_of(world) @ rotations_to_blender(rotations)

@@ -13,7 +13,7 @@ from niki.review.blender_process import blender_module
 axis_line, mesh, shapes, selecting, selection, tool_status = (
     blender_module(n)
     for n in (
-        *("pose.axis_line", "pose.handle_mesh", "pose.handle_shapes", "pose.selecting"),
+        *("pose.axis_line", "handles.handle_mesh", "handles.handle_shapes", "handles.selecting"),
         *("rig.selection", "pose.tool_status"),
     )
 )

@@ -19,6 +19,7 @@ body, placing, preview, pulling, space = (
 )
 SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
 WRIST, ANKLE = JOINTS.index("left_wrist"), JOINTS.index("left_ankle")
+posture = blender_module("rig.posture")
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_a_trail_is_what_propagate_makes(rig, mode):
     assert bpy.ops.niki.propagate() == {"FINISHED"}
     for k in range(0, path.shape[1], 3):
         go_to(int(shown.frames[shown.trail][k]))
-        np.testing.assert_allclose(pulling.joint_positions(rig)[[WRIST, ANKLE]], path[:, k], atol=5e-4)
+        np.testing.assert_allclose(posture.joint_positions(rig)[[WRIST, ANKLE]], path[:, k], atol=5e-4)
 
 
 def test_the_pose_stays_shown_as_a_correction_until_it_is_gone(rig):
@@ -139,7 +140,7 @@ def test_bones_that_are_not_animated_keep_their_pose(rig):
     assert not shown.corrected
     path = shown.paths(rig, [WRIST])[0]
     go_to(int(shown.frames[shown.trail][2]))
-    np.testing.assert_allclose(pulling.joint_positions(rig)[WRIST], path[2], atol=1e-4)
+    np.testing.assert_allclose(posture.joint_positions(rig)[WRIST], path[2], atol=1e-4)
 
 
 def test_an_edited_key_is_seen(rig):
@@ -161,4 +162,4 @@ def test_an_animated_object_is_shown_where_it_will_be(rig):
     shown = preview.preview_of(rig, 30.0)
     path = shown.paths(rig, [WRIST])[0]
     go_to(int(shown.frames[shown.trail][3]))
-    np.testing.assert_allclose(pulling.joint_positions(rig)[WRIST], path[3], atol=1e-4)
+    np.testing.assert_allclose(posture.joint_positions(rig)[WRIST], path[3], atol=1e-4)

@@ -42,7 +42,7 @@ def rig():
 
 def joint(rig, name):
     bpy.context.view_layer.update()
-    return pulling.joint_positions(rig)[JOINTS.index(name)]
+    return posture.joint_positions(rig)[JOINTS.index(name)]
 
 
 def pull(rig, name, by):
@@ -121,12 +121,12 @@ def test_an_object_scaled_to_nothing_is_refused(rig):
 
 def test_restored_it_is_as_before_and_pins_hold(rig):
     rig.niki_pose.pinned[JOINTS.index("right_wrist")] = True
-    before, held = pulling.joint_positions(rig), joint(rig, "right_wrist")
+    before, held = posture.joint_positions(rig), joint(rig, "right_wrist")
     pulled = pull(rig, "left_wrist", [0.1, 0.1, 0.2])
     np.testing.assert_allclose(joint(rig, "right_wrist"), held, atol=1e-3)
     pulled.restore()
     bpy.context.view_layer.update()
-    np.testing.assert_allclose(pulling.joint_positions(rig), before, atol=1e-5)
+    np.testing.assert_allclose(posture.joint_positions(rig), before, atol=1e-5)
 
 
 def test_keys_are_set_on_what_changed(rig):
@@ -293,7 +293,7 @@ def test_a_fresh_body_stands_relaxed_and_is_posed():
     bpy.context.scene.cursor.location = (1, 0, 0)
     assert bpy.ops.niki.add_body(height=2.0) == {"FINISHED"}
     body = bpy.context.object
-    places = pulling.joint_positions(body)
+    places = posture.joint_positions(body)
     assert np.ptp(places[:, 2]) == pytest.approx(2.0, abs=0.03)
     assert places[WRIST, 2] < places[JOINTS.index("pelvis"), 2] + 0.2
     pull(body, "left_wrist", [0, -0.3, 0.6])

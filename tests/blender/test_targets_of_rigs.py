@@ -11,6 +11,7 @@ from niki.body.skeleton import JOINTS
 from niki.review.blender_process import blender_module
 
 pulling, targets = (blender_module(n) for n in ("pose.pulling", "pose.targets"))
+posture = blender_module("rig.posture")
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def delete(rig):
 
 def place_of(joint, rig):
     bpy.context.view_layer.update()
-    return pulling.joint_positions(rig)[JOINTS.index(joint)]
+    return posture.joint_positions(rig)[JOINTS.index(joint)]
 
 
 def test_targets_go_with_their_armature(rig):

@@ -93,5 +93,5 @@ class KeyingScenario:
 
     def wrist(self):
         return np.array(
-            self.window.do(f"result = list(map(float, pulling.joint_positions(bpy.context.object)[{WRIST}]))")
+            self.window.do(f"result = list(map(float, posture.joint_positions(bpy.context.object)[{WRIST}]))")
         )

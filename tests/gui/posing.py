@@ -12,9 +12,10 @@ PROJECT = """
 from bpy_extras.view3d_utils import location_3d_to_region_2d
 from mathutils import Vector
 pulling = sys.modules['{module}.niki_blender.pose.pulling']
+posture = sys.modules['{module}.niki_blender.rig.posture']
 def handle(joint):
     area, region, _ = view()
-    place = Vector(pulling.joint_positions(bpy.context.object)[joint])
+    place = Vector(posture.joint_positions(bpy.context.object)[joint])
     at = location_3d_to_region_2d(region, area.spaces.active.region_3d, place)
     w = window()
     return [w.x + region.x + at.x, w.y + region.y + at.y]
@@ -75,7 +76,7 @@ class PosingScenario:
 
     def joint(self, joint: int):
         return np.array(
-            self.window.do(f"result = list(map(float, pulling.joint_positions(bpy.context.object)[{joint}]))")
+            self.window.do(f"result = list(map(float, posture.joint_positions(bpy.context.object)[{joint}]))")
         )
 
     def handle(self, joint: int) -> tuple[float, float]:

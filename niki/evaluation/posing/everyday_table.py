@@ -24,7 +24,7 @@ _TOUCHING, _SITTING = 0.03, 0.06  # metres from the floor, and from the top of a
 _BEYOND = np.radians(3)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outcome:
     """What became of a pose.
 

@@ -6,8 +6,8 @@ import bpy
 import numpy as np
 
 from ..rig.armature import is_our_armature
+from ..rig.posture import joint_positions
 from .handle_shapes import handle_sizes, hit_handle, project
-from .pulling import joint_positions
 
 TOOL = "niki.pull"
 
