@@ -88,6 +88,11 @@ class Channels:
             mode = bone.rotation_mode
             values = values_in_mode(before, mode, getattr(bone, rotation_property(bone)))
         turned = values_in_mode(before @ further, mode, values)
+        if (
+            mode == "QUATERNION"
+        ):  # between keys they are shorter than 1; how long they are is not ours to change
+            length = Quaternion(values).magnitude or 1.0
+            turned = tuple(length * value for value in turned)
         setattr(bone, rotation_property(bone), _apply_locks(turned, values, rotation_locks(bone)))
 
     def move(self, bone: bpy.types.PoseBone, further: np.ndarray) -> None:

@@ -5,17 +5,17 @@ import pytest
 from conftest import random_rotations, some_motion
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
-from mathutils import Euler, Matrix
+from mathutils import Euler, Matrix, Quaternion
 
 from niki.body import rotation as rot
 from niki.body.kinematics import forward_kinematics
-from niki.body.skeleton import BONES
+from niki.body.skeleton import BONES, Body
 from niki.motion.channels import EULER_ORDERS, MODES, channel_values, rotations_from_channels
 from niki.motion.keys import KeyedMotion
 from niki.review.blender_process import blender_module
 
-animation, armature, posture, space = (
-    blender_module(n) for n in ("rig.animation", "rig.armature", "rig.posture", "rig.space")
+animation, armature, channels, posture, space = (
+    blender_module(n) for n in ("rig.animation", "rig.armature", "rig.channels", "rig.posture", "rig.space")
 )
 
 
@@ -62,3 +62,15 @@ def test_keys_in_every_mode_make_what_the_library_says(rng):
         posed = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
         heads = space.to_library(np.array([posed.pose.bones[n].head for n in BONES]))
         np.testing.assert_allclose(heads, expected[frame], atol=2e-5)
+
+
+def test_a_quaternion_that_is_shorter_than_one_keeps_its_length():
+    rig = armature.create_armature(Body.default())
+    bone = rig.pose.bones["L_Knee"]
+    bone.rotation_quaternion = (0.8, 0.3, 0.1, 0.2)
+    length = bone.rotation_quaternion.magnitude
+    before = channels.Channels.of(rig)
+    before.turn(bone, Quaternion())
+    np.testing.assert_allclose(bone.rotation_quaternion, (0.8, 0.3, 0.1, 0.2), atol=1e-6)
+    before.turn(bone, Quaternion((1, 0, 0), 0.4))
+    assert bone.rotation_quaternion.magnitude == pytest.approx(length, abs=1e-6)

@@ -528,7 +528,8 @@ def test_a_pull_that_is_keyed_adds_keys_of_the_turned_bones_at_this_frame(file):
     turned = [
         p.replace(_HERO, rf'objects\["({RIG}|{TWIN})"\]') for p in _turned_only()
     ]  # they share the action
-    check(before, [*turned, rf'actions\["{ACTION}"\]\..*'], tolerance=1e-6)
+    remembered = rf"{_HERO}\.niki_pose\.last_pull"
+    check(before, [*turned, remembered, rf'actions\["{ACTION}"\]\..*'], tolerance=1e-6)
     wrong = [c for c in action_changes(before, ACTION, hero())
              if not only_keys_between(now, now)(c) and not set_by_neighbours(before, ACTION, hero(), now, now)(c)]  # fmt: skip
     assert not wrong, f"keys beside those of the pulled bones at frame {now} were changed:\n{report(wrong)}"
