@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -25,11 +26,14 @@ from .motion.motion import Motion
 from .motion.refinement import LIMBS, Refinement
 from .network.posing import PosingNetwork
 from .pose.corrections import blend_pose, posture_at
+from .pose.floor import Floor
 from .pose.posing import FOLLOW, MODES, Poser
 from .pose.targets import Target
 from .review.blender_process import save_blend
 from .solve.solver import Solver
 from .task import Task
+
+_MISS = 0.01  # metres from a target beyond which a pull says that it fell short
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -239,6 +243,10 @@ def _parser() -> argparse.ArgumentParser:
         "--target", type=_target, action="append", default=[], metavar="JOINT=X,Y,Z",
         help="where a joint should go, in meters, Y up; repeat for more joints",
     )  # fmt: skip
+    c.add_argument(
+        "--pull", type=_target, action="append", default=[], metavar="JOINT=X,Y,Z",
+        help="by how much a joint should move from where it is, in meters, Y up; repeat for more joints",
+    )  # fmt: skip
     c.add_argument("--pin", nargs="+", default=[], metavar="JOINT", help="joints that stay where they are")
     c.add_argument(
         "--mode",
@@ -252,6 +260,18 @@ def _parser() -> argparse.ArgumentParser:
         " would; default: %(default)s)",
     )  # fmt: skip
     c.add_argument("--free-feet", action="store_true", help="let feet that are not pulled move too")
+    c.add_argument(
+        "--floor", action=argparse.BooleanOptionalAction, default=True,
+        help="keep the body above the floor and in balance on it (default: yes)",
+    )  # fmt: skip
+    c.add_argument(
+        "--floor-height", type=_meters, default=0.0, metavar="METERS",
+        help="height of the floor, in meters, Y up (default: %(default)s, where captures have it)",
+    )  # fmt: skip
+    c.add_argument(
+        "--step", action="store_true",
+        help="take a step where the body cannot lean any further (default: it stops there)",
+    )  # fmt: skip
     c.add_argument(
         "--propagate", type=int, nargs=2, default=(0, 0), metavar=("BEFORE", "AFTER"),
         help="frames over which the change fades in and out (default: this frame only)",
@@ -315,6 +335,11 @@ def _parser() -> argparse.ArgumentParser:
     c.add_argument(
         "--poses", type=_count, default=300, metavar="N", help="for each case (default: %(default)s)"
     )
+    c.add_argument(
+        "--everyday", action="store_true",
+        help="instead, make twelve everyday poses as an animator would: squat, kneel, arms crossed and so on"
+        " (seconds; needs no recordings)",
+    )  # fmt: skip
     output(c, "REPORT.md", "also write the tables to this file", required=False)
 
     c = command(
@@ -357,6 +382,16 @@ def _count(text: str) -> int:
         number = 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, not '{text}'")
+    return number
+
+
+def _meters(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = np.nan
+    if not np.isfinite(number):
+        raise argparse.ArgumentTypeError(f"expected a number of meters, not '{text}'")
     return number
 
 
@@ -488,13 +523,26 @@ def _pose(options) -> None:
     motion = Motion.load(options.motion)
     start, poser = posture_at(motion, options.frame), Poser(motion.body, PosingNetwork.default())
     places = dict(zip(JOINTS, poser.joints(start), strict=True))
+    targets = [
+        *options.target,
+        *(replace(pull, position=places[pull.joint] + pull.position) for pull in options.pull),
+    ]
     pins = [Target(joint, places.get(joint), pinned=True) for joint in options.pin]
+    if not targets:
+        raise NikiError("Nothing is pulled", "give a --target or a --pull")
     posture = poser.solve(
-        start, [*pins, *options.target], options.mode, not options.free_feet, follow=options.follow
-    )
+        start, [*pins, *targets], options.mode, not options.free_feet, follow=options.follow,
+        floor=Floor(options.floor_height) if options.floor else None, step=options.step, keep_hands=True,
+    )  # fmt: skip
     blend_pose(motion, options.frame, posture, *options.propagate).save(options.output)
-    for target in options.target:
+    for target in targets:
         print(f"{target.joint}: {1000 * posture.error[target.joint]:.1f} mm from its target")
+    missed = [t.joint for t in targets if posture.error[t.joint] > _MISS]
+    if missed:
+        print(
+            f"niki: out of reach: {', '.join(dict.fromkeys(missed))}; {options.output} has the nearest pose",
+            file=sys.stderr,
+        )
 
 
 def _info(options) -> None:
@@ -569,6 +617,9 @@ def _eval_motion(options) -> None:
 
 
 def _bench(options) -> None:
+    if options.everyday:
+        _bench_everyday(options)
+        return
     from .evaluation.posing.report import as_markdown, evaluate
 
     paths = {Path(folder).name: Path(folder) / "posing.npz" for folder in options.runs}
@@ -579,6 +630,21 @@ def _bench(options) -> None:
     runs = {name: PosingNetwork.load(path) for name, path in paths.items()}
     training = None if options.trained else _training_poses()
     text = as_markdown(evaluate(poses, options.poses, runs, training))
+    print(text, end="")
+    _write_report(text, options.output)
+
+
+def _bench_everyday(options) -> None:
+    from .evaluation.posing.everyday_table import everyday_table, make_everyday_poses
+
+    if options.runs or options.sources or options.trained:
+        raise NikiError(
+            "The everyday poses are made with the network that ships, without recordings",
+            "leave out --run, --source and --trained",
+        )
+    if options.output:
+        _check_output(options, options.output, (".md",), [])
+    text = everyday_table(make_everyday_poses())
     print(text, end="")
     _write_report(text, options.output)
 

@@ -212,7 +212,7 @@ def test_what_is_not_ours_is_replaced_only_when_told_to(tmp_path, capsys):
         ["export", motion, "-o", tmp_path / "o.bvh"],
         ["export", motion, "-o", tmp_path / "o.blend"],
         ["export", motion, "-o", tmp_path / "o.npz"],
-        ["pose", motion, "--frame", "0", "-o", foreign],
+        ["pose", motion, "--frame", "0", "--pull", "head=0,0.01,0", "-o", foreign],
         ["eval", "ik", "--data", tmp_path, "-o", tmp_path / "report.md"],
     ):
         (tmp_path / "report.md").write_text("theirs")
@@ -224,7 +224,8 @@ def test_what_is_not_ours_is_replaced_only_when_told_to(tmp_path, capsys):
         assert everything_in(tmp_path) == before
     assert main(["export", str(motion), "-o", str(tmp_path / "o.bvh"), "--overwrite"]) == 0
     assert (tmp_path / "o.bvh").read_text().startswith("HIERARCHY")
-    assert main(["pose", str(motion), "--frame", "0", "-o", str(foreign), "--overwrite"]) == 0
+    pull = ["pose", str(motion), "--frame", "0", "--pull", "head=0,0.01,0"]
+    assert main([*pull, "-o", str(foreign), "--overwrite"]) == 0
     assert len(Motion.load(foreign)) == 3
 
 
@@ -357,7 +358,7 @@ def test_a_disk_that_fills_leaves_nothing_and_is_said_in_words(tmp_path):
         ["export", motion, "-o", tmp_path / "o.bvh"],
         ["export", motion, "-o", tmp_path / "o.npz"],
         ["export", motion, "-o", tmp_path / "o.blend"],
-        ["pose", motion, "--frame", 1, "-o", tmp_path / "o.npz"],
+        ["pose", motion, "--frame", 1, "--pull", "head=0,0.01,0", "-o", tmp_path / "o.npz"],
     ):
         result = limited(20_000, *command)
         refused(result)
@@ -491,6 +492,63 @@ def test_pose_moves_the_rest_of_the_body_as_far_as_it_is_to_follow(tmp_path, cap
     command[-3:] = ["1.5", "-o", tmp_path / "more.npz"]
     assert main([str(word) for word in command]) == 1
     assert "follow must be from 0 to 1, not 1.5" in capsys.readouterr().err
+
+
+def pose_sample(path, *options):
+    command = ["pose", ROOT / "samples/sample_truth.npz", "--frame", 30, *options, "-o", path]
+    return main([str(word) for word in command])
+
+
+def test_pose_pulls_a_joint_by_a_distance(tmp_path, capsys):
+    assert pose_sample(tmp_path / "m.npz", "--pull", "left_wrist=-0.05,0.1,0") == 0
+    before = Motion.load(ROOT / "samples/sample_truth.npz").solved_joints()[30, 20]
+    after = Motion.load(tmp_path / "m.npz").solved_joints()[30, 20]
+    np.testing.assert_allclose(after - before, [-0.05, 0.1, 0], atol=2e-3)
+    assert capsys.readouterr().err == ""
+
+
+def test_pose_says_that_nothing_is_pulled(tmp_path, capsys):
+    assert pose_sample(tmp_path / "m.npz", "--pin", "head") == 1
+    assert "Nothing is pulled (give a --target or a --pull)" in capsys.readouterr().err
+    assert not (tmp_path / "m.npz").exists()
+
+
+def test_pose_warns_of_what_is_out_of_reach_and_writes_the_nearest_pose(tmp_path, capsys):
+    assert pose_sample(tmp_path / "m.npz", "--pull", "left_wrist=0,3,0") == 0
+    told = capsys.readouterr()
+    assert "out of reach: left_wrist" in told.err
+    assert told.out.startswith("left_wrist: ")
+    assert (tmp_path / "m.npz").exists()
+
+
+def lowest_after(tmp_path, *options):
+    """Meters: the lowest wrist after the left one was pulled 20 cm below the floor, which is a meter below it."""
+    file = tmp_path / "m.npz"
+    assert pose_sample(file, "--pull", "left_wrist=0,-1.2,0.1", *options, "--overwrite") == 0
+    return Motion.load(file).solved_joints()[30, 20, 1]
+
+
+def test_pose_keeps_the_body_above_the_floor(tmp_path):
+    assert lowest_after(tmp_path) > 0
+    assert lowest_after(tmp_path, "--no-floor", "--free-feet") < -0.1
+    assert lowest_after(tmp_path, "--floor-height", "-0.3", "--free-feet") < -0.1
+
+
+def test_pose_refuses_a_floor_without_a_height(tmp_path, capsys):
+    for height in ("nan", "low"):
+        with pytest.raises(SystemExit):
+            pose_sample(tmp_path / "m.npz", "--pull", "head=0,0.01,0", "--floor-height", height)
+        assert f"expected a number of meters, not '{height}'" in capsys.readouterr().err
+
+
+def test_pose_takes_a_step_only_if_told_to(tmp_path):
+    truth, moved = Motion.load(ROOT / "samples/sample_truth.npz").solved_joints()[30], []
+    feet = [10, 11]
+    for options in ([], ["--step"]):
+        assert pose_sample(tmp_path / "m.npz", "--pull", "left_wrist=0.5,0,1", *options, "--overwrite") == 0
+        after = Motion.load(tmp_path / "m.npz").solved_joints()[30]
+        moved.append(np.linalg.norm(after[feet] - truth[feet], axis=-1).max())
+    assert moved[0] < 0.01 < 0.1 < moved[1]
 
 
 def test_names_that_the_terminal_has_no_letters_for_are_no_error(tmp_path):

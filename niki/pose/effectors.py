@@ -17,6 +17,7 @@ from ..body.freedom import Freedom
 from ..body.kinematics import forward_kinematics
 from ..body.limits import nearest_in_range
 from ..body.skeleton import ANCESTRY, NUM_BONES, PARENTS, Body
+from .floor import Ground
 from .steps import MOVES, step_towards, turn_derivatives, turn_matrices
 from .targets import Posture, Target
 
@@ -31,6 +32,7 @@ _FAR = 2.3  # radians beyond which a rotation vector no longer changes roughly a
 _FARTHEST_STEP = 0.35  # radians
 _FARTHEST_PULL = 0.25  # metres
 _STEPS, _SETTLING = 16, 12
+_SHALLOW = 3e-4  # metres below the floor that do not matter
 _CLOSE = 2e-4  # metres at which the search stops
 _BONE_PARENTS = list(PARENTS[1:NUM_BONES])
 _TURNS = ANCESTRY[:NUM_BONES, None, :NUM_BONES, None]  # bones that turn a bone: itself and those above
@@ -49,6 +51,7 @@ class Effectors:
         heading: (3, 3) the frame in which the pelvis turns and the body moves.
         start: the pose before the drag, to which locked directions are restored.
         freedom: what is locked; None for nothing.
+        ground: what the floor asks for; None without one.
     """
 
     def __init__(
@@ -60,9 +63,11 @@ class Effectors:
         heading: np.ndarray,
         start: Posture | None = None,
         freedom: Freedom | None = None,
+        ground: Ground | None = None,
     ):
         self._body, self._ranges, self._start, self._freedom = body, ranges, start, freedom
         self._covariance, self._heading, self._caution = covariance, heading, 1.0
+        self._ground = ground
         self._limited = [b for b in range(NUM_BONES) if covariance[3 * b, 3 * b] > 0]
         positioned = [t for t in targets if t.position is not None]
         self._joints = [t.index for t in positioned]
@@ -124,6 +129,8 @@ class Effectors:
         missed = self._positions - positions[self._joints]
         distance = np.sqrt((missed * missed).sum(-1))
         left = float(distance[self._errors < _SOFT].max(initial=0.0))
+        if self._ground is not None:
+            left = max(left, self._ground.depth(positions) - _SHALLOW)
         if not pulled and left < _CLOSE:
             return (rotations, translation, moved), left
         frames = np.concatenate([self._heading[None], world[_BONE_PARENTS]])
@@ -194,6 +201,8 @@ class Effectors:
                 )
             )
         parts += self._limits(rotations)
+        if self._ground is not None:
+            parts += self._ground.rows(positions, lambda arms: self._moved_by(arms, frames))
         if len(parts) == 1:
             return parts[0]
         return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
@@ -202,10 +211,14 @@ class Effectors:
         """(3 n, 75) derivatives of the joints' positions with respect to a step."""
         joints = self._joints
         arms = (positions[joints][:, None] - positions[:NUM_BONES]) * self._moves
-        rows = np.empty((len(joints), 3, _SIZE))
-        rows[..., :-3] = turn_derivatives(arms, frames).reshape(len(joints), 3, 3 * NUM_BONES)
+        return self._moved_by(arms, frames).reshape(-1, _SIZE)
+
+    def _moved_by(self, arms, frames):
+        """(n, 3, 75) derivatives of points with respect to a step, from their arms (n, 24, 3) to the bones."""
+        rows = np.empty((len(arms), 3, _SIZE))
+        rows[..., :-3] = turn_derivatives(arms, frames).reshape(len(arms), 3, 3 * NUM_BONES)
         rows[..., -3:] = self._heading
-        return rows.reshape(-1, _SIZE)
+        return rows
 
     def _damped(self, errors, left):
         damping = self._caution * np.where(errors < _EXACT, _PINNED_DAMPING, _DAMPING)

@@ -89,6 +89,12 @@ def conditional_covariance(covariance: np.ndarray, free: np.ndarray) -> np.ndarr
     return result
 
 
+def less_coupled(covariance: np.ndarray, part: np.ndarray, share: float) -> np.ndarray:
+    """Covariance (m, m) in which a ``part`` (m,) bool goes along with the rest only by a ``share`` of what it did. numpy."""
+    across = part[:, None] != part
+    return np.where(across, share * covariance, covariance)
+
+
 def usual_covariance() -> np.ndarray:
     """(75, 75) of a step without a network: each bone turns by itself."""
     return np.diag(np.repeat(np.append(_STIFF, _STIFF_TRANSLATION) ** 2, 3))

@@ -69,6 +69,11 @@ class Target:
         return JOINTS.index(self.joint)
 
     @property
+    def place(self) -> np.ndarray:
+        """(3,) the position, of a target that has one."""
+        return np.asarray(self.position)
+
+    @property
     def exact(self) -> bool:
         """Whether the target is to be met exactly, rather than being a soft constraint."""
         return self.pinned or self.weight == 1

@@ -14,6 +14,7 @@ from ...niki.body.kinematics import forward_kinematics
 from ...niki.body.skeleton import BONES, JOINTS
 from ...niki.errors import NikiError
 from ...niki.network.posing import PosingNetwork
+from ...niki.pose.floor import Floor
 from ...niki.pose.posing import Poser
 from ...niki.pose.targets import Posture, Target
 from ..rig.armature import rest_orientations
@@ -72,11 +73,14 @@ class Pull:
         self._poser = Poser(self._body, PosingNetwork.default(), unlocked_directions(rig))
         self._changed: dict[str, list[str]] = {}
         settings = rig.niki_pose
-        self._mode, self._plant, self._follow = (
-            settings.pull_mode.lower(),
-            settings.plant_feet,
-            settings.follow,
-        )
+        self._options = {
+            "mode": settings.pull_mode.lower(),
+            "plant_feet": settings.plant_feet,
+            "follow": settings.follow,
+            "floor": Floor(settings.floor_height) if settings.keep_above_floor else None,
+            "step": settings.step,
+            "keep_hands": True,
+        }
         positions = self._poser.joints(self.start)
         self._pins = [
             Target(JOINTS[j], positions[j], pinned=True) for j, pinned in enumerate(settings.pinned) if pinned
@@ -115,7 +119,7 @@ class Pull:
         """Pose the armature for ``targets`` in library axes and armature space; pinned joints stay in place."""
         targeted = {target.joint for target in targets}
         pins = [pin for pin in self._pins if pin.joint not in targeted]
-        posture = self._poser.solve(self.start, [*pins, *targets], self._mode, self._plant, self._follow)
+        posture = self._poser.solve(self.start, [*pins, *targets], **self._options)
         self._write(posture)
         return posture
 

@@ -192,7 +192,7 @@ class NIKI_OT_pull_mode(OnArmature, bpy.types.Operator):
 
     bl_idname = "niki.pull_mode"
     bl_label = "Pull Joints"
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context):
         if context.mode != "POSE":

@@ -6,8 +6,8 @@ import bpy
 import numpy as np
 from bpy.props import EnumProperty, FloatProperty
 
-from ...niki.body import rotation as rot
-from ...niki.body.skeleton import JOINTS, KINDS, NUM_BONES, Body
+from ...niki.body.skeleton import Body
+from ...niki.pose.stances import relaxed_rotations
 from ...niki.pose.targets import Posture
 from ..interface.layout import CONTEXT
 from ..scene.framing import select_only
@@ -15,18 +15,6 @@ from ..scene.users_scene import active_collection
 from .armature import create_armature
 from .body import add_mannequin
 from .posture import write_posture
-
-_RELAXED = {"shoulder": (0.1, 0.0, -1.15), "elbow": (0.0, -0.3, 0.0), "hip": (-0.06, 0.0, 0.05), "knee": (0.1, 0.0, 0.0),
-            "ankle": (-0.04, 0.0, 0.0)}  # fmt: skip
-
-
-def relaxed_rotations() -> np.ndarray:
-    """(24, 3, 3) standing, arms down."""
-    turns = np.zeros((NUM_BONES, 3))
-    for j in range(NUM_BONES):
-        turn = np.array(_RELAXED.get(KINDS[j], (0, 0, 0)))
-        turns[j] = turn * (1, -1, -1) if "right_" in JOINTS[j] else turn
-    return rot.matrix_from_axis_angle(turns)
 
 
 class NIKI_OT_add_body(bpy.types.Operator):

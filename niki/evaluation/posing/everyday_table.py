@@ -1,0 +1,146 @@
+"""How well the posing tool makes everyday poses: targets, floor, balance, limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from ...body.kinematics import forward_kinematics
+from ...body.limits import RANGES, nearest_in_range
+from ...body.skeleton import JOINTS, NUM_BONES, Body
+from ...meshes.mannequin import mannequin
+from ...network.posing import PosingNetwork
+from ...pose.floor import Floor
+from ...pose.posing import Poser
+from ...pose.stances import relaxed_rotations
+from ...pose.targets import Posture, Target
+from ...solve.balance import MASSES
+from .everyday import POSES, Drag, Everyday
+
+_MOVES = 20  # of the mouse, in a drag
+_TOUCHING, _SITTING = 0.03, 0.06  # metres from the floor, and from the top of a box, at which skin touches it
+_BEYOND = np.radians(3)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of a pose.
+
+    Attributes:
+        pose: what was to be made. posture: what came of it.
+        missed: mm at the end of each drag, of the joint that is furthest off.
+        under: mm by which the skin is under the floor.
+        unbalanced: cm from the center of mass to what touches the floor or a box, as seen from above; NaN if nothing does.
+        beyond: joints more than three degrees beyond their limits.
+        jump: mm that a joint goes at most between two moves of the mouse.
+        slipped: mm that something goes that should stay, and which joint; "" if there is none.
+    """
+
+    pose: Everyday
+    posture: Posture
+    missed: tuple[float, ...]
+    under: float
+    unbalanced: float
+    beyond: tuple[str, ...]
+    jump: float
+    slipped: tuple[float, str]
+
+
+def make_everyday_poses() -> list[Outcome]:
+    """Make all twelve with the network that ships."""
+    poser = Poser(Body.default(), PosingNetwork.default())
+    return [make_pose(poser, pose) for pose in POSES]
+
+
+def make_pose(poser: Poser, pose: Everyday) -> Outcome:
+    """Drag a relaxed body into a pose. Each drag starts from the pose at its press, as in the tool."""
+    posture = Posture(relaxed_rotations(), np.zeros(3))
+    missed, jump, slipped = [], 0.0, (0.0, "")
+    for drag in pose.drags:
+        before = poser.joints(posture)
+        path = list(_moves(poser, posture, drag))
+        posture = path[-1]
+        places = np.stack([before, *(poser.joints(p) for p in path)])
+        jump = max(jump, float(np.linalg.norm(np.diff(places, axis=0), axis=-1).max()))
+        missed.append(1000 * max(posture.error[joint] for joint in drag.to))
+        for joint in {*drag.still, *drag.pins}:
+            j = JOINTS.index(joint)
+            slipped = max(slipped, (1000 * float(np.linalg.norm(places[-1, j] - before[j])), joint))
+    skin = _skin_of(posture)
+    excess = np.abs(nearest_in_range(posture.rotations, RANGES)[1]).max(-1)
+    return Outcome(
+        pose, posture, tuple(missed), 1000 * max(0.0, -float(skin[:, 1].min())),
+        100 * _off_balance(poser.joints(posture), skin, pose),
+        tuple(JOINTS[b] for b in np.flatnonzero(excess > _BEYOND)), 1000 * jump, slipped,
+    )  # fmt: skip
+
+
+def _moves(poser: Poser, start: Posture, drag: Drag):
+    """The pose at each move of the mouse."""
+    places: dict[str, np.ndarray] = dict(zip(JOINTS, poser.joints(start), strict=True))
+    pins = [Target(joint, places[joint], pinned=True) for joint in drag.pins]
+    for share in np.arange(1, _MOVES + 1) / _MOVES:
+        targets = [Target(j, places[j] + share * (np.array(to) - places[j])) for j, to in drag.to.items()]
+        yield poser.solve(
+            start,
+            [*pins, *targets],
+            plant_feet=drag.plant_feet,
+            floor=Floor(),
+            step=drag.step,
+            keep_hands=True,
+        )
+
+
+@cache
+def _mannequin():
+    return mannequin(Body.default())
+
+
+def _skin_of(posture: Posture) -> np.ndarray:
+    """(V, 3) the mannequin's vertices in a pose."""
+    skin, body = _mannequin(), Body.default()
+    joints, world = forward_kinematics(posture.rotations, body, posture.translation)
+    moved = joints[:NUM_BONES] - np.einsum("bij,bj->bi", world, body.rest_joints[:NUM_BONES])
+    turns = np.einsum("vb,bij->vij", skin.weights, world)
+    return np.einsum("vij,vj->vi", turns, skin.vertices) + skin.weights @ moved
+
+
+def _off_balance(joints: np.ndarray, skin: np.ndarray, pose: Everyday) -> float:
+    """Metres from the center of mass to the area that carries the body, on the ground."""
+    touches = skin[:, 1] < _TOUCHING
+    for low, high in pose.boxes:
+        over = ((skin[:, [0, 2]] > np.array(low)[[0, 2]]) & (skin[:, [0, 2]] < np.array(high)[[0, 2]])).all(1)
+        touches |= over & (np.abs(skin[:, 1] - high[1]) < _SITTING)
+    return distance_to_hull((MASSES @ joints)[[0, 2]], skin[touches][:, [0, 2]])
+
+
+def distance_to_hull(point: np.ndarray, points: np.ndarray) -> float:
+    """From a point (2,) to the convex hull of points (N, 2); 0 inside, NaN if there are none.
+
+    The least over directions of how far the point is ahead of all others, by half degrees.
+    """
+    if not len(points):
+        return float("nan")
+    angles = np.radians(np.arange(0, 360, 0.5))
+    ways = np.stack([np.cos(angles), np.sin(angles)])
+    return max(0.0, float((point @ ways - (points @ ways).max(0)).max()))
+
+
+def everyday_table(outcomes: list[Outcome]) -> str:
+    """The outcomes as a Markdown table."""
+    lines = [
+        "| pose | drags | targets missed, mm | under the floor, mm | out of balance, cm | beyond limits"
+        " | greatest jump, mm | should stay but goes, mm |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for o in outcomes:
+        missed = " / ".join(f"{mm:.0f}" for mm in o.missed)
+        balance = "nothing touches" if np.isnan(o.unbalanced) else f"{o.unbalanced:.0f}"
+        slipped = f"{o.slipped[0]:.0f} ({o.slipped[1]})" if o.slipped[0] >= 0.5 else "0"
+        lines.append(
+            f"| {o.pose.name} | {len(o.missed)} | {missed} | {o.under:.0f} | {balance} | {', '.join(o.beyond) or 'none'}"
+            f" | {o.jump:.0f} | {slipped} |"
+        )
+    return "\n".join(lines) + "\n"
