@@ -25,7 +25,7 @@ _BEYOND = np.radians(3)
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class MadePose:
     """What became of a pose.
 
     Attributes:
@@ -48,13 +48,13 @@ class Outcome:
     slipped: tuple[float, str]
 
 
-def make_everyday_poses() -> list[Outcome]:
+def make_everyday_poses() -> list[MadePose]:
     """Make all twelve with the network that ships."""
     poser = Poser(Body.default(), PosingNetwork.default())
     return [make_pose(poser, pose) for pose in POSES]
 
 
-def make_pose(poser: Poser, pose: Everyday) -> Outcome:
+def make_pose(poser: Poser, pose: Everyday) -> MadePose:
     """Drag a relaxed body into a pose. Each drag starts from the pose at its press, as in the tool."""
     posture = Posture(relaxed_rotations(), np.zeros(3))
     missed, jump, slipped = [], 0.0, (0.0, "")
@@ -70,7 +70,7 @@ def make_pose(poser: Poser, pose: Everyday) -> Outcome:
             slipped = max(slipped, (1000 * float(np.linalg.norm(places[-1, j] - before[j])), joint))
     skin = _skin_of(posture)
     excess = np.abs(nearest_in_range(posture.rotations, RANGES)[1]).max(-1)
-    return Outcome(
+    return MadePose(
         pose, posture, tuple(missed), 1000 * max(0.0, -float(skin[:, 1].min())),
         100 * _off_balance(poser.joints(posture), skin, pose),
         tuple(JOINTS[b] for b in np.flatnonzero(excess > _BEYOND)), 1000 * jump, slipped,
@@ -128,7 +128,7 @@ def distance_to_hull(point: np.ndarray, points: np.ndarray) -> float:
     return max(0.0, float((point @ ways - (points @ ways).max(0)).max()))
 
 
-def everyday_table(outcomes: list[Outcome]) -> str:
+def everyday_table(outcomes: list[MadePose]) -> str:
     """The outcomes as a Markdown table."""
     lines = [
         "| pose | drags | targets missed, mm | under the floor, mm | out of balance, cm | beyond limits"
