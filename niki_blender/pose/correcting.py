@@ -43,9 +43,7 @@ from ..rig.posture import quaternions_in_bones
 from ..rig.root import root_poses
 from ..rig.sampling import sample_motion
 from ..rig.space import to_blender
-from ..scene.users_scene import rate_of
 
-_LONGEST_FADE = 2.0  # seconds
 _CORRECTS = "niki_corrects"
 """Custom property of a corrected action: the name of the original."""
 
@@ -233,8 +231,7 @@ class NIKI_OT_hold(_OnAnimatedArmature, bpy.types.Operator):
         if not start <= self.first <= self.last <= end:
             self.report({"ERROR"}, f"The action has only frames {start} to {end}. Choose a range within them")
             return {"CANCELLED"}
-        around = max(self.blend, round(_LONGEST_FADE * rate_of(context.scene)))
-        frames = np.arange(max(start, self.first - around), min(end, self.last + around) + 1)
+        frames = np.arange(max(start, self.first - self.blend), min(end, self.last + self.blend) + 1)
         motion = sample_motion(rig, int(frames[0]), int(frames[-1]), own_space=True)
         joints = [JOINTS[j] for j, pulled in enumerate(rig.niki_pose.pulled) if pulled]
         corrected, free = motion, unlocked_directions(rig)
