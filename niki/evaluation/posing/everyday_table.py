@@ -13,6 +13,7 @@ from ...body.skeleton import JOINTS, NUM_BONES, Body
 from ...meshes.mannequin import mannequin
 from ...network.posing import PosingNetwork
 from ...pose.floor import Floor
+from ...pose.hull import distance_to_hull
 from ...pose.posing import Poser
 from ...pose.stances import relaxed_rotations
 from ...pose.targets import Posture, Target
@@ -114,18 +115,6 @@ def _off_balance(joints: np.ndarray, skin: np.ndarray, pose: Everyday) -> float:
         over = ((skin[:, [0, 2]] > np.array(low)[[0, 2]]) & (skin[:, [0, 2]] < np.array(high)[[0, 2]])).all(1)
         touches |= over & (np.abs(skin[:, 1] - high[1]) < _SITTING)
     return distance_to_hull((MASSES @ joints)[[0, 2]], skin[touches][:, [0, 2]])
-
-
-def distance_to_hull(point: np.ndarray, points: np.ndarray) -> float:
-    """From a point (2,) to the convex hull of points (N, 2); 0 inside, NaN if there are none.
-
-    The least over directions of how far the point is ahead of all others, by half degrees.
-    """
-    if not len(points):
-        return float("nan")
-    angles = np.radians(np.arange(0, 360, 0.5))
-    ways = np.stack([np.cos(angles), np.sin(angles)])
-    return max(0.0, float((point @ ways - (points @ ways).max(0)).max()))
 
 
 def everyday_table(outcomes: list[MadePose]) -> str:
