@@ -50,7 +50,7 @@ class NIKI_PG_pose(bpy.types.PropertyGroup):
     plant_feet: BoolProperty(
         name="Plant Feet",
         default=True,
-        description="Keep feet in place unless they are pulled",
+        description="Keep feet in place, and hands on the floor, unless a joint of that leg or arm is pulled",
         update=_pulling_changed,
     )
     follow: FloatProperty(
@@ -66,7 +66,7 @@ class NIKI_PG_pose(bpy.types.PropertyGroup):
     keep_above_floor: BoolProperty(
         name="Floor",
         default=True,
-        description="Keep the body above the floor, and let feet and hands that touch it bear its weight",
+        description="Keep the body above the floor, and in balance over what stands on it",
         update=_pulling_changed,
     )
     floor_height: FloatProperty(

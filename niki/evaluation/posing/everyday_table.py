@@ -9,8 +9,9 @@ import numpy as np
 
 from ...body.kinematics import forward_kinematics
 from ...body.limits import RANGES, nearest_in_range
-from ...body.skeleton import JOINTS, NUM_BONES, Body
+from ...body.skeleton import JOINTS, Body
 from ...meshes.mannequin import mannequin
+from ...meshes.skinning import skin
 from ...network.posing import PosingNetwork
 from ...pose.floor import Floor
 from ...pose.hull import distance_to_hull
@@ -69,11 +70,11 @@ def make_pose(poser: Poser, pose: Everyday) -> MadePose:
         for joint in {*drag.still, *drag.pins}:
             j = JOINTS.index(joint)
             slipped = max(slipped, (1000 * float(np.linalg.norm(places[-1, j] - before[j])), joint))
-    skin = _skin_of(posture)
+    surface = _skin_of(posture)
     excess = np.abs(nearest_in_range(posture.rotations, RANGES)[1]).max(-1)
     return MadePose(
-        pose, posture, tuple(missed), 1000 * max(0.0, -float(skin[:, 1].min())),
-        100 * _off_balance(poser.joints(posture), skin, pose),
+        pose, posture, tuple(missed), 1000 * max(0.0, -float(surface[:, 1].min())),
+        100 * _off_balance(poser.joints(posture), surface, pose),
         tuple(JOINTS[b] for b in np.flatnonzero(excess > _BEYOND)), 1000 * jump, slipped,
     )  # fmt: skip
 
@@ -101,20 +102,20 @@ def _mannequin():
 
 def _skin_of(posture: Posture) -> np.ndarray:
     """(V, 3) the mannequin's vertices in a pose."""
-    skin, body = _mannequin(), Body.default()
+    mesh, body = _mannequin(), Body.default()
     joints, world = forward_kinematics(posture.rotations, body, posture.translation)
-    moved = joints[:NUM_BONES] - np.einsum("bij,bj->bi", world, body.rest_joints[:NUM_BONES])
-    turns = np.einsum("vb,bij->vij", skin.weights, world)
-    return np.einsum("vij,vj->vi", turns, skin.vertices) + skin.weights @ moved
+    return skin(mesh.vertices, mesh.weights, body.rest_joints, joints, world)
 
 
-def _off_balance(joints: np.ndarray, skin: np.ndarray, pose: Everyday) -> float:
+def _off_balance(joints: np.ndarray, surface: np.ndarray, pose: Everyday) -> float:
     """Metres from the center of mass to the area that carries the body, on the ground."""
-    touches = skin[:, 1] < _TOUCHING
+    touches = surface[:, 1] < _TOUCHING
     for low, high in pose.boxes:
-        over = ((skin[:, [0, 2]] > np.array(low)[[0, 2]]) & (skin[:, [0, 2]] < np.array(high)[[0, 2]])).all(1)
-        touches |= over & (np.abs(skin[:, 1] - high[1]) < _SITTING)
-    return distance_to_hull((MASSES @ joints)[[0, 2]], skin[touches][:, [0, 2]])
+        over = (
+            (surface[:, [0, 2]] > np.array(low)[[0, 2]]) & (surface[:, [0, 2]] < np.array(high)[[0, 2]])
+        ).all(1)
+        touches |= over & (np.abs(surface[:, 1] - high[1]) < _SITTING)
+    return distance_to_hull((MASSES @ joints)[[0, 2]], surface[touches][:, [0, 2]])
 
 
 def everyday_table(outcomes: list[MadePose]) -> str:
