@@ -15,6 +15,7 @@ from ..body.rotation import apply, swing_between
 from ..body.skeleton import BONE_CHILD, BONES, JOINTS, NUM_BONES, PARENTS, TREE_ORDER, Body
 from ..errors import NikiError
 from ..files import save_npz
+from .skinning import skin
 
 REGIONS = ("skin", "hair", "shirt", "trousers", "shoes")
 _PHENOTYPE = {"gender": 0.8, "age": 0.6, "muscle": 0.5, "weight": 0.5, "height": 0.5, "proportions": 0.6}
@@ -158,10 +159,7 @@ def _to_t_pose(vertices, weights, joints) -> tuple[np.ndarray, np.ndarray]:
             turned = swing_between(now, wanted[j]) @ parent
         local[j], world[j] = parent.T @ turned, turned
     posed, orientation = forward_kinematics(local, body)
-    moved = posed[:NUM_BONES, None] + np.einsum(
-        "bij,bvj->bvi", orientation, vertices[None] - joints[:NUM_BONES, None]
-    )
-    return np.einsum("vb,bvi->vi", weights, moved), posed
+    return skin(vertices, weights, joints, posed, orientation), posed
 
 
 def stretch(vertices: np.ndarray, weights: np.ndarray, source: Body, target: Body) -> np.ndarray:

@@ -64,3 +64,9 @@ def eased(values: np.ndarray, width: int) -> np.ndarray:
     highest = np.lib.stride_tricks.sliding_window_view(padded, 2 * width + 1).max(-1)
     weights = np.hanning(2 * width + 3)[1:-1]
     return np.convolve(highest, weights / weights.sum(), mode="valid")
+
+
+def smoothly(share: np.ndarray | float):
+    """Shares from 0 to 1, beyond which they are clipped, that start and end smoothly."""
+    share = np.clip(share, 0.0, 1.0)
+    return share * share * (3 - 2 * share)

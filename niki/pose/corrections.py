@@ -15,9 +15,10 @@ from ..body import rotation as rot
 from ..body.kinematics import forward_kinematics
 from ..body.skeleton import JOINTS, Body
 from ..errors import NikiError
-from ..motion.blending import faded
+from ..motion.blending import faded, smoothly
 from ..motion.motion import Motion
-from .posing import Poser, planted_foot
+from .planting import planted_foot
+from .posing import Poser
 from .targets import Posture, Target
 
 CATCH_UP = 0.3
@@ -39,8 +40,7 @@ def fade_weights(count: int, index: int, before: int, after: int) -> np.ndarray:
     """(count,) weights from 1 at frame ``index`` down to 0 more than ``before`` frames before and ``after`` after it."""
     away = np.arange(count) - index
     share = np.where(away < 0, -away / (before + 1), away / (after + 1))
-    share = np.clip(1 - share, 0, 1)
-    return share * share * (3 - 2 * share)
+    return smoothly(1 - share)
 
 
 def blend_pose(motion: Motion, index: int, posture: Posture, before: int, after: int) -> Motion:

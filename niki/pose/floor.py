@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..body.skeleton import JOINTS, KINDS, NUM_BONES
+from ..motion.blending import smoothly
 from ..solve.balance import MASSES
+from .hull import convex_hull, distance_beyond
 from .steps import MOVES
 
 _FLESH = {  # metres from the joint to the skin that touches the floor
@@ -125,9 +127,10 @@ class Ground:
         return max(beyond - self._allowed, 0.0) * np.array([outward[0], 0.0, outward[1]])
 
     def _beyond(self, positions: np.ndarray) -> tuple[float, np.ndarray]:
-        """Metres from the edge of what bears the body out to its center of mass, and the direction (2,), on the floor."""
+        """Metres from within the edge of what bears the body out to its center of mass, and the direction (2,), on the floor."""
         assert self._hull is not None
-        return distance_beyond(self._hull, (MASSES @ positions)[[0, 2]])
+        distance, outward = distance_beyond(self._hull, (MASSES @ positions)[[0, 2]])
+        return distance + _EDGE, outward
 
 
 def _mass_arms(positions: np.ndarray) -> np.ndarray:
@@ -144,45 +147,3 @@ def support_points(positions: np.ndarray, joints: Collection[int]) -> np.ndarray
         if ankle in joints:
             points.append(positions[ankle, [0, 2]] + _HEEL * (positions[ankle] - positions[foot])[[0, 2]])
     return np.array(points).reshape(-1, 2)
-
-
-def convex_hull(points: np.ndarray) -> np.ndarray:
-    """The corners (m, 2) of the convex hull of points (n, 2), counterclockwise (Andrew's monotone chain, 1979)."""
-    ordered = sorted({(float(x), float(y)) for x, y in points})
-    if len(ordered) < 3:
-        return np.array(ordered)
-    halves = []
-    for run in (ordered, ordered[::-1]):
-        half = []
-        for p in run:
-            while len(half) > 1 and _turn(half[-2], half[-1], p) <= 0:
-                half.pop()
-            half.append(p)
-        halves += half[:-1]
-    return np.array(halves)
-
-
-def _turn(a, b, c) -> float:
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-
-
-def distance_beyond(hull: np.ndarray, point: np.ndarray) -> tuple[float, np.ndarray]:
-    """How far a point (2,) is beyond a hull less a margin, negative within; and the direction away from it (2,)."""
-    starts, ends = hull, np.roll(hull, -1, 0)
-    along = ends - starts
-    length = np.maximum((along**2).sum(1), 1e-12)
-    share = np.clip(((point - starts) * along).sum(1) / length, 0, 1)
-    away = point - (starts + share[:, None] * along)
-    distance = np.sqrt((away**2).sum(1))
-    nearest = int(distance.argmin())
-    outward = away[nearest] / max(distance[nearest], 1e-9)
-    inside = len(hull) > 2 and all(_turn(a, b, point) >= 0 for a, b in zip(starts, ends, strict=True))
-    if inside:
-        return -float(distance[nearest]) + _EDGE, -outward
-    return float(distance[nearest]) + _EDGE, outward
-
-
-def smoothly(share: float) -> float:
-    """A share from 0 to 1, clipped, that starts and ends smoothly."""
-    share = min(max(share, 0.0), 1.0)
-    return share * share * (3 - 2 * share)

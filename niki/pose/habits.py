@@ -13,7 +13,8 @@ import numpy as np
 from ..body import rotation as rot
 from ..body.kinematics import forward_kinematics
 from ..body.skeleton import JOINTS, PARENTS, Body
-from .floor import FLESH, Floor, smoothly
+from ..motion.blending import smoothly
+from .floor import FLESH, Floor
 from .targets import Posture, Target
 
 _SIDES = {side: [JOINTS.index(f"{side}_{kind}") for kind in ("knee", "ankle")] for side in ("left", "right")}
@@ -46,11 +47,7 @@ def kneeling_feet(
         floor: the floor. asked: what the user pulls. positions: (29, 3) metres, world: (24, 3, 3) orientations of the
             bones, of the pose before. heading: (3, 3) the upright frame that the pose faces.
     """
-    pulled, resting, found = (
-        {t.joint: t for t in asked if t.position is not None},
-        floor.resting(positions),
-        [],
-    )
+    pulled, resting, found = _positioned(asked), floor.resting(positions), []
     for side, (knee, ankle) in _SIDES.items():
         target = pulled.get(f"{side}_knee")
         if target is None or target.pinned or f"{side}_ankle" in pulled or not resting[ankle]:
@@ -72,12 +69,11 @@ def kneeling_feet(
 
 def fold_shins(posture: Posture, asked: Sequence[Target], feet: Sequence[Target], body: Body) -> Posture:
     """The pose with the shins of kneeling legs towards ``feet``, of :func:`kneeling_feet`."""
-    pulled = {t.joint: np.asarray(t.position) for t in asked if t.position is not None}
-    rotations = posture.rotations.copy()
+    pulled, rotations = _positioned(asked), posture.rotations.copy()
     for foot in feet:
         knee, ankle = _SIDES[foot.joint.removesuffix("_ankle")]
         positions, world = forward_kinematics(rotations, body, posture.translation)
-        shin = foot.position - pulled[JOINTS[knee]]
+        shin = foot.place - pulled[JOINTS[knee]].place
         swing = rot.swing_between(rot.normalize(positions[ankle] - positions[knee]), rot.normalize(shin))
         turn = rot.matrix_from_axis_angle(foot.weight / _FOOT * rot.axis_angle_from_matrix(swing))
         rotations[knee] = world[PARENTS[knee]].T @ turn @ world[knee]
@@ -87,9 +83,9 @@ def fold_shins(posture: Posture, asked: Sequence[Target], feet: Sequence[Target]
 def kneeling_support(floor: Floor, asked: Sequence[Target], feet: Sequence[Target]) -> np.ndarray:
     """(n, 2) what bears a body on the floor whose knees are pulled down: ``feet`` of :func:`kneeling_feet`, and the knees,
     the nearer they are to the floor the more."""
-    pulled, points = {t.joint: np.asarray(t.position) for t in asked if t.position is not None}, []
+    pulled, points = _positioned(asked), []
     for foot in feet:
-        ankle, knee = np.asarray(foot.position), pulled[foot.joint.replace("ankle", "knee")]
+        ankle, knee = foot.place, pulled[foot.joint.replace("ankle", "knee")].place
         touching = _share_below(knee[1] - floor.height, _KNEELING)
         points += [ankle, ankle + touching * (knee - ankle)]
     return np.array(points).reshape(-1, 3)[:, [0, 2]]
@@ -100,11 +96,7 @@ def resting_feet(
 ) -> list[Target]:
     """Soft targets that leave feet on the floor which nothing holds, while the hips go down; see :func:`kneeling_feet`.
     Without them, the whole leg would be pushed into the floor."""
-    goals, resting, found = (
-        {t.joint: t for t in asked if t.position is not None},
-        floor.resting(positions),
-        [],
-    )
+    goals, resting, found = _positioned(asked), floor.resting(positions), []
     held = {t.joint for t in targets}
     for side, (_, ankle) in _SIDES.items():
         if not resting[ankle] or f"{side}_ankle" in held:
@@ -139,21 +131,19 @@ def sitting_feet(
             and t.orientation is not None
             and positions[t.index, 1] < floor.height + 0.2
         ):
-            in_front = (t.position - np.asarray(hips.position)) @ ahead
+            in_front = (t.position - hips.place) @ ahead
             slide = share * max(0.0, _IN_FRONT * leg - in_front)
             t = replace(t, position=t.place + slide * ahead)
         kept.append(t)
     return kept
 
 
-def upright_trunk(
-    floor: Floor, asked: Sequence[Target], positions: np.ndarray, world: np.ndarray
-) -> list[Target]:
+def upright_trunk(asked: Sequence[Target], positions: np.ndarray, world: np.ndarray) -> list[Target]:
     """A soft target that keeps the chest as it is turned while hips are pulled, or knees down.
 
     Args:
-        floor: the floor. asked: what the user pulls. positions: (29, 3) metres, world: (24, 3, 3) orientations of the
-            bones, of the pose before.
+        asked: what the user pulls. positions: (29, 3) metres, world: (24, 3, 3) orientations of the bones, of the pose
+            before.
     """
     share = 0.0
     for t in asked:
@@ -187,6 +177,11 @@ def stepped(targets: Sequence[Target], lean: np.ndarray, positions: np.ndarray, 
     first = sideways > 0 if abs(sideways) > 0.35 else (feet[0].place - feet[1].place) @ way <= 0
     moving = feet[0] if first else feet[1]
     return [replace(t, position=t.position + length * way) if t is moving else t for t in targets]
+
+
+def _positioned(targets: Sequence[Target]) -> dict[str, Target]:
+    """The targets that have a position, by joint."""
+    return {t.joint: t for t in targets if t.position is not None}
 
 
 def _share_below(height: float, span: tuple[float, float]) -> float:

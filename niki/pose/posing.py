@@ -19,17 +19,11 @@ from ..body.limits import widen_ranges
 from ..body.skeleton import ANCESTRY, JOINTS, KINDS, NUM_BONES, NUM_JOINTS, PARENTS, Body
 from ..errors import NikiError
 from ..network.posing import PosingNetwork, Pull, facing
+from .arms import ARM_TURNS, idle_arms, keep_arms, other_hands
 from .effectors import Effectors
-from .floor import Floor, Ground, smoothly
-from .habits import (
-    fold_shins,
-    kneeling_feet,
-    kneeling_support,
-    resting_feet,
-    sitting_feet,
-    stepped,
-    upright_trunk,
-)
+from .floor import Floor
+from .habits import fold_shins, kneeling_feet, resting_feet, sitting_feet, stepped, upright_trunk
+from .planting import above_floor, both_legs_pulled, ground_of, planted_limbs, planted_toes
 from .steps import conditional_covariance, less_coupled, turn_matrices, usual_covariance
 from .targets import Posture, Target
 
@@ -43,21 +37,6 @@ _BETWEEN = np.abs(ANCESTRY[:, None] - ANCESTRY)  # (29, 29, 29): the bones betwe
 _LIMB_ROOTS = [
     JOINTS.index(n) for n in ("left_collar", "right_collar", "left_hip", "right_hip", "neck", "spine1")
 ]
-_LIMBS = [  # that stand on the floor: the end that is held in place, and all joints whose pull frees it
-    [JOINTS.index(f"{side}_{kind}") for kind in kinds]
-    for side in ("left", "right")
-    for kinds in (
-        ("ankle", "foot", "big_toe", "knee", "hip"),
-        ("wrist", "hand", "middle_finger", "elbow", "shoulder", "collar"),
-    )
-]
-_HELD = 0.6  # weight of a hand that nobody pulls
-_TRUNK_GOES = 0.3  # metres beyond the pulled arm's reach at which the other hand is free to go along
-_LEAST_WEIGHT = 1e-3
-_TOES = {leg[0]: leg[1] for leg in _LIMBS[::2]}
-_ARM_TURNS = [np.isin(np.arange(3 * NUM_BONES + 3) // 3, arm) for arm in _LIMBS[1::2]]
-_ARMS, _FOOT = _LIMBS[1::2], "ankle"
-
 FOLLOW = 0.4
 """How much the body follows a pulled joint unless told otherwise."""
 
@@ -157,27 +136,25 @@ class Poser:
         asked = targets
         if plant_feet and mode != "limb":
             targets = targets + planted_limbs(targets, positions, world, floor)
-            for t in targets[len(asked) :]:  # the toes of a planted foot stay too
-                if KINDS[t.index] == _FOOT:
-                    moving[_TOES[t.index]] = False
+            moving[planted_toes(targets[len(asked) :])] = False
         feet: list[Target] = []
         reachable, ground = _within_reach(targets, positions, self.body, moving), None
         if floor is not None:
             feet = kneeling_feet(floor, asked, positions, world, heading, self.body)
             reachable = self._on_floor(floor, asked, reachable + feet)
-            ground = _ground(floor, asked, feet, positions, mode)
+            ground = ground_of(floor, asked, feet, positions, mode)
         if keep_hands:
-            reachable = reachable + _other_hands(asked, positions, follow)
-        kept = _idle_arms(asked) if keep_hands else ()
+            reachable = reachable + other_hands(asked, positions, follow)
+        kept = idle_arms(asked) if keep_hands else ()
         covariance = self._covariance(float(follow), moving.tobytes(), kept)
         prior = self._prior(start, positions, reachable, moving, heading, follow, keep_hands)
-        if moving[NUM_BONES] and _legs_pulled(reachable):
+        if moving[NUM_BONES] and both_legs_pulled(reachable):
             shift = self._shift_onto(reachable, prior, start)
             prior = self._moved(start, fold_shins(prior, asked, feet, self.body).rotations, shift, moving)
         if ground is not None and moving[NUM_BONES] and (lean := ground.lean(self.joints(prior))).any():
             if floor is not None and step:
                 reachable = stepped(reachable, lean, positions, self.body)
-                ground = _ground(floor, asked, [], positions, mode, leaned=True)
+                ground = ground_of(floor, asked, [], positions, mode, leaned=True)
             else:  # the hips shift first
                 shifted = prior.translation - start.translation - lean
                 prior = self._moved(start, prior.rotations, shifted, moving)
@@ -191,9 +168,9 @@ class Poser:
     def _on_floor(self, floor: Floor, asked: list[Target], targets: list[Target]) -> list[Target]:
         """The targets above the floor, and what people do besides when they kneel and sit down."""
         positions, world, _, heading = self._start[1:]  # pyright: ignore[reportOptionalSubscript]
-        targets = _above(floor, targets, positions)
+        targets = above_floor(floor, targets, positions)
         targets += resting_feet(floor, asked, targets, positions)
-        targets += upright_trunk(floor, asked, positions, world)
+        targets += upright_trunk(asked, positions, world)
         hips = next((t for t in asked if t.index == 0 and t.position is not None and not t.pinned), None)
         if hips is None:
             return targets
@@ -231,7 +208,7 @@ class Poser:
         local, following = self._metrics
         covariance = (1 - follow) * local + follow * following
         for arm in kept:
-            covariance = less_coupled(covariance, _ARM_TURNS[arm], follow * follow)
+            covariance = less_coupled(covariance, ARM_TURNS[arm], follow * follow)
         free = np.repeat(np.frombuffer(moving, bool), 3)
         return conditional_covariance(covariance, free)
 
@@ -263,7 +240,7 @@ class Poser:
         turns, move = self._network.predict(pull)
         turns = turns.astype(float)
         if keep_hands:
-            turns = _with_arms_kept(turns, targets, follow)
+            turns = keep_arms(turns, targets, follow)
         turns = turn_matrices(turns)
         turns[0] = heading @ turns[0] @ heading.T
         turns[~moving[:NUM_BONES]] = np.eye(3)
@@ -291,111 +268,6 @@ class Poser:
                 distance = float(np.linalg.norm(positions[t.index] - t.position))
                 missed[t.joint] = max(distance, missed.get(t.joint, 0.0))
         return replace(posture, error=missed)
-
-
-def _idle_arms(asked: Iterable[Target]) -> tuple[int, ...]:
-    """The arms, by index, that nobody pulls."""
-    pulled = _pulled(asked)
-    return tuple(k for k, arm in enumerate(_ARMS) if not pulled & set(arm))
-
-
-def _with_arms_kept(turns: np.ndarray, targets: Iterable[Target], follow: float) -> np.ndarray:
-    """Turns (24, 3) of which an arm makes less while only the other one is pulled: that hand has its own place."""
-    pulled = [set(arm) & _pulled(targets) for arm in _ARMS]
-    if follow < 1 and any(pulled) and not all(pulled):
-        turns = turns.copy()
-        turns[[b for b in _ARMS[0 if pulled[1] else 1] if b < NUM_BONES]] *= follow * follow
-    return turns
-
-
-def _legs_pulled(targets: list[Target]) -> bool:
-    """Whether both legs are pulled and nothing else holds the body: then it goes where they go."""
-    exact = [t for t in targets if t.exact and t.position is not None]
-    held = any(t.pinned or t.index == 0 for t in exact)
-    return not held and all(any(t.index in leg for t in exact) for leg in _LIMBS[::2])
-
-
-def _other_hands(asked: list[Target], positions: np.ndarray, follow: float) -> list[Target]:
-    """Soft targets that keep a hand in its place while only the other arm is pulled, the less the more the body follows, and
-    the further the trunk has to go along."""
-    pulled = [[t for t in asked if t.index in arm and t.position is not None] for arm in _ARMS]
-    taken = {t.index for t in asked}
-    if follow == 1 or bool(pulled[0]) == bool(pulled[1]):
-        return []
-    side = 0 if pulled[0] else 1
-    shoulder, wrist, other = _ARMS[side][4], _ARMS[side][0], _ARMS[1 - side]
-    arm = np.linalg.norm(positions[wrist] - positions[_ARMS[side][3]]) + np.linalg.norm(
-        positions[shoulder] - positions[_ARMS[side][3]]
-    )
-    beyond = max(np.linalg.norm(t.position - positions[shoulder]) for t in pulled[side]) - arm
-    weight = _HELD * (1 - follow) * (1 - smoothly(float(beyond) / _TRUNK_GOES))
-    if weight < _LEAST_WEIGHT or taken & set(other):
-        return []
-    return [Target(JOINTS[other[0]], positions[other[0]], weight=weight)]
-
-
-def _pulled(targets: Iterable[Target]) -> set[int]:
-    """The joints, by index, that somebody pulls or turns."""
-    goals = ((t.index, (t.position, t.orientation, t.look_at)) for t in targets if not t.pinned)
-    return {index for index, goal in goals if any(value is not None for value in goal)}
-
-
-def planted_limbs(
-    targets: Iterable[Target], positions: np.ndarray, world: np.ndarray, floor: Floor | None = None
-) -> list[Target]:
-    """Pins that keep feet, and hands that rest on the floor, in position and orientation, unless ``targets`` pull their
-    limbs.
-
-    Args:
-        targets: the other targets.
-        positions: (29, 3) metres of the joints. world: (24, 3, 3) orientations of the bones.
-    """
-    pulled, pinned = _pulled(targets), {t.index for t in targets if t.pinned}
-    resting = np.zeros(NUM_JOINTS, bool) if floor is None else floor.resting(positions)
-    pins = []
-    hips = 0 in pulled
-    for joints in _LIMBS:
-        stands = KINDS[joints[0]] == _FOOT or resting[joints[:3]].all()
-        if stands and not pulled & set(joints) and joints[0] not in pinned:
-            pins.append(planted_foot(joints[0], positions, world))
-            knee = joints[3]
-            if KINDS[knee] == "knee" and resting[knee] and not hips and knee not in pinned:
-                pins.append(Target(JOINTS[knee], positions[knee], pinned=True))
-    return pins
-
-
-def _above(floor: Floor, targets: list[Target], positions: np.ndarray) -> list[Target]:
-    """The targets, with pulled joints no lower than the floor lets them."""
-    lowest, raised = floor.lowest(positions), []
-    for t in targets:
-        low = t.position is not None and not t.pinned and t.place[1] < lowest[t.index]
-        raised.append(replace(t, position=[t.place[0], lowest[t.index], t.place[2]]) if low else t)
-    return raised
-
-
-def _ground(
-    floor: Floor,
-    asked: list[Target],
-    feet: list[Target],
-    positions: np.ndarray,
-    mode: str,
-    leaned: bool = False,
-) -> Ground:
-    """What the floor asks for, with the limbs that the targets lift off it, and the ``feet`` of kneeling legs; see
-    :class:`.floor.Ground`."""
-    lifted, pulled = {}, [t for t in asked if t.position is not None and not t.pinned]
-    for joints in _LIMBS:
-        ups = [t.place[1] - positions[t.index, 1] for t in pulled if t.index in joints]
-        if ups:
-            lifted |= dict.fromkeys(joints, max(0.0, *ups))
-    hips = any(t.index == 0 for t in pulled)  # the user decides what carries them
-    support = kneeling_support(floor, asked, feet)
-    return Ground(floor, positions, lifted, support, leaned=leaned or hips or mode != "full")
-
-
-def planted_foot(ankle: int, positions: np.ndarray, world: np.ndarray) -> Target:
-    """A pin that keeps the foot below ``ankle``, an index into the joints, in place; see :func:`planted_feet`."""
-    return Target(JOINTS[ankle], positions[ankle], world[ankle], pinned=True)
 
 
 def _without_repetition(targets: Iterable[Target]) -> list[Target]:

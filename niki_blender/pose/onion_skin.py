@@ -8,7 +8,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ...niki.meshes.mannequin import mannequin
-from ...niki.meshes.skinning import PosableSkin
+from ...niki.meshes.posable import PosableSkin
 from ..rig.space import to_blender
 from .preview import Preview, preview_of
 from .trail import shown_armature

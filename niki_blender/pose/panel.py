@@ -44,6 +44,12 @@ class NIKI_PT_pose(SidebarPanel, bpy.types.Panel):
         layout.prop(settings, "pull_mode")
         layout.prop(settings, "follow")
         layout.prop(settings, "plant_feet")
+        row = layout.row(align=True, heading="Floor")
+        row.prop(settings, "keep_above_floor", text="")
+        part = row.row()
+        part.active = settings.keep_above_floor
+        part.prop(settings, "floor_height", text="")
+        layout.prop(settings, "step")
         row = layout.row(align=True)
         row.operator("niki.pin_selected", icon="PINNED")
         row.operator("niki.unpin_all", text="", icon="UNPINNED")

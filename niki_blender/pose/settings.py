@@ -50,7 +50,7 @@ class NIKI_PG_pose(bpy.types.PropertyGroup):
     plant_feet: BoolProperty(
         name="Plant Feet",
         default=True,
-        description="Keep feet in place unless they are pulled",
+        description="Keep feet in place, and hands on the floor, unless a joint of that leg or arm is pulled",
         update=_pulling_changed,
     )
     follow: FloatProperty(
@@ -66,7 +66,7 @@ class NIKI_PG_pose(bpy.types.PropertyGroup):
     keep_above_floor: BoolProperty(
         name="Floor",
         default=True,
-        description="Keep the body above the floor, and let feet and hands that touch it bear its weight",
+        description="Keep the body above the floor, and in balance over what stands on it",
         update=_pulling_changed,
     )
     floor_height: FloatProperty(
@@ -80,28 +80,6 @@ class NIKI_PG_pose(bpy.types.PropertyGroup):
         name="Step",
         description="Take a step when a joint is pulled further than the body can lean. If off, the body stops there",
         update=_pulling_changed,
-    )
-    onion_skin: BoolProperty(
-        name="Onion Skin", description="Show the poses of neighboring frames as ghosts while you pull joints"
-    )
-    ghost_count: IntProperty(
-        name="Ghosts",
-        default=3,
-        min=1,
-        max=20,
-        description="Number of ghosts before and after the current frame",
-    )
-    ghost_step: IntProperty(
-        name="Ghost Step",
-        default=4,
-        min=1,
-        soft_max=50,
-        description="Number of frames from one ghost to the next",
-    )
-    trail: BoolProperty(
-        name="Trail",
-        default=True,
-        description="Show the path of the selected joints, and how far a correction reaches",
     )
     fade_in: IntProperty(
         name="Fade In",

@@ -6,8 +6,9 @@ import pytest
 from niki.body.skeleton import JOINTS, Body
 from niki.cli import main
 from niki.evaluation.posing.everyday import POSES, Drag, Everyday
-from niki.evaluation.posing.everyday_table import distance_to_hull, everyday_table, make_pose
+from niki.evaluation.posing.everyday_table import everyday_table, make_pose
 from niki.network.posing import PosingNetwork
+from niki.pose.hull import distance_to_hull
 from niki.pose.posing import Poser
 from niki.pose.stances import relaxed_rotations
 from niki.pose.targets import Posture

@@ -228,7 +228,8 @@ class PosingScenario:
             "bpy.ops.niki.bake('INVOKE_DEFAULT', span='ACTION', reduce=True, max_error=20)", "19_bake"
         )
         w.until(f"not {modal}")
-        assert w.do("result = len(bpy.data.actions)") == 3
+        assert w.do("result = len(bpy.data.actions)") == 4  # the bake with few keys, and the dense one
+        assert w.do("result = [t.mute for t in bpy.context.object.animation_data.nla_tracks]") == [True]
 
     def follow_targets(self):
         w = self.window

@@ -2,29 +2,17 @@
 
 import numpy as np
 import pytest
+from standing import standing
 
 from niki.body.kinematics import forward_kinematics
 from niki.body.limits import exceeds_limits
-from niki.body.rotation import matrix_from_axis_angle
-from niki.body.skeleton import JOINTS, NUM_BONES, Body
+from niki.body.skeleton import JOINTS, Body
 from niki.network.posing import PosingNetwork
 from niki.pose.floor import Floor
 from niki.pose.posing import Poser
 from niki.pose.targets import Posture, Target
 
 BODY = Body.default()
-
-
-def standing() -> Posture:
-    """Arms down, knees and elbows a little bent."""
-    turns = np.zeros((NUM_BONES, 3))
-    for side, sign in (("left", 1), ("right", -1)):
-        turns[JOINTS.index(f"{side}_shoulder")] = [0.2, 0, -1.1 * sign]
-        turns[JOINTS.index(f"{side}_elbow")] = [0, -0.4 * sign, 0]
-        turns[JOINTS.index(f"{side}_hip")] = [-0.2, 0, 0.05 * sign]
-        turns[JOINTS.index(f"{side}_knee")] = [0.35, 0, 0]
-        turns[JOINTS.index(f"{side}_ankle")] = [-0.15, 0, 0]
-    return Posture(matrix_from_axis_angle(turns), np.array([0.3, 0.0, -2.0]))
 
 
 START = standing()

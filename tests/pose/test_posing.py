@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from standing import standing
 
 from niki.body import rotation as rot
 from niki.body.kinematics import forward_kinematics
@@ -18,18 +19,6 @@ from niki.pose.targets import ORIENTED, Posture, Target
 BODY = Body.default()
 POSERS = {"network": Poser(BODY, PosingNetwork.default()), "refinement alone": Poser(BODY)}
 both = pytest.mark.parametrize("poser", POSERS.values(), ids=POSERS)
-
-
-def standing() -> Posture:
-    """Arms down, knees and elbows a little bent."""
-    turns = np.zeros((NUM_BONES, 3))
-    for side, sign in (("left", 1), ("right", -1)):
-        turns[JOINTS.index(f"{side}_shoulder")] = [0.2, 0, -1.1 * sign]
-        turns[JOINTS.index(f"{side}_elbow")] = [0, -0.4 * sign, 0]
-        turns[JOINTS.index(f"{side}_hip")] = [-0.2, 0, 0.05 * sign]
-        turns[JOINTS.index(f"{side}_knee")] = [0.35, 0, 0]
-        turns[JOINTS.index(f"{side}_ankle")] = [-0.15, 0, 0]
-    return Posture(rot.matrix_from_axis_angle(turns), np.array([0.3, 0.0, -2.0]))
 
 
 START = standing()

@@ -9,10 +9,12 @@ import numpy as np
 
 from ...body.kinematics import forward_kinematics
 from ...body.limits import RANGES, nearest_in_range
-from ...body.skeleton import JOINTS, NUM_BONES, Body
+from ...body.skeleton import JOINTS, Body
 from ...meshes.mannequin import mannequin
+from ...meshes.skinning import skin
 from ...network.posing import PosingNetwork
 from ...pose.floor import Floor
+from ...pose.hull import distance_to_hull
 from ...pose.posing import Poser
 from ...pose.stances import relaxed_rotations
 from ...pose.targets import Posture, Target
@@ -25,7 +27,7 @@ _BEYOND = np.radians(3)
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class MadePose:
     """What became of a pose.
 
     Attributes:
@@ -48,13 +50,13 @@ class Outcome:
     slipped: tuple[float, str]
 
 
-def make_everyday_poses() -> list[Outcome]:
+def make_everyday_poses() -> list[MadePose]:
     """Make all twelve with the network that ships."""
     poser = Poser(Body.default(), PosingNetwork.default())
     return [make_pose(poser, pose) for pose in POSES]
 
 
-def make_pose(poser: Poser, pose: Everyday) -> Outcome:
+def make_pose(poser: Poser, pose: Everyday) -> MadePose:
     """Drag a relaxed body into a pose. Each drag starts from the pose at its press, as in the tool."""
     posture = Posture(relaxed_rotations(), np.zeros(3))
     missed, jump, slipped = [], 0.0, (0.0, "")
@@ -68,11 +70,11 @@ def make_pose(poser: Poser, pose: Everyday) -> Outcome:
         for joint in {*drag.still, *drag.pins}:
             j = JOINTS.index(joint)
             slipped = max(slipped, (1000 * float(np.linalg.norm(places[-1, j] - before[j])), joint))
-    skin = _skin_of(posture)
+    surface = _skin_of(posture)
     excess = np.abs(nearest_in_range(posture.rotations, RANGES)[1]).max(-1)
-    return Outcome(
-        pose, posture, tuple(missed), 1000 * max(0.0, -float(skin[:, 1].min())),
-        100 * _off_balance(poser.joints(posture), skin, pose),
+    return MadePose(
+        pose, posture, tuple(missed), 1000 * max(0.0, -float(surface[:, 1].min())),
+        100 * _off_balance(poser.joints(posture), surface, pose),
         tuple(JOINTS[b] for b in np.flatnonzero(excess > _BEYOND)), 1000 * jump, slipped,
     )  # fmt: skip
 
@@ -100,35 +102,23 @@ def _mannequin():
 
 def _skin_of(posture: Posture) -> np.ndarray:
     """(V, 3) the mannequin's vertices in a pose."""
-    skin, body = _mannequin(), Body.default()
+    mesh, body = _mannequin(), Body.default()
     joints, world = forward_kinematics(posture.rotations, body, posture.translation)
-    moved = joints[:NUM_BONES] - np.einsum("bij,bj->bi", world, body.rest_joints[:NUM_BONES])
-    turns = np.einsum("vb,bij->vij", skin.weights, world)
-    return np.einsum("vij,vj->vi", turns, skin.vertices) + skin.weights @ moved
+    return skin(mesh.vertices, mesh.weights, body.rest_joints, joints, world)
 
 
-def _off_balance(joints: np.ndarray, skin: np.ndarray, pose: Everyday) -> float:
+def _off_balance(joints: np.ndarray, surface: np.ndarray, pose: Everyday) -> float:
     """Metres from the center of mass to the area that carries the body, on the ground."""
-    touches = skin[:, 1] < _TOUCHING
+    touches = surface[:, 1] < _TOUCHING
     for low, high in pose.boxes:
-        over = ((skin[:, [0, 2]] > np.array(low)[[0, 2]]) & (skin[:, [0, 2]] < np.array(high)[[0, 2]])).all(1)
-        touches |= over & (np.abs(skin[:, 1] - high[1]) < _SITTING)
-    return distance_to_hull((MASSES @ joints)[[0, 2]], skin[touches][:, [0, 2]])
+        over = (
+            (surface[:, [0, 2]] > np.array(low)[[0, 2]]) & (surface[:, [0, 2]] < np.array(high)[[0, 2]])
+        ).all(1)
+        touches |= over & (np.abs(surface[:, 1] - high[1]) < _SITTING)
+    return distance_to_hull((MASSES @ joints)[[0, 2]], surface[touches][:, [0, 2]])
 
 
-def distance_to_hull(point: np.ndarray, points: np.ndarray) -> float:
-    """From a point (2,) to the convex hull of points (N, 2); 0 inside, NaN if there are none.
-
-    The least over directions of how far the point is ahead of all others, by half degrees.
-    """
-    if not len(points):
-        return float("nan")
-    angles = np.radians(np.arange(0, 360, 0.5))
-    ways = np.stack([np.cos(angles), np.sin(angles)])
-    return max(0.0, float((point @ ways - (points @ ways).max(0)).max()))
-
-
-def everyday_table(outcomes: list[Outcome]) -> str:
+def everyday_table(outcomes: list[MadePose]) -> str:
     """The outcomes as a Markdown table."""
     lines = [
         "| pose | drags | targets missed, mm | under the floor, mm | out of balance, cm | beyond limits"
