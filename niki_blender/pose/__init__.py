@@ -1,4 +1,15 @@
 """Posing: pulling joints, targets, corrections over time, baking."""
 
-MODULES = ("settings", "handles", "tool", "correcting", "bake", "targets", "key_pose", "panel")
+MODULES = (
+    "settings",
+    "handles",
+    "tool",
+    "corrections",
+    "correcting",
+    "bake",
+    "targets",
+    "key_pose",
+    "panel",
+    "corrections_panel",
+)
 """Modules that register, in this order."""
