@@ -25,6 +25,8 @@ from .recomposing import Applied, recompose
 
 def _settings_changed(correction: NIKI_PG_correction, context: bpy.types.Context) -> None:
     action = correction.id_data
+    if not correction.data:  # it is being made
+        return
     if not can_change(action):  # its keys stay, and so must what tells of them
         on, fade_in, fade_out = correction.written
         for name, value in (("muted", not on), ("fade_in", fade_in), ("fade_out", fade_out)):
@@ -89,11 +91,8 @@ def add_correction(
     action = _corrected_action(rig)
     correction = action.niki_corrections.add()
     correction.name, correction.kind, correction.frame = name, kind, layer.first
-    correction.data = layer.to_text()
-    # As written already, so that each of these lines does not write the keys.
-    correction.written = (1, *fades)
     correction.fade_in, correction.fade_out = fades
-    correction.written = (0, *fades)
+    correction.data = layer.to_text()  # last: with it, changed settings write the keys
     action.niki_correction_index = len(action.niki_corrections) - 1
     _rewrite(action)
     return action
