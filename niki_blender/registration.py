@@ -6,7 +6,7 @@ classes, properties and handlers.
 
 from importlib import import_module
 
-ROOMS = ("scene", "settings", "rig", "handles", "pose", "bake", "capture", "refine", "exchange")
+ROOMS = ("scene", "settings", "rig", "handles", "pose", "correct", "bake", "capture", "refine", "exchange")
 """Rooms that register, in this order."""
 
 

@@ -11,7 +11,6 @@ MODULES = (
     "axis_line",
     "tool_status",
     "tool",
-    "correcting",
     "targets",
     "key_pose",
     "panel",
