@@ -24,12 +24,14 @@ class HandlingScenario:
 
     def __init__(self, posing, module: str):
         self._posing, self.window, self._module = posing, posing.window, module
+        self._file = f"{posing.window.folder}/handling.blend"
 
     def run(self) -> None:
         """All of it; AssertionError where something is not as a user expects."""
         w = self.window
         w.do("exec(" + repr(STATE.format(module=self._module)) + ", globals())")
-        self.open_saved_file()
+        self.save_file()
+        self.open_file()
         self.undo_the_first_drag()
         self.hover_over_handles()
         self.select_with_a_box()
@@ -39,19 +41,16 @@ class HandlingScenario:
         w.do("bpy.ops.niki.add_body('EXEC_DEFAULT', True)")
         w.do("bpy.ops.view3d.view_selected()")
         self.undo_the_first_drag()
-        w.do("bpy.ops.object.mode_set('EXEC_DEFAULT', True, mode='OBJECT')")
-        w.do("bpy.ops.object.delete('EXEC_DEFAULT', True)")
-        w.do(
-            "o = next(o for o in bpy.context.view_layer.objects if o.type == 'ARMATURE');"
-            " o.select_set(True); bpy.context.view_layer.objects.active = o"
-        )
+        self.open_file()
 
-    def open_saved_file(self):
-        """Undo begins anew with an opened file."""
-        w, file = self.window, f"{self.window.folder}/handling.blend"
-        w.do(f"bpy.ops.wm.save_as_mainfile(filepath='{file}')")
+    def save_file(self):
+        self.window.do(f"bpy.ops.wm.save_as_mainfile(filepath='{self._file}')")
+
+    def open_file(self):
+        """Open the saved file, with which undo begins anew."""
+        w = self.window
         w.do("bpy.context.scene['unsaved'] = True")
-        w.do(f"bpy.app.timers.register(lambda: bpy.ops.wm.open_mainfile(filepath='{file}') and None)")
+        w.do(f"bpy.app.timers.register(lambda: bpy.ops.wm.open_mainfile(filepath='{self._file}') and None)")
         w.until("'unsaved' not in bpy.context.scene")
         w.settle()
 
