@@ -26,6 +26,7 @@ from .motion.motion import Motion
 from .motion.refinement import LIMBS, Refinement
 from .network.posing import PosingNetwork
 from .pose.corrections import blend_pose, posture_at
+from .pose.floor import Floor
 from .pose.posing import FOLLOW, MODES, Poser
 from .pose.targets import Target
 from .review.blender_process import save_blend
@@ -260,6 +261,18 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     c.add_argument("--free-feet", action="store_true", help="let feet that are not pulled move too")
     c.add_argument(
+        "--floor", action=argparse.BooleanOptionalAction, default=True,
+        help="keep the body above the floor and in balance on it (default: yes)",
+    )  # fmt: skip
+    c.add_argument(
+        "--floor-height", type=_meters, default=0.0, metavar="METERS",
+        help="height of the floor, in meters, Y up (default: %(default)s, where captures have it)",
+    )  # fmt: skip
+    c.add_argument(
+        "--step", action="store_true",
+        help="take a step where the body cannot lean any further (default: it stops there)",
+    )  # fmt: skip
+    c.add_argument(
         "--propagate", type=int, nargs=2, default=(0, 0), metavar=("BEFORE", "AFTER"),
         help="frames over which the change fades in and out (default: this frame only)",
     )  # fmt: skip
@@ -369,6 +382,16 @@ def _count(text: str) -> int:
         number = 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, not '{text}'")
+    return number
+
+
+def _meters(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = np.nan
+    if not np.isfinite(number):
+        raise argparse.ArgumentTypeError(f"expected a number of meters, not '{text}'")
     return number
 
 
@@ -508,8 +531,9 @@ def _pose(options) -> None:
     if not targets:
         raise NikiError("Nothing is pulled", "give a --target or a --pull")
     posture = poser.solve(
-        start, [*pins, *targets], options.mode, not options.free_feet, follow=options.follow
-    )
+        start, [*pins, *targets], options.mode, not options.free_feet, follow=options.follow,
+        floor=Floor(options.floor_height) if options.floor else None, step=options.step, keep_hands=True,
+    )  # fmt: skip
     blend_pose(motion, options.frame, posture, *options.propagate).save(options.output)
     for target in targets:
         print(f"{target.joint}: {1000 * posture.error[target.joint]:.1f} mm from its target")

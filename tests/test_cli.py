@@ -521,6 +521,36 @@ def test_pose_warns_of_what_is_out_of_reach_and_writes_the_nearest_pose(tmp_path
     assert (tmp_path / "m.npz").exists()
 
 
+def lowest_after(tmp_path, *options):
+    """Meters: the lowest wrist after the left one was pulled 20 cm below the floor, which is a meter below it."""
+    file = tmp_path / "m.npz"
+    assert pose_sample(file, "--pull", "left_wrist=0,-1.2,0.1", *options, "--overwrite") == 0
+    return Motion.load(file).solved_joints()[30, 20, 1]
+
+
+def test_pose_keeps_the_body_above_the_floor(tmp_path):
+    assert lowest_after(tmp_path) > 0
+    assert lowest_after(tmp_path, "--no-floor", "--free-feet") < -0.1
+    assert lowest_after(tmp_path, "--floor-height", "-0.3", "--free-feet") < -0.1
+
+
+def test_pose_refuses_a_floor_without_a_height(tmp_path, capsys):
+    for height in ("nan", "low"):
+        with pytest.raises(SystemExit):
+            pose_sample(tmp_path / "m.npz", "--pull", "head=0,0.01,0", "--floor-height", height)
+        assert f"expected a number of meters, not '{height}'" in capsys.readouterr().err
+
+
+def test_pose_takes_a_step_only_if_told_to(tmp_path):
+    truth, moved = Motion.load(ROOT / "samples/sample_truth.npz").solved_joints()[30], []
+    feet = [10, 11]
+    for options in ([], ["--step"]):
+        assert pose_sample(tmp_path / "m.npz", "--pull", "left_wrist=0.5,0,1", *options, "--overwrite") == 0
+        after = Motion.load(tmp_path / "m.npz").solved_joints()[30]
+        moved.append(np.linalg.norm(after[feet] - truth[feet], axis=-1).max())
+    assert moved[0] < 0.01 < 0.1 < moved[1]
+
+
 def test_names_that_the_terminal_has_no_letters_for_are_no_error(tmp_path):
     some_motion(footage="/films/映像.mp4").save(tmp_path / "m.npz")
     environment = os.environ | {"PYTHONIOENCODING": "cp1252"}

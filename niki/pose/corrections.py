@@ -6,17 +6,22 @@ rotations at the other frames, so that the captured detail stays. numpy only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ..body import rotation as rot
 from ..body.kinematics import forward_kinematics
-from ..body.skeleton import JOINTS
+from ..body.skeleton import JOINTS, Body
 from ..errors import NikiError
+from ..motion.blending import faded
 from ..motion.motion import Motion
 from .posing import Poser, planted_foot
 from .targets import Posture, Target
+
+CATCH_UP = 0.3
+"""Metres per second by which a joint that is let go may exceed the motion's own speed."""
 
 
 def posture_at(motion: Motion, index: int) -> Posture:
@@ -69,35 +74,119 @@ def layer_change(
 def pin_joint(
     motion: Motion, joint: str, first: int, last: int, blend: int = 5, free: np.ndarray | None = None
 ) -> Motion:
-    """The motion with a joint fixed from frame ``first`` to ``last`` at its position at ``first``.
-
-    If ``joint`` is an ankle, the foot's orientation is fixed too.
+    """:func:`hold_joints` for one joint, with the change faded as :func:`choose_fades` says.
 
     Args:
-        joint: a name from :data:`niki.body.skeleton.JOINTS`.
+        blend: the least number of frames over which the change fades in and out.
+    """
+    held = hold_joints(motion, [joint], first, last, free)
+    fades = choose_fades(motion, held, [joint], first, last, blend)
+    return fade_around(motion, held, first, last, *fades)
+
+
+def hold_joints(
+    motion: Motion, joints: Sequence[str], first: int, last: int, free: np.ndarray | None = None
+) -> Motion:
+    """The motion with joints fixed from frame ``first`` to ``last`` at their positions at ``first``.
+
+    An ankle's foot keeps its orientation too. A foot that is not held keeps to its own path. Other frames do not
+    change, so the motion jumps after ``last``: see :func:`fade_around`.
+
+    Args:
+        joints: names from :data:`niki.body.skeleton.JOINTS`.
         first, last: frames from 0, both included.
-        blend: number of frames over which the change fades in and out.
         free: (25, 3, 3) what may move, as :class:`niki.pose.posing.Poser` takes it; default all.
 
     Raises:
         NikiError: the frames are not in the motion, or there is no such joint.
     """
-    if joint not in JOINTS:
-        raise NikiError(f"There is no joint '{joint}'", f"choose from: {', '.join(JOINTS)}")
+    for joint in joints:
+        if joint not in JOINTS:
+            raise NikiError(f"There is no joint '{joint}'", f"choose from: {', '.join(JOINTS)}")
     if last < first:
         raise NikiError("The range is empty: its last frame is before its first")
     posture_at(motion, last)
-    start, poser = posture_at(motion, first), Poser(motion.body, free=free)
-    positions, world = forward_kinematics(start.rotations, motion.body, start.translation)
-    j = JOINTS.index(joint)
-    foot = joint.endswith("ankle")
-    pin = planted_foot(j, positions, world) if foot else Target(joint, positions[j], pinned=True)
-    inside = np.arange(first, last + 1)
-    solved = [poser.solve(posture_at(motion, k), [pin], plant_feet=False) for k in inside]
-    result = blend_pose(motion, first, solved[0], blend, 0)
-    result = blend_pose(result, last, solved[-1], 0, blend)
+    poser, start = Poser(motion.body, free=free), posture_at(motion, first)
+    pins = [_pin(name, start, motion.body) for name in joints]
+    others = [
+        f"{side}_ankle"
+        for side in ("left", "right")
+        if not {f"{side}_{part}" for part in ("hip", "knee", "ankle", "foot")} & set(joints)
+    ]
+    inside, solved = np.arange(first, last + 1), []
+    for k in inside:
+        posture = posture_at(motion, k)
+        own = [_pin(name, posture, motion.body) for name in others]
+        solved.append(poser.solve(posture, [*pins, *own], plant_feet=False))
     rotations, trans = (np.stack([getattr(p, name) for p in solved]) for name in ("rotations", "translation"))
-    return _with_poses(result, np.isin(np.arange(len(motion)), inside), rotations, trans)
+    return _with_poses(motion, np.isin(np.arange(len(motion)), inside), rotations, trans)
+
+
+def fade_around(motion: Motion, held: Motion, first: int, last: int, fade_in: int, fade_out: int) -> Motion:
+    """The motion with the poses of ``held`` from ``first`` to ``last``, and their change faded around them."""
+    turns = rot.axis_angle_from_matrix(rot.transpose(motion.rotations) @ held.rotations)
+    change = np.concatenate([turns.reshape(len(motion), -1), held.trans - motion.trans], 1)[first : last + 1]
+    start, stop = max(0, first - fade_in), min(len(motion), last + 1 + fade_out)
+    change = spread_change(change, first - start, stop - last - 1, fade_in, fade_out)
+    layer = rot.matrix_from_axis_angle(change[:, :-3].reshape(len(change), -1, 3))
+    part = slice(start, stop)
+    changed = np.zeros(len(motion), bool)
+    changed[part] = True
+    return _with_poses(motion, changed, motion.rotations[part] @ layer, motion.trans[part] + change[:, -3:])
+
+
+def spread_change(change: np.ndarray, before: int, after: int, fade_in: int, fade_out: int) -> np.ndarray:
+    """(before + T + after, C) a change (T, C), faded in over the frames before it and out over those after it.
+
+    Its rate is continuous. What changes by one frame only fades with the weights of :func:`fade_weights`.
+    """
+    padded = np.pad(change, ((before, after), (0, 0)))
+    known = np.zeros(len(padded), bool)
+    known[before : before + len(change)] = True
+    result = faded(padded, known, fade_out)
+    result[:before] = faded(padded, known, fade_in)[:before]
+    return result
+
+
+def choose_fades(
+    motion: Motion, held: Motion, joints: Sequence[str], first: int, last: int, least: int
+) -> tuple[int, int]:
+    """Frames over which the change of held joints fades in and out.
+
+    They are so many that no joint moves faster than it does somewhere in the motion, but for a little. Give it the
+    motion nearby.
+
+    Args:
+        least: frames that are always faded over.
+    """
+    indices = [JOINTS.index(joint) for joint in joints]
+    peaks = _steps(motion, indices).max(0, initial=0) + CATCH_UP / motion.mocap_framerate
+
+    def is_calm(fade_in: int, fade_out: int, part: slice) -> bool:
+        steps = _steps(fade_around(motion, held, first, last, fade_in, fade_out), indices)[part]
+        return bool((steps <= peaks).all())
+
+    def shortest(available: int, calm) -> int:
+        longest = max(least, available)
+        return next((n for n in range(least, longest) if calm(n)), longest)
+
+    fade_in = shortest(first, lambda n: is_calm(n, least, slice(None, first)))
+    fade_out = shortest(len(motion) - 1 - last, lambda n: is_calm(least, n, slice(last, None)))
+    return fade_in, fade_out
+
+
+def _steps(motion: Motion, joints: list[int]) -> np.ndarray:
+    """(T - 1, n) how far joints move from each frame to the next."""
+    return np.linalg.norm(np.diff(motion.solved_joints()[:, joints], axis=0), axis=-1)
+
+
+def _pin(joint: str, posture: Posture, body: Body) -> Target:
+    """A joint where it is; an ankle's foot also keeps its orientation."""
+    positions, world = forward_kinematics(posture.rotations, body, posture.translation)
+    j = JOINTS.index(joint)
+    if joint.endswith("ankle"):
+        return planted_foot(j, positions, world)
+    return Target(joint, positions[j], pinned=True)
 
 
 def _with_poses(motion: Motion, changed, rotations, translation) -> Motion:

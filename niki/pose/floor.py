@@ -26,7 +26,9 @@ _SOLE = 0.07  # the same for ankles, whose heel is below
 _HEEL = 0.3  # of the way from the ball of the foot to the ankle: how far the heel is behind it
 _EDGE = 0.015  # metres that the center of mass stays within what bears it
 _LIFTED = 0.15  # metres by which a foot leaves the floor until the body has shifted its weight off it
-_ERROR, _DAMPING = 1e-3, 0.1  # metres of standard error, and what is added to it as a share of the distance
+_BREADTH = 0.04 * np.array([[1, 0], [0, 1], [-1, 0], [0, -1.0]])  # metres around a joint that bears the body
+_ERROR, _LEANING = 1e-3, 5e-3  # metres of standard error, of the floor and of the balance
+_DAMPING = 0.1  # what is added to it, as a share of the distance
 _FARTHEST = 0.1  # metres a step
 _UP = 1
 _STILL = np.isin(KINDS[:NUM_BONES], ("neck", "head", "collar", "shoulder", "elbow", "wrist", "hand"))
@@ -82,7 +84,7 @@ class Ground:
         points = np.concatenate([support_points(positions, bearing), support])
         if not len(points) or leaned:
             return
-        self._hull = convex_hull(points)
+        self._hull = convex_hull((points[:, None] + _BREADTH).reshape(-1, 2))
         outside = self._beyond(positions)[0]
         off = max(lifted.values(), default=0.0) / _LIFTED
         self._allowed = max(outside, 0.0) * (1 - smoothly(off))
@@ -101,18 +103,18 @@ class Ground:
         low = np.flatnonzero(positions[:, _UP] < self._lowest)
         if len(low):
             arms = (positions[low][:, None] - positions[:NUM_BONES]) * MOVES[low][..., None]
-            parts.append((self._lowest[low] - positions[low, _UP], joint_rows(arms)[:, _UP]))
+            parts.append((self._lowest[low] - positions[low, _UP], joint_rows(arms)[:, _UP], _ERROR))
         if self._hull is not None:
             beyond, outward = self._beyond(positions)
             if beyond > self._allowed:
                 arms = _mass_arms(positions)
                 arms[_STILL] = 0
                 row = np.array([outward[0], 0.0, outward[1]]) @ joint_rows(arms[None])[0]
-                parts.append((np.array([self._allowed - beyond]), row[None]))
+                parts.append((np.array([self._allowed - beyond]), row[None], _LEANING))
         # Far off, a step is only a direction.
         return [
-            (np.clip(r, -_FARTHEST, _FARTHEST), rows, np.sqrt(_ERROR**2 + (_DAMPING * r) ** 2))
-            for r, rows in parts
+            (np.clip(r, -_FARTHEST, _FARTHEST), rows, np.sqrt(error**2 + (_DAMPING * r) ** 2))
+            for r, rows, error in parts
         ]
 
     def lean(self, positions: np.ndarray) -> np.ndarray:

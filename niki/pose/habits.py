@@ -10,14 +10,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..body.skeleton import JOINTS, Body
+from ..body import rotation as rot
+from ..body.kinematics import forward_kinematics
+from ..body.skeleton import JOINTS, PARENTS, Body
 from .floor import FLESH, Floor, smoothly
-from .targets import Target
+from .targets import Posture, Target
 
 _SIDES = {side: [JOINTS.index(f"{side}_{kind}") for kind in ("knee", "ankle")] for side in ("left", "right")}
 _ANKLES = {f"{side}_ankle" for side in _SIDES}
 _CHEST = JOINTS.index("spine3")
 _KNEELING = (0.1, 0.35)  # metres: with a knee so high the foot is stretched; this high, flat
+_INSTEP = np.radians(130)  # by which a foot is turned that rests on its instep
 _SITTING = (0.12, 0.42)  # metres: hips so high sit on the floor, hips this high do not
 _IN_FRONT = 0.52  # of a leg: how far in front of the hips the feet of somebody are who sits on the floor
 _FOOT, _TRUNK, _RESTING = 0.5, 0.3, 0.5  # weights of soft targets
@@ -25,18 +28,23 @@ _LIFTED = 0.1  # metres up or down at which a foot goes along
 _STRIDE = 1.7  # metres of a step for each metre that the body leans too far
 _LONGEST = 0.8  # of a leg
 _LEAST = 1e-3
-_LOWERED = {"pelvis": 0.8, "left_hip": 0.8, "right_hip": 0.8, "left_knee": 0.2, "right_knee": 0.2}
-"""Metres down at which the trunk is kept most."""
+_LOWERED = ("pelvis", "left_hip", "right_hip", "left_knee", "right_knee")
+_TRUNK_KEPT = 0.2  # metres that they are pulled by when the trunk is kept most
 
 
 def kneeling_feet(
-    floor: Floor, asked: Sequence[Target], positions: np.ndarray, heading: np.ndarray, body: Body
+    floor: Floor,
+    asked: Sequence[Target],
+    positions: np.ndarray,
+    world: np.ndarray,
+    heading: np.ndarray,
+    body: Body,
 ) -> list[Target]:
-    """Soft targets for the feet of knees that are pulled down: on the floor behind them, a shin's length away.
+    """Soft targets for the feet of knees that are pulled down: on the floor behind them, a shin's length away, and stretched.
 
     Args:
-        floor: the floor. asked: what the user pulls. positions: (29, 3) metres, of the pose before.
-        heading: (3, 3) the upright frame that the pose faces.
+        floor: the floor. asked: what the user pulls. positions: (29, 3) metres, world: (24, 3, 3) orientations of the
+            bones, of the pose before. heading: (3, 3) the upright frame that the pose faces.
     """
     pulled, resting, found = (
         {t.joint: t for t in asked if t.position is not None},
@@ -51,13 +59,29 @@ def kneeling_feet(
         low = floor.height + FLESH[ankle]
         flat = max(positions[ankle, 1] - low, 0.0)
         shin, height = body.bone_lengths[ankle], max(place[1], low + FLESH[knee] - FLESH[ankle])
-        low += flat * (1 - _share_below(place[1] - floor.height, _KNEELING))
+        stretched = _share_below(place[1] - floor.height, _KNEELING)
+        low += flat * (1 - stretched)
         place -= heading[:, 2] * np.sqrt(max(shin**2 - (height - low) ** 2, 0.0))
         place[1] = low
         weight = _FOOT * smoothly(down / _LIFTED)
         if weight > _LEAST:
-            found.append(Target(JOINTS[ankle], place, weight=weight))
+            sole = rot.matrix_from_axis_angle(heading[:, 0] * stretched * _INSTEP) @ world[ankle]
+            found.append(Target(JOINTS[ankle], place, sole, weight=weight))
     return found
+
+
+def fold_shins(posture: Posture, asked: Sequence[Target], feet: Sequence[Target], body: Body) -> Posture:
+    """The pose with the shins of kneeling legs towards ``feet``, of :func:`kneeling_feet`."""
+    pulled = {t.joint: np.asarray(t.position) for t in asked if t.position is not None}
+    rotations = posture.rotations.copy()
+    for foot in feet:
+        knee, ankle = _SIDES[foot.joint.removesuffix("_ankle")]
+        positions, world = forward_kinematics(rotations, body, posture.translation)
+        shin = foot.position - pulled[JOINTS[knee]]
+        swing = rot.swing_between(rot.normalize(positions[ankle] - positions[knee]), rot.normalize(shin))
+        turn = rot.matrix_from_axis_angle(foot.weight / _FOOT * rot.axis_angle_from_matrix(swing))
+        rotations[knee] = world[PARENTS[knee]].T @ turn @ world[knee]
+    return replace(posture, rotations=rotations)
 
 
 def kneeling_support(floor: Floor, asked: Sequence[Target], feet: Sequence[Target]) -> np.ndarray:
@@ -125,7 +149,7 @@ def sitting_feet(
 def upright_trunk(
     floor: Floor, asked: Sequence[Target], positions: np.ndarray, world: np.ndarray
 ) -> list[Target]:
-    """A soft target that keeps the chest as it is turned while hips or knees are pulled down to the floor.
+    """A soft target that keeps the chest as it is turned while hips are pulled, or knees down.
 
     Args:
         floor: the floor. asked: what the user pulls. positions: (29, 3) metres, world: (24, 3, 3) orientations of the
@@ -135,8 +159,9 @@ def upright_trunk(
     for t in asked:
         if t.position is None or t.pinned or t.joint not in _LOWERED:
             continue
-        down = positions[t.index, 1] - t.position[1]
-        share = max(share, smoothly(down / _LOWERED[t.joint]))
+        moved = t.position - positions[t.index]
+        distance = max(0.0, -moved[1]) if t.joint.endswith("knee") else float(np.linalg.norm(moved))
+        share = max(share, smoothly(distance / _TRUNK_KEPT))
     if share < _LEAST or any(t.joint == "spine3" and t.orientation is not None for t in asked):
         return []
     return [Target("spine3", orientation=world[_CHEST], weight=_TRUNK * share)]

@@ -21,7 +21,15 @@ from ..errors import NikiError
 from ..network.posing import PosingNetwork, Pull, facing
 from .effectors import Effectors
 from .floor import Floor, Ground, smoothly
-from .habits import kneeling_feet, kneeling_support, resting_feet, sitting_feet, stepped, upright_trunk
+from .habits import (
+    fold_shins,
+    kneeling_feet,
+    kneeling_support,
+    resting_feet,
+    sitting_feet,
+    stepped,
+    upright_trunk,
+)
 from .steps import conditional_covariance, less_coupled, turn_matrices, usual_covariance
 from .targets import Posture, Target
 
@@ -46,6 +54,7 @@ _LIMBS = [  # that stand on the floor: the end that is held in place, and all jo
 _HELD = 0.6  # weight of a hand that nobody pulls
 _TRUNK_GOES = 0.3  # metres beyond the pulled arm's reach at which the other hand is free to go along
 _LEAST_WEIGHT = 1e-3
+_TOES = {leg[0]: leg[1] for leg in _LIMBS[::2]}
 _ARM_TURNS = [np.isin(np.arange(3 * NUM_BONES + 3) // 3, arm) for arm in _LIMBS[1::2]]
 _ARMS, _FOOT = _LIMBS[1::2], "ankle"
 
@@ -148,15 +157,23 @@ class Poser:
         asked = targets
         if plant_feet and mode != "limb":
             targets = targets + planted_limbs(targets, positions, world, floor)
+            for t in targets[len(asked) :]:  # the toes of a planted foot stay too
+                if KINDS[t.index] == _FOOT:
+                    moving[_TOES[t.index]] = False
+        feet: list[Target] = []
         reachable, ground = _within_reach(targets, positions, self.body, moving), None
         if floor is not None:
-            feet = kneeling_feet(floor, asked, positions, heading, self.body)
+            feet = kneeling_feet(floor, asked, positions, world, heading, self.body)
             reachable = self._on_floor(floor, asked, reachable + feet)
             ground = _ground(floor, asked, feet, positions, mode)
         if keep_hands:
             reachable = reachable + _other_hands(asked, positions, follow)
-        covariance = self._covariance(float(follow), moving.tobytes(), keep_hands)
+        kept = _idle_arms(asked) if keep_hands else ()
+        covariance = self._covariance(float(follow), moving.tobytes(), kept)
         prior = self._prior(start, positions, reachable, moving, heading, follow, keep_hands)
+        if moving[NUM_BONES] and _legs_pulled(reachable):
+            shift = self._shift_onto(reachable, prior, start)
+            prior = self._moved(start, fold_shins(prior, asked, feet, self.body).rotations, shift, moving)
         if ground is not None and moving[NUM_BONES] and (lean := ground.lean(self.joints(prior))).any():
             if floor is not None and step:
                 reachable = stepped(reachable, lean, positions, self.body)
@@ -208,12 +225,13 @@ class Poser:
             moving &= ~self._freedom.locked
         return moving
 
-    def _make_covariance(self, follow: float, moving: bytes, keep_hands: bool) -> np.ndarray:
-        """(75, 75) of a step, if only what is ``moving``, from :meth:`_moving`, moves."""
+    def _make_covariance(self, follow: float, moving: bytes, kept: tuple[int, ...]) -> np.ndarray:
+        """(75, 75) of a step, if only what is ``moving``, from :meth:`_moving`, moves, and of the
+        ``kept`` arms, by index, less goes along with the rest."""
         local, following = self._metrics
         covariance = (1 - follow) * local + follow * following
-        if keep_hands and follow < 1 and self._network is not None:
-            covariance = less_coupled(covariance, *_ARM_TURNS, follow * follow)
+        for arm in kept:
+            covariance = less_coupled(covariance, _ARM_TURNS[arm], follow * follow)
         free = np.repeat(np.frombuffer(moving, bool), 3)
         return conditional_covariance(covariance, free)
 
@@ -253,6 +271,12 @@ class Poser:
             start, turns @ start.rotations, pelvis + (1 - pulled[0]) * (heading @ move), moving
         )
 
+    def _shift_onto(self, targets: list[Target], prior: Posture, start: Posture) -> np.ndarray:
+        """(3,) metres from the start: where the prior moves the body, and on to where its exact targets are nearest."""
+        positions = self.joints(prior)
+        missed = [t.position - positions[t.index] for t in targets if t.exact and t.position is not None]
+        return prior.translation - start.translation + np.mean(missed, 0)
+
     def _moved(self, start: Posture, rotations, move, moving) -> Posture:
         """A pose with the start's place moved by ``move`` if the body may, and what is locked put back."""
         translation = start.translation + move if moving[NUM_BONES] else start.translation
@@ -269,6 +293,12 @@ class Poser:
         return replace(posture, error=missed)
 
 
+def _idle_arms(asked: Iterable[Target]) -> tuple[int, ...]:
+    """The arms, by index, that nobody pulls."""
+    pulled = _pulled(asked)
+    return tuple(k for k, arm in enumerate(_ARMS) if not pulled & set(arm))
+
+
 def _with_arms_kept(turns: np.ndarray, targets: Iterable[Target], follow: float) -> np.ndarray:
     """Turns (24, 3) of which an arm makes less while only the other one is pulled: that hand has its own place."""
     pulled = [set(arm) & _pulled(targets) for arm in _ARMS]
@@ -276,6 +306,13 @@ def _with_arms_kept(turns: np.ndarray, targets: Iterable[Target], follow: float)
         turns = turns.copy()
         turns[[b for b in _ARMS[0 if pulled[1] else 1] if b < NUM_BONES]] *= follow * follow
     return turns
+
+
+def _legs_pulled(targets: list[Target]) -> bool:
+    """Whether both legs are pulled and nothing else holds the body: then it goes where they go."""
+    exact = [t for t in targets if t.exact and t.position is not None]
+    held = any(t.pinned or t.index == 0 for t in exact)
+    return not held and all(any(t.index in leg for t in exact) for leg in _LIMBS[::2])
 
 
 def _other_hands(asked: list[Target], positions: np.ndarray, follow: float) -> list[Target]:

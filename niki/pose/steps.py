@@ -89,16 +89,10 @@ def conditional_covariance(covariance: np.ndarray, free: np.ndarray) -> np.ndarr
     return result
 
 
-def less_coupled(covariance: np.ndarray, one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
-    """Covariance (m, m) in which, whatever the rest does, ``one`` (m,) bool and ``other`` (m,) bool vary together only by a
-    ``share`` of what they did. numpy."""
-    rest = ~(one | other) & (np.diagonal(covariance) > 0)
-    through = np.linalg.solve(covariance[np.ix_(rest, rest)], covariance[np.ix_(rest, other)])
-    given = covariance[np.ix_(one, rest)] @ through
-    across = given + share * (covariance[np.ix_(one, other)] - given)
-    result = covariance.copy()
-    result[np.ix_(one, other)], result[np.ix_(other, one)] = across, across.T
-    return result
+def less_coupled(covariance: np.ndarray, part: np.ndarray, share: float) -> np.ndarray:
+    """Covariance (m, m) in which a ``part`` (m,) bool goes along with the rest only by a ``share`` of what it did. numpy."""
+    across = part[:, None] != part
+    return np.where(across, share * covariance, covariance)
 
 
 def usual_covariance() -> np.ndarray:

@@ -13,12 +13,14 @@ MODULES = (
     "axis_line",
     "tool_status",
     "tool",
+    "corrections",
     "correcting",
     "reduce_keys",
     "bake",
     "targets",
     "key_pose",
     "panel",
+    "corrections_panel",
     "onion_panel",
 )
 """Modules that register, in this order."""

@@ -16,7 +16,11 @@ def is_auto_keying(context: bpy.types.Context) -> bool:
 
 
 def key_changed(
-    context: bpy.types.Context, rig: bpy.types.Object, changed: dict[str, list[str]], frame: float
+    context: bpy.types.Context,
+    rig: bpy.types.Object,
+    changed: dict[str, list[str]],
+    frame: float,
+    new_curves: bool = False,
 ) -> int:
     """Key what has changed, whether auto-keying is on or not; return the number of bones keyed.
 
@@ -25,11 +29,14 @@ def key_changed(
 
     Args:
         changed: for each bone, the properties that have changed ("rotation_quaternion", "location" ...).
+        new_curves: key also what has no f-curve yet, in spite of *Only Insert Available*.
     """
     tools = context.scene.tool_settings
     paths, options = None, _options(context)
     if tools.use_keyframe_insert_keyingset and context.scene.keying_sets_all.active is not None:
         paths, options = _keying_set_paths(context, rig, changed)
+    if new_curves:
+        options -= {"INSERTKEY_AVAILABLE"}
     return sum(
         [
             _key_bone(rig.pose.bones[name], channels, frame, paths, options, tools.keyframe_type)

@@ -1,134 +1,36 @@
 """Operators that correct a motion over time: *Propagate* and *Hold in Place*.
 
-They change a copy of the action, and in it only the corrected bones at the corrected frames. A correction is
-added to the bones' own channels, so constraints act on it as before.
+They add a correction to a copy of the action, where it stays on a list. It changes only the corrected bones at the
+corrected frames, in the bones' own channels, so constraints act on it as before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import bpy
 import numpy as np
 from bpy.props import IntProperty
-from mathutils import Quaternion
 
 from ...niki.body import rotation as rot
 from ...niki.body.skeleton import BONES, JOINTS
 from ...niki.errors import NikiError
 from ...niki.motion.motion import Motion
-from ...niki.pose.corrections import fade_weights, pin_joint
+from ...niki.pose.corrections import choose_fades, hold_joints
 from ..rig import unkeyed
-from ..rig.animation import (
-    action_range,
-    bone_path,
-    copy_action,
-    fcurve_owner,
-    fcurves_of,
-    values_at,
-    write_curves,
-)
+from ..rig.animation import action_range, ensure_animation_data, fcurves_of
 from ..rig.armature import OnArmature, active_object, joint_label, rest_orientations
-from ..rig.channels import (
-    MIN_MOVE,
-    MIN_TURN,
-    Channels,
-    as_quaternion,
-    rotation_locks,
-    rotation_property,
-    values_in_mode,
-)
+from ..rig.channels import Channels
 from ..rig.locks import unlocked_directions
 from ..rig.posture import quaternions_in_bones
 from ..rig.root import root_poses
 from ..rig.sampling import sample_motion
 from ..rig.space import to_blender
+from ..scene.users_scene import rate_of
+from .corrections import add_correction
+from .keys_taken_back import set_keys
+from .last_pull import LastPull, keys_at, last_pull, pulls_of, write_pulls
+from .layers import Layer, turn_vector
 
-_CORRECTS = "niki_corrects"
-"""Custom property of a corrected action: the name of the original."""
-
-
-class Correction:
-    """Rotations and moves to add to the animation of bones, about and along their own axes.
-
-    Args:
-        frames: (T,) scene frames, consecutive.
-    """
-
-    def __init__(self, frames: np.ndarray):
-        self._frames = frames
-        self._turns: dict[str, list[Quaternion]] = {}
-        self._moves: dict[str, np.ndarray] = {}
-
-    def turn(self, bone: str, further: list[Quaternion]) -> None:
-        """Rotate a bone by T quaternions, each taken the short way around."""
-        further = [-quaternion if quaternion.w < 0 else quaternion for quaternion in further]  # pyright: ignore[reportOperatorIssue]
-        if any(quaternion.angle > MIN_TURN for quaternion in further):
-            self._turns[bone] = further
-
-    def move(self, bone: str, further: np.ndarray) -> None:
-        """Move a bone by ``further`` (T, 3)."""
-        if np.abs(further).max() > MIN_MOVE:
-            self._moves[bone] = further
-
-    def __bool__(self) -> bool:
-        return bool(self._turns or self._moves)
-
-    def changed_paths(
-        self, rig: bpy.types.Object, excluded: Collection[str] = ()
-    ) -> set[tuple[bpy.types.ID, str]]:
-        """What it changes, as (data-block, data path), without the bones ``excluded``."""
-        turned, moved = self._turns.keys() - set(excluded), self._moves.keys() - set(excluded)
-        paths = {bone_path(name, rotation_property(rig.pose.bones[name])) for name in turned}
-        paths |= {bone_path(name, "location") for name in moved}
-        return {(rig, path) for path in paths}
-
-    def apply(self, rig: bpy.types.Object) -> bpy.types.Action:
-        """Add the correction to the rig's action and return the action.
-
-        Unless the action is a corrected one that nothing else uses, the rig gets a copy first.
-
-        Raises:
-            NikiError: the rig's action cannot be changed now.
-        """
-        action = rig.animation_data.action
-        reusable = (
-            action.get(_CORRECTS) and action.users - action.use_fake_user == 1 and action.library is None
-        )
-        if not reusable:
-            origin = action.get(_CORRECTS) or action.name
-            copy_action(rig, f"{origin} corrected")[_CORRECTS] = origin
-        owner = fcurve_owner(rig)
-        for name, further in self._turns.items():
-            bone = rig.pose.bones[name]
-            channel, locks = rotation_property(bone), rotation_locks(bone)
-            before = self._values(owner, bone, channel)
-            after = [
-                values_in_mode(as_quaternion(bone.rotation_mode, a) @ b, bone.rotation_mode, a)
-                for a, b in zip(before, further, strict=True)
-            ]
-            changed = np.array([quaternion.angle > MIN_TURN for quaternion in further])
-            self._write(owner, bone, channel, np.array(after), before, changed, locks)
-        for name, further in self._moves.items():
-            bone = rig.pose.bones[name]
-            before = self._values(owner, bone, "location")
-            changed = (np.abs(further) > MIN_MOVE).any(1)
-            self._write(owner, bone, "location", before + further, before, changed, bone.lock_location)
-        return rig.animation_data.action  # pyright: ignore[reportReturnType]
-
-    def _values(self, owner, bone: bpy.types.PoseBone, channel: str) -> np.ndarray:
-        """(T, n) the values of a channel from its f-curves, or its current value where it has none."""
-        columns = []
-        for index, current in enumerate(getattr(bone, channel)):
-            curve = owner.fcurves.find(bone_path(bone.name, channel), index=index)
-            columns.append(values_at(curve, self._frames) if curve else [current] * len(self._frames))
-        return np.array(columns).T
-
-    def _write(self, owner, bone, channel: str, after, before, changed, locks) -> None:
-        """Key a channel from the first to the last changed frame; locked components keep their values."""
-        stretch = slice(np.flatnonzero(changed)[0], np.flatnonzero(changed)[-1] + 1)
-        values = np.where(locks, before, after)[stretch]
-        write_curves(owner, bone_path(bone.name, channel), bone.name, self._frames[stretch], values)
+_LONGEST_FADE = 2.0  # seconds
 
 
 class _OnAnimatedArmature(OnArmature):
@@ -146,6 +48,10 @@ class _OnAnimatedArmature(OnArmature):
         return True
 
 
+class _NothingPulledError(Exception):
+    """The pose is as animated."""
+
+
 class NIKI_OT_propagate(_OnAnimatedArmature, bpy.types.Operator):
     """Blend the pulled pose of the current frame into the frames around it, in a copy of the action"""
 
@@ -154,46 +60,82 @@ class NIKI_OT_propagate(_OnAnimatedArmature, bpy.types.Operator):
 
     def execute(self, context):
         rig, scene = active_object(context), context.scene
-        first, last = action_range(rig)
-        now = scene.frame_current
-        if not first <= now <= last:
-            self.report(
-                {"ERROR"}, f"The current frame is outside of the action. Go to a frame from {first} to {last}"
-            )
+        changed = set()
+        try:
+            ensure_animation_data(rig)
+            with unkeyed.keep_unkeyed(scene, changed):
+                action, layer, fades = self._propagate(rig, scene)
+                changed |= layer.changed_paths(rig)
+        except NikiError as problem:
+            self.report({"ERROR"}, str(problem))
             return {"CANCELLED"}
-        posed, changed = Channels.of(rig), set()
-        with unkeyed.keep_unkeyed(scene, changed):
-            scene.frame_set(now, subframe=scene.frame_subframe)
-            animated = Channels.of(rig)
-            correction, span = self._correction(rig, posed, animated, now, (first, last))
-            if not correction:
-                self.report(
-                    {"WARNING"},
-                    "The pose is unchanged at this frame. Pull a joint first, with auto-keying off",
-                )
-                return {"CANCELLED"}
-            try:
-                action = correction.apply(rig)
-            except NikiError as problem:
-                self.report({"ERROR"}, str(problem))
-                return {"CANCELLED"}
-            changed |= correction.changed_paths(rig)
-        self.report({"INFO"}, f"{action.name}: changed frames {span[0]} to {span[-1]}")
+        except _NothingPulledError:
+            self.report({"WARNING"}, "The pose is unchanged at this frame. Pull a joint first")
+            return {"CANCELLED"}
+        span = max(layer.limits[0], layer.first - fades[0]), min(layer.limits[1], layer.first + fades[1])
+        self.report({"INFO"}, f"{action.name}: changed frames {span[0]} to {span[1]}")
         return {"FINISHED"}
 
-    def _correction(self, rig, posed: Channels, animated: Channels, now: int, limits: tuple[int, int]):
-        """The change of the pose against the animation, faded over the neighboring frames; and the frames."""
-        before, after = rig.niki_pose.fade_in, rig.niki_pose.fade_out
-        frames = np.arange(max(limits[0], now - before), min(limits[1], now + after) + 1)
-        weights = fade_weights(len(frames), now - frames[0], before, after)
-        correction = Correction(frames)
+    def _propagate(self, rig, scene) -> tuple[bpy.types.Action, Layer, tuple[int, int]]:
+        """Add the pull as a correction, and take back the keys that it set."""
+        now, posed, pull = scene.frame_current, Channels.of(rig), last_pull(rig)
+        scene.frame_set(now, subframe=scene.frame_subframe)
+        by_hand = posed.changed_since(Channels.of(rig))
+        if pull is not None and pull.frame != now and by_hand:
+            pull = None  # the pose in the view counts, not one that was left
+        frame = now if pull is None else pull.frame
+        if pull is not None and not (frame == now and by_hand):
+            scene.frame_set(frame)
+            posed = Channels.of(rig)
+            if not pull.keyed:
+                _take_over(posed, pull)
+        ours = pull.replaced if pull is not None and pull.keyed else {}
+        keys = keys_at(rig, pull.changed, frame) if ours else {}
+        taken = {channel: keys.get(channel) for channel in ours}
+        set_keys(rig, frame, ours)
+        try:
+            scene.frame_set(frame, subframe=scene.frame_subframe if frame == now else 0)
+            layer = self._layer(rig, posed, frame)
+            name, fades = f"{_name_of(rig)}, frame {frame}", (rig.niki_pose.fade_in, rig.niki_pose.fade_out)
+            others = [other for other in pulls_of(rig) if other.frame != frame]
+            action = add_correction(rig, layer, name, "PULL", fades)
+        except (NikiError, _NothingPulledError):
+            set_keys(rig, frame, taken)
+            raise
+        for other in others:
+            other.action = action.name
+        write_pulls(rig, others)
+        return action, layer, fades
+
+    def _layer(self, rig, posed: Channels, frame: int) -> Layer:
+        """The change of the pose against the animation."""
+        limits = action_range(rig)
+        if not limits[0] <= frame <= limits[1]:
+            raise NikiError(
+                f"Frame {frame} is outside of the action", f"go to a frame from {limits[0]} to {limits[1]}"
+            )
+        animated, layer = Channels.of(rig), Layer(frame, limits)
         for name in posed.changed_since(animated):
-            further = animated.quaternion(name).inverted() @ posed.quaternion(name)
-            further = -further if further.w < 0 else further  # pyright: ignore[reportOperatorIssue]
-            correction.turn(name, [Quaternion().slerp(further, weight) for weight in weights])
-            moved = np.array(posed.locations[name]) - animated.locations[name]
-            correction.move(name, weights[:, None] * moved)
-        return correction, frames
+            bone = rig.pose.bones[name]
+            layer.turn(bone, turn_vector(animated.quaternion(name).inverted() @ posed.quaternion(name))[None])
+            layer.move(bone, np.array(posed.locations[name])[None] - animated.locations[name])
+        if not layer.changes:
+            raise _NothingPulledError
+        return layer
+
+
+def _take_over(posed: Channels, pull: LastPull) -> None:
+    """Pose the bones that were pulled as the pull left them."""
+    for name in pull.changed:
+        if posed.rotations[name][0] == pull.after.rotations[name][0]:
+            posed.rotations[name] = pull.after.rotations[name]
+        posed.locations[name] = pull.after.locations[name]
+
+
+def _name_of(rig: bpy.types.Object) -> str:
+    """The selected joints, as a correction is called."""
+    joints = [joint_label(JOINTS[j]) for j, pulled in enumerate(rig.niki_pose.pulled) if pulled]
+    return ", ".join(joints) if 0 < len(joints) < 4 else f"{len(joints)} Joints" if joints else "Pose"
 
 
 class NIKI_OT_hold(_OnAnimatedArmature, bpy.types.Operator):
@@ -205,7 +147,11 @@ class NIKI_OT_hold(_OnAnimatedArmature, bpy.types.Operator):
     first: IntProperty(name="Start Frame", description="First frame at which the joints are held in place")
     last: IntProperty(name="End Frame", description="Last frame at which the joints are held in place")
     blend: IntProperty(
-        name="Blend", default=5, min=0, description="Frames over which the change fades in and out"
+        name="Shortest Fade",
+        default=5,
+        min=0,
+        description="Least number of frames over which the change fades in and out. It takes more where joints would "
+        "have to catch up faster than they move",
     )
 
     @classmethod
@@ -231,43 +177,41 @@ class NIKI_OT_hold(_OnAnimatedArmature, bpy.types.Operator):
         if not start <= self.first <= self.last <= end:
             self.report({"ERROR"}, f"The action has only frames {start} to {end}. Choose a range within them")
             return {"CANCELLED"}
-        frames = np.arange(max(start, self.first - self.blend), min(end, self.last + self.blend) + 1)
-        motion = sample_motion(rig, int(frames[0]), int(frames[-1]), own_space=True)
+        around = max(self.blend, round(_LONGEST_FADE * rate_of(context.scene)))
+        sampled = np.arange(max(start, self.first - around), min(end, self.last + around) + 1)
+        motion = sample_motion(rig, int(sampled[0]), int(sampled[-1]), own_space=True)
         joints = [JOINTS[j] for j, pulled in enumerate(rig.niki_pose.pulled) if pulled]
-        corrected, free = motion, unlocked_directions(rig)
-        for joint in joints:
-            corrected = pin_joint(
-                corrected, joint, self.first - frames[0], self.last - frames[0], self.blend, free
-            )
-        correction = correction_between(rig, motion, corrected, frames)
+        first, last = self.first - sampled[0], self.last - sampled[0]
+        held = hold_joints(motion, joints, first, last, unlocked_directions(rig))
+        fades = choose_fades(motion, held, joints, first, last, self.blend)
+        layer = self._layer(rig, motion, held, slice(first, last + 1), (start, end))
         labels = ", ".join(map(joint_label, joints))
-        if not correction:
+        if not layer.changes:
             self.report({"INFO"}, f"{labels}: already in place from frame {self.first} to {self.last}")
             return {"CANCELLED"}
+        name = f"{_name_of(rig)}, frames {self.first} to {self.last}"
         with unkeyed.keep_posed_by_hand(rig, context.scene) as (unkeyed_bones, changed):
             try:
-                action = correction.apply(rig)
+                action = add_correction(rig, layer, name, "HOLD", fades)
             except NikiError as problem:
                 self.report({"ERROR"}, str(problem))
                 return {"CANCELLED"}
-            changed |= correction.changed_paths(rig, excluded=unkeyed_bones)
+            changed |= layer.changed_paths(rig, excluded=unkeyed_bones)
         self.report({"INFO"}, f"{action.name}: {labels} held from frame {self.first} to {self.last}")
         return {"FINISHED"}
 
-
-def correction_between(
-    rig: bpy.types.Object, before: Motion, after: Motion, frames: np.ndarray
-) -> Correction:
-    """The correction that changes one motion of the rig, in armature space, into another."""
-    axes = rest_orientations(rig)
-    turns = rot.transpose(before.rotations) @ after.rotations
-    in_bones = [quaternions_in_bones(frame, axes) for frame in turns]
-    correction = Correction(frames)
-    for i, name in enumerate(BONES):
-        correction.turn(name, [frame[i] for frame in in_bones])
-    under_root = rot.apply(rot.transpose(root_poses(rig, frames)[0]), to_blender(after.trans - before.trans))
-    correction.move(BONES[0], under_root @ axes[0])
-    return correction
+    def _layer(self, rig, motion: Motion, held: Motion, inside: slice, limits: tuple[int, int]) -> Layer:
+        """What changes one motion of the rig, in armature space, into another."""
+        axes, frames = rest_orientations(rig), np.arange(self.first, self.last + 1)
+        turns = rot.transpose(motion.rotations[inside]) @ held.rotations[inside]
+        in_bones = [quaternions_in_bones(frame, axes) for frame in turns]
+        layer = Layer(self.first, limits)
+        for i, name in enumerate(BONES):
+            layer.turn(rig.pose.bones[name], np.array([turn_vector(frame[i]) for frame in in_bones]))
+        moves = to_blender(held.trans - motion.trans)[inside]
+        under_root = rot.apply(rot.transpose(root_poses(rig, frames)[0]), moves)
+        layer.move(rig.pose.bones[BONES[0]], under_root @ axes[0])
+        return layer
 
 
 CLASSES = (NIKI_OT_propagate, NIKI_OT_hold)

@@ -82,7 +82,7 @@ class NIKI_OT_key_pose(OnArmature, bpy.types.Operator):
                     pull.after = posed  # with what the user has done to it by hand since
                 pull.after.restore(rig, pull.changed)
                 replaced = keys_at(rig, pull.changed, pull.frame)
-                if key_changed(context, rig, pull.changed, pull.frame):
+                if key_changed(context, rig, pull.changed, pull.frame, new_curves=True):
                     frames.append(pull.frame)
                     pull.keyed, pull.replaced = True, replaced | pull.replaced
                     # keying may have made the first action
@@ -96,7 +96,7 @@ class NIKI_OT_key_pose(OnArmature, bpy.types.Operator):
         if not frames:
             self.report(
                 {"WARNING"},
-                "Nothing was keyed. Turn off Only Insert Available, or add the bones to the keying set",
+                "Nothing was keyed: the active keying set has none of the pulled bones. Add them, or choose another",
             )
             return {"CANCELLED"}
         self.report({"INFO"}, f"Keyed the pulled pose at frame {', '.join(map(str, sorted(frames)))}")

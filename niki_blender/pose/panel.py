@@ -81,21 +81,6 @@ class NIKI_PT_floor(SidebarPanel, bpy.types.Panel):
         layout.prop(settings, "step")
 
 
-class NIKI_PT_correct(SidebarPanel, bpy.types.Panel):
-    """Propagate and Hold in Place."""
-
-    bl_label = "Correct"
-    bl_parent_id = "NIKI_PT_pose"
-
-    def draw(self, context):
-        layout, settings = self.columns(), context.object.niki_pose
-        column = layout.column(align=True)
-        column.prop(settings, "fade_in")
-        column.prop(settings, "fade_out")
-        layout.operator("niki.propagate", icon="ANIM")
-        layout.operator("niki.hold", icon="LOCKED")
-
-
 class NIKI_PT_targets(SidebarPanel, bpy.types.Panel):
     """Targets that joints follow, and baking."""
 
@@ -144,5 +129,5 @@ class NIKI_PT_target(SidebarPanel, bpy.types.Panel):
             layout.prop(settings, "target_looks")
 
 
-CLASSES = (NIKI_PT_start, NIKI_PT_pose, NIKI_PT_floor, NIKI_PT_correct, NIKI_PT_targets, NIKI_PT_target)
+CLASSES = (NIKI_PT_start, NIKI_PT_pose, NIKI_PT_floor, NIKI_PT_targets, NIKI_PT_target)
 register, unregister = bpy.utils.register_classes_factory(CLASSES)

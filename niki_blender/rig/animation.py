@@ -149,6 +149,14 @@ def fcurve_owner(rig: bpy.types.ID) -> FCurveOwner | None:
     return next(iter(_bags(data.action, data.action_slot)), None)
 
 
+def owner_in(action: bpy.types.Action, handle: int) -> FCurveOwner | None:
+    """The owner of the f-curves of an action's slot, by its handle (see :func:`slot_handle`); None if it has none."""
+    if not _SLOTTED:
+        return action
+    slot = next((slot for slot in action.slots if slot.handle == handle), None)
+    return next(iter(_bags(action, slot)), None) if slot else None
+
+
 def fcurves_of(rig: bpy.types.ID) -> Sequence[bpy.types.FCurve]:
     """The f-curves that animate ``rig``, in any version of Blender."""
     owner = fcurve_owner(rig)

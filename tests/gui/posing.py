@@ -44,7 +44,7 @@ class PosingScenario:
     def run(self) -> None:
         """All of it; AssertionError where something is not as a user expects."""
         w = self.window
-        w.do("import sys; exec(" + repr(PROJECT.format(module=self._module)) + ", globals())")
+        self.prepare()
         w.do("[bpy.data.objects.remove(o) for o in list(bpy.data.objects)]")
         w.do("[bpy.data.actions.remove(a) for a in list(bpy.data.actions)]")
         w.do(
@@ -70,6 +70,10 @@ class PosingScenario:
         self.follow_targets()
         self.from_scratch()
         self.through_a_camera()
+
+    def prepare(self):
+        """Define in Blender what finds handles."""
+        self.window.do("import sys; exec(" + repr(PROJECT.format(module=self._module)) + ", globals())")
 
     def joint(self, joint: int):
         return np.array(

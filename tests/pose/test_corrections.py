@@ -8,7 +8,15 @@ from niki.body import rotation as rot
 from niki.body.skeleton import JOINTS
 from niki.errors import NikiError
 from niki.motion.motion import Motion
-from niki.pose.corrections import blend_pose, fade_weights, pin_joint, posture_at
+from niki.pose.corrections import (
+    CATCH_UP,
+    blend_pose,
+    fade_weights,
+    hold_joints,
+    pin_joint,
+    posture_at,
+    spread_change,
+)
 from niki.pose.posing import Poser
 from niki.pose.targets import Target
 
@@ -61,6 +69,37 @@ def test_a_foot_that_is_held_stays_and_the_rest_moves():
     assert (turned[25:] == 0).all()
     wrist = result.solved_joints()[8:21, 20]
     assert np.linalg.norm(np.diff(wrist, axis=0), axis=-1).min() > 1e-4
+
+
+def steps(motion, joint):
+    return np.linalg.norm(np.diff(motion.solved_joints()[:, JOINTS.index(joint)], axis=0), axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("joint", "first", "last"),
+    [("left_ankle", 20, 40), ("right_ankle", 40, 60), ("right_ankle", 60, 80), ("left_wrist", 30, 50)],
+)
+def test_a_joint_that_is_let_go_catches_up_no_faster_than_the_motion_itself(joint, first, last):
+    result = pin_joint(SAMPLE, joint, first, last, blend=5)
+    bound = CATCH_UP / SAMPLE.mocap_framerate
+    assert steps(result, joint).max() <= steps(SAMPLE, joint).max() + bound + 1e-9
+    jerks, own = (np.abs(np.diff(steps(m, joint))).max() for m in (result, SAMPLE))
+    assert jerks < own + 0.025
+
+
+def test_a_foot_that_is_not_held_keeps_to_its_path():
+    held = hold_joints(SAMPLE, ["left_ankle"], 20, 40)
+    other = JOINTS.index("right_ankle")
+    away = np.linalg.norm((held.solved_joints() - SAMPLE.solved_joints())[:, other], axis=-1)
+    assert away.max() < 2e-3
+
+
+def test_a_change_fades_in_and_out_over_its_own_frames():
+    change = spread_change(np.ones((3, 2)), before=6, after=8, fade_in=2, fade_out=5)
+    np.testing.assert_array_equal(np.flatnonzero(change[:, 0]), np.arange(4, 14))
+    np.testing.assert_array_equal(change[6:9], 1)
+    alone = spread_change(np.ones((1, 1)), 4, 5, 4, 5)[:, 0]
+    np.testing.assert_allclose(alone, fade_weights(10, 4, 4, 5), atol=1e-12)
 
 
 def test_frames_and_joints_that_are_not_there_are_said():

@@ -18,13 +18,14 @@ class Drag:
     Attributes:
         to: where joints are dragged to, metres: x to the left, y up, z ahead; the floor is at 0.
         pins: joints pinned before.
-        plant_feet: the tool's setting.
+        plant_feet, step: the tool's settings.
         still: joints that an animator expects to stay where they are.
     """
 
     to: dict[str, Place]
     pins: tuple[str, ...] = ()
     plant_feet: bool = True
+    step: bool = False
     still: tuple[str, ...] = ()
 
 

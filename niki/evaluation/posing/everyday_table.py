@@ -84,7 +84,12 @@ def _moves(poser: Poser, start: Posture, drag: Drag):
     for share in np.arange(1, _MOVES + 1) / _MOVES:
         targets = [Target(j, places[j] + share * (np.array(to) - places[j])) for j, to in drag.to.items()]
         yield poser.solve(
-            start, [*pins, *targets], plant_feet=drag.plant_feet, floor=Floor(), keep_hands=True
+            start,
+            [*pins, *targets],
+            plant_feet=drag.plant_feet,
+            floor=Floor(),
+            step=drag.step,
+            keep_hands=True,
         )
 
 

@@ -1,0 +1,97 @@
+"""What becomes of a pulled pose when its frame is left, with auto-keying off and on; and how the tab looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from posing import PROJECT
+from window import SIZE, Window
+
+WRIST = 20
+
+
+class KeyingScenario:
+    """A captured person, the tool, the mouse, the timeline."""
+
+    def __init__(self, window: Window, module: str, output: Path):
+        self.window, self.output, self._module = window, output, module
+
+    def run(self) -> None:
+        """All of it; AssertionError where something is not as a user expects."""
+        w = self.window
+        w.do("import sys; exec(" + repr(PROJECT.format(module=self._module)) + ", globals())")
+        w.do("[bpy.data.objects.remove(o) for o in list(bpy.data.objects)]")
+        w.settle()
+        w.screenshot(self.output / "keying_1_nothing_selected.png")
+        w.do(
+            f"bpy.ops.niki.import_motion(filepath='{w.folder}/sample_truth.npz', camera=False, match_scene='ALWAYS')"
+        )
+        w.do("bpy.context.scene.frame_set(40)")
+        w.do("bpy.ops.view3d.view_axis(type='RIGHT'); bpy.ops.view3d.view_selected()")
+        w.do("bpy.ops.niki.pull_mode(); bpy.ops.ed.undo_push(message='tool')")
+        w.do("bpy.context.scene.tool_settings.use_keyframe_insert_auto = False")
+        w.settle()
+        w.screenshot(self.output / "keying_2_armature_active.png")
+        self.leave_and_key()
+        self.undo_the_pull()
+        self.with_auto_keying()
+
+    def leave_and_key(self):
+        """A pose that was left is announced, keyed by the button, and there on coming back."""
+        w = self.window
+        posed = self.pull()
+        w.settle()
+        w.screenshot(self.output / "keying_3_pulled.png")
+        self.go_to(60)
+        w.screenshot(self.output / "keying_4_left.png")
+        assert "Frame 40" in self.status(), "the pose is left without a word"
+        w.press("niki.key_pose")
+        w.settle()
+        assert not self.status(), "the warning outlives the keying"
+        self.go_to(40)
+        w.screenshot(self.output / "keying_5_keyed.png")
+        np.testing.assert_allclose(self.wrist(), posed, atol=1e-4)
+
+    def undo_the_pull(self):
+        """An undone pull is not announced."""
+        w = self.window
+        self.go_to(50)
+        self.pull()
+        w.key("ctrl+z")
+        self.go_to(60)
+        assert not self.status(), "a pose that was undone is announced"
+
+    def with_auto_keying(self):
+        w = self.window
+        w.do("bpy.context.scene.tool_settings.use_keyframe_insert_auto = True")
+        self.go_to(70)
+        posed = self.pull()
+        self.go_to(60)
+        assert not self.status(), "a keyed pose is announced"
+        self.go_to(70)
+        np.testing.assert_allclose(self.wrist(), posed, atol=1e-4)
+        w.do("bpy.context.scene.tool_settings.use_keyframe_insert_auto = False")
+
+    def pull(self):
+        """Drag the left wrist; its place afterwards."""
+        x, y = self.window.do(f"result = handle({WRIST})")
+        y = SIZE[1] - y
+        before = self.wrist()
+        self.window.drag([(x + 4 * k, y - 8 * k) for k in range(12)])
+        assert np.linalg.norm(self.wrist() - before) > 0.05, "the wrist was not pulled"
+        return self.wrist()
+
+    def go_to(self, frame: int):
+        self.window.do(f"bpy.context.scene.frame_set({frame})")
+        self.window.settle()
+
+    def status(self) -> str:
+        return self.window.do(
+            f"result = sys.modules['{self._module}.niki_blender.pose.key_pose'].status_of(bpy.context.scene)"
+        )
+
+    def wrist(self):
+        return np.array(
+            self.window.do(f"result = list(map(float, pulling.joint_positions(bpy.context.object)[{WRIST}]))")
+        )
