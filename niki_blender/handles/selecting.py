@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import bpy
 
@@ -30,3 +31,29 @@ def select_joints(rig: bpy.types.Object, joints: Iterable[int], active: int | No
         select(bone, bone.name in bones)
     if active is not None:
         rig.data.bones.active = rig.data.bones[bone_of(active)]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which handles and bones are selected, and the active bone."""
+
+    pulled: list[bool]
+    bones: list[bool]
+    active: str | None
+
+    @classmethod
+    def of(cls, rig: bpy.types.Object) -> Selection:
+        """The current one of ``rig``."""
+        active = rig.data.bones.active
+        return cls(
+            list(rig.niki_pose.pulled),
+            [is_selected(bone) for bone in rig.pose.bones],
+            active.name if active is not None else None,
+        )
+
+    def restore(self, rig: bpy.types.Object) -> None:
+        """Select it again."""
+        rig.niki_pose.pulled = self.pulled
+        for bone, on in zip(rig.pose.bones, self.bones, strict=True):
+            select(bone, on)
+        rig.data.bones.active = rig.data.bones[self.active] if self.active is not None else None

@@ -11,7 +11,7 @@ from ...niki.body.skeleton import JOINTS
 from ...niki.errors import NikiError
 from ..handles.handle_shapes import CLICK
 from ..handles.handles import TOOL, InPoseMode, joint_under_mouse, posed_armature
-from ..handles.selecting import select_joints, selected_joints
+from ..handles.selecting import Selection, select_joints, selected_joints
 from ..rig.armature import OnArmature, active_object
 from . import preview
 from .axis_line import hide_axis, show_axis
@@ -51,6 +51,7 @@ class NIKI_OT_pull(InPoseMode, bpy.types.Operator):
         if joint is None:
             return {"PASS_THROUGH"}
         self._joint, self._extend, self._axis = joint, event.shift, None
+        self._selection = Selection.of(self._rig)
         self._first = self._mouse = Vector(mouse)
         self._moved, self._pull = Vector((0, 0)), None
         context.window_manager.modal_handler_add(self)
@@ -73,9 +74,8 @@ class NIKI_OT_pull(InPoseMode, bpy.types.Operator):
             change_reach(self._rig, _WIDEN[event.type])
             preview.update(context)
         elif event.type in ("ESC", "RIGHTMOUSE") and event.value == "PRESS":
-            if self._pull is not None:
-                self._pull.restore()
-            return self._end(context, "CANCELLED")
+            self.cancel(context)
+            return {"CANCELLED"}
         elif event.type == "LEFTMOUSE" and event.value == "RELEASE":
             if self._pull is None:
                 self._select(self._extend)
@@ -85,9 +85,10 @@ class NIKI_OT_pull(InPoseMode, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def cancel(self, context):
-        """Restore the pose when Blender ends the operator."""
+        """Restore the pose and the selection, also when Blender ends the operator."""
         if self._pull is not None:
             self._pull.restore()
+        self._selection.restore(self._rig)
         self._end(context, "CANCELLED")
 
     def _begin(self, context):

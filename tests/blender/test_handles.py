@@ -142,3 +142,14 @@ def test_the_tool_says_what_armatures_it_works_on(rig):
     assert tool_status.refusal_of(rig) == ""
     other = bpy.data.objects.new("Other", bpy.data.armatures.new("Other"))
     assert "NIKI armatures" in tool_status.refusal_of(other)
+
+
+def test_a_selection_can_be_restored(rig):
+    selecting.select_joints(rig, [WRIST], active=WRIST)
+    selection.select(rig.pose.bones["Head"])
+    before = selecting.Selection.of(rig)
+    selecting.select_joints(rig, [HAND], active=HAND)
+    before.restore(rig)
+    assert selecting.selected_joints(rig) == [WRIST]
+    assert selected_bones(rig) == {BONES[WRIST], "Head"}
+    assert rig.data.bones.active.name == BONES[WRIST]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from handling import HandlingScenario
 from window import SIZE, Window
 
 MOVES = 200
@@ -54,6 +55,7 @@ class PosingScenario:
         w.do("bpy.ops.view3d.view_axis(type='RIGHT'); bpy.ops.view3d.view_selected()")
         w.do("bpy.ops.view3d.view_orbit(angle=0.5, type='ORBITLEFT')")
         w.do("bpy.ops.object.mode_set(mode='OBJECT') if bpy.context.mode != 'OBJECT' else None")
+        HandlingScenario(self, self._module).run()
         w.press("niki.pull_mode")
         w.settle()
         self.drag_a_wrist()
@@ -129,14 +131,20 @@ class PosingScenario:
         """The slider in the sidebar: at 0 the other wrist hardly moves, at 1 the body moves along."""
         w, moved = self.window, []
         for follow in (1, 0):
-            w.do(f"bpy.context.object.niki_pose.follow = {follow}; bpy.ops.ed.undo_push(message='follow')")
+            self.set_as_a_user("float", "object.niki_pose.follow", follow)
             before, (x, y) = self.joint(21), self.handle(20)
             w.drag([(x, y), *((x + 4 * k, y - 6 * k) for k in range(1, 20))])
             w.screenshot(self.output / f"20_follow_{follow}.png")
             moved.append(np.linalg.norm(self.joint(21) - before))
             w.key("ctrl+z")
         assert moved[1] < moved[0], f"the other wrist moved by {moved} m"
-        w.do("bpy.context.object.niki_pose.property_unset('follow'); bpy.ops.ed.undo_push(message='follow')")
+        self.set_as_a_user("float", "object.niki_pose.follow", 0.4)
+
+    def set_as_a_user(self, kind: str, path: str, value):
+        """Set a property with a step of undo, as its button does."""
+        self.window.do(
+            f"bpy.ops.wm.context_set_{kind}('EXEC_DEFAULT', True, data_path='{path}', value={value!r})"
+        )
 
     def pin_and_pull(self):
         """A click selects the right wrist, P pins it (window managers often take Alt-click for themselves); the
@@ -156,7 +164,7 @@ class PosingScenario:
         w.do("bpy.context.scene.frame_set(41); bpy.context.scene.frame_set(40)")
         np.testing.assert_allclose(self.joint(15), now, atol=1e-4)  # it was keyed
         w.do("bpy.context.scene.tool_settings.use_keyframe_insert_auto = False")
-        w.do("bpy.ops.niki.unpin_all(); bpy.ops.ed.undo_push(message='unpin')")
+        w.do("bpy.ops.niki.unpin_all('EXEC_DEFAULT', True)")
 
     def along_an_axis(self):
         """Z, pressed amid a drag, lets the joint move up and down alone."""
@@ -192,7 +200,7 @@ class PosingScenario:
             at=lambda k: k == 22 and w.screenshot(self.output / "15_path.png"),
         )
         place = self.joint(20)
-        w.do("bpy.ops.niki.propagate(); bpy.ops.ed.undo_push(message='propagate')")
+        w.do("bpy.ops.niki.propagate('EXEC_DEFAULT', True)")
         np.testing.assert_allclose(self.joint(20), place, atol=1e-3)
         assert w.do("result = len(bpy.data.actions)") == 2
 
@@ -268,7 +276,7 @@ class PosingScenario:
         w = self.window
         w.do("bpy.context.object.niki_pose.follow_targets = False; bpy.ops.object.mode_set(mode='OBJECT')")
         w.do("[bpy.data.objects.remove(o) for o in list(bpy.data.objects)]; bpy.ops.niki.add_body()")
-        w.do("bpy.ops.niki.pull_mode(); bpy.ops.view3d.view_selected(); bpy.ops.ed.undo_push(message='body')")
+        w.do("bpy.ops.niki.pull_mode('EXEC_DEFAULT', True); bpy.ops.view3d.view_selected()")
         for joint, dx, dy in ((0, 10, 60), (20, -110, -330), (21, -150, -40)):
             x, y = self.handle(joint)
             w.drag([(x, y), *((x + dx * k / 20, y + dy * k / 20) for k in range(1, 21))])
