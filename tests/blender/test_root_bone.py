@@ -16,7 +16,7 @@ from niki.review.blender_process import blender_module
 
 NAMES = (
     *("placement.placing", "rig.sampling", "rig.posture", "rig.keying", "rig.armature"),
-    *("pose.neighbors", "pose.pulling", "pose.correcting", "rig.channels"),
+    *("pose.neighbors", "pose.pulling", "correct.correcting", "rig.channels"),
 )
 placing, sampling, posture, keying, armature, neighbors, pulling, correcting, channels = map(
     blender_module, NAMES
