@@ -16,7 +16,7 @@ from ...niki.errors import NikiError
 from ...niki.motion.motion import Motion
 from ...niki.pose.corrections import choose_fades, hold_joints
 from ..handles.selecting import selected_joints
-from ..pose.last_pull import LastPull, keys_at, last_pull, pulls_of, write_pulls
+from ..pose.last_pull import keys_at, last_pull, pulls_of, write_pulls
 from ..rig import unkeyed
 from ..rig.animation import action_range, ensure_animation_data, fcurves_of
 from ..rig.armature import OnArmature, active_object, joint_label, rest_orientations
@@ -30,6 +30,7 @@ from ..scene.users_scene import rate_of
 from .corrections import add_correction
 from .keys_taken_back import set_keys
 from .layers import Layer, turn_vector
+from .pulled_pose import components_without_keys, set_components, take_over
 
 _LONGEST_FADE = 2.0  # seconds
 
@@ -88,19 +89,23 @@ class NIKI_OT_propagate(_OnAnimatedArmature, bpy.types.Operator):
         if pull is not None and not (frame == now and by_hand):
             scene.frame_set(frame)
             posed = Channels.of(rig)
-            if not pull.keyed:
-                _take_over(posed, pull)
+            if not pull.keyed:  # of what nothing animates, the view shows how it is to be
+                take_over(posed, pull, components_without_keys(rig, pull) if frame == now else ())
         ours = pull.replaced if pull is not None and pull.keyed else {}
-        keys = keys_at(rig, pull.changed, frame) if ours else {}
+        keys = keys_at(rig, pull.changed, frame) if pull is not None and ours else {}
         taken = {channel: keys.get(channel) for channel in ours}
         set_keys(rig, frame, ours)
+        loose = components_without_keys(rig, pull) if pull is not None else []
         try:
             scene.frame_set(frame, subframe=scene.frame_subframe if frame == now else 0)
+            if pull is not None:
+                set_components(rig, loose, pull.before)
             layer = self._layer(rig, posed, frame)
             name, fades = f"{_name_of(rig)}, frame {frame}", (rig.niki_pose.fade_in, rig.niki_pose.fade_out)
             others = [other for other in pulls_of(rig) if other.frame != frame]
             action = add_correction(rig, layer, name, "PULL", fades)
         except (NikiError, _NothingPulledError):
+            set_components(rig, loose, posed)
             set_keys(rig, frame, taken)
             raise
         for other in others:
@@ -123,14 +128,6 @@ class NIKI_OT_propagate(_OnAnimatedArmature, bpy.types.Operator):
         if not layer.changes:
             raise _NothingPulledError
         return layer
-
-
-def _take_over(posed: Channels, pull: LastPull) -> None:
-    """Pose the bones that were pulled as the pull left them."""
-    for name in pull.changed:
-        if posed.rotations[name][0] == pull.after.rotations[name][0]:
-            posed.rotations[name] = pull.after.rotations[name]
-        posed.locations[name] = pull.after.locations[name]
 
 
 def _name_of(rig: bpy.types.Object) -> str:

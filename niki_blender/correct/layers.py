@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 import bpy
@@ -63,6 +64,13 @@ class Change:
             for row, turn in zip(before, values, strict=True)
         ]
         return np.where(self.locks, before, np.array(after))
+
+    def put_back(self, rig: bpy.types.Object, indices: Iterable[int]) -> None:
+        """Set components that no f-curve animates any more to what they were without one."""
+        bone = rig.pose.bones.get(self.bone)
+        if bone is not None and bone.rotation_mode == self.mode:
+            for index in indices:
+                getattr(bone, self.channel)[index] = self.still[index]
 
 
 @dataclass(eq=False)

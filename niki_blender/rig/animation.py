@@ -231,6 +231,15 @@ def write_curves(owner: FCurveOwner, path: str, group: str, frames: np.ndarray, 
         keys.write_to(curve)
 
 
+def remove_curve(owner: FCurveOwner, curve: bpy.types.FCurve) -> None:
+    """Remove an f-curve, and its group if nothing else is in it."""
+    name = curve.group.name if curve.group is not None else ""
+    owner.fcurves.remove(curve)
+    group = owner.groups.get(name)  # newer versions of Blender have removed it already
+    if group is not None and not len(group.channels):
+        owner.groups.remove(group)
+
+
 def bone_path(bone: str, channel: str) -> str:
     """The data path of a bone's channel, such as "location"."""
     return f'pose.bones["{bpy.utils.escape_identifier(bone)}"].{channel}'
