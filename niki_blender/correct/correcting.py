@@ -14,7 +14,7 @@ from ...niki.body import rotation as rot
 from ...niki.body.skeleton import BONES, JOINTS
 from ...niki.errors import NikiError
 from ...niki.motion.motion import Motion
-from ...niki.pose.corrections import choose_fades, hold_joints
+from ...niki.pose.corrections import choose_fades, fade_with_feet, hold_joints
 from ..handles.selecting import selected_joints
 from ..pose.last_pull import keys_at, last_pull, pulls_of, write_pulls
 from ..rig import unkeyed
@@ -180,9 +180,11 @@ class NIKI_OT_hold(_OnAnimatedArmature, bpy.types.Operator):
         motion = sample_motion(rig, int(sampled[0]), int(sampled[-1]), own_space=True)
         joints = [JOINTS[j] for j in selected_joints(rig)]
         first, last = self.first - sampled[0], self.last - sampled[0]
-        held = hold_joints(motion, joints, first, last, unlocked_directions(rig))
+        free = unlocked_directions(rig)
+        held = hold_joints(motion, joints, first, last, free)
         fades = choose_fades(motion, held, joints, first, last, self.blend)
-        layer = self._layer(rig, motion, held, slice(first, last + 1), (start, end))
+        held = fade_with_feet(motion, held, joints, first, last, *fades, free)
+        layer = self._layer(rig, motion, held, int(sampled[0]), fades, (start, end))
         labels = ", ".join(map(joint_label, joints))
         if not layer.changes:
             self.report({"INFO"}, f"{labels}: already in place from frame {self.first} to {self.last}")
@@ -198,17 +200,22 @@ class NIKI_OT_hold(_OnAnimatedArmature, bpy.types.Operator):
         self.report({"INFO"}, f"{action.name}: {labels} held from frame {self.first} to {self.last}")
         return {"FINISHED"}
 
-    def _layer(self, rig, motion: Motion, held: Motion, inside: slice, limits: tuple[int, int]) -> Layer:
-        """What changes one motion of the rig, in armature space, into another."""
-        axes, frames = rest_orientations(rig), np.arange(self.first, self.last + 1)
-        turns = rot.transpose(motion.rotations[inside]) @ held.rotations[inside]
+    def _layer(self, rig, motion: Motion, held: Motion, start: int, fades, limits: tuple[int, int]) -> Layer:
+        """What changes one motion of the rig, in armature space, into another.
+
+        Args:
+            start: the scene frame of the motions' first frame. fades: over how many frames it fades in and out.
+        """
+        frames = np.arange(max(limits[0], self.first - fades[0]), min(limits[1], self.last + fades[1]) + 1)
+        axes, part = rest_orientations(rig), frames - start
+        turns = rot.transpose(motion.rotations[part]) @ held.rotations[part]
         in_bones = [quaternions_in_bones(frame, axes) for frame in turns]
-        layer = Layer(self.first, limits)
+        layer = Layer(self.first, limits, self.last - self.first + 1)
         for i, name in enumerate(BONES):
-            layer.turn(rig.pose.bones[name], np.array([turn_vector(frame[i]) for frame in in_bones]))
-        moves = to_blender(held.trans - motion.trans)[inside]
+            layer.turn(rig.pose.bones[name], np.array([turn_vector(frame[i]) for frame in in_bones]), fades)
+        moves = to_blender(held.trans - motion.trans)[part]
         under_root = rot.apply(rot.transpose(root_poses(rig, frames)[0]), moves)
-        layer.move(rig.pose.bones[BONES[0]], under_root @ axes[0])
+        layer.move(rig.pose.bones[BONES[0]], under_root @ axes[0], fades)
         return layer
 
 

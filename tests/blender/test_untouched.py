@@ -558,13 +558,14 @@ def hold():
     return taken
 
 
-CORRECTIONS = {
-    "propagate": (
-        propagate,
-        lambda: (bpy.context.scene.frame_current - 4, bpy.context.scene.frame_current + 4),
-    ),
-    "hold": (hold, lambda: (12 - 4, 18 + 4)),
-}
+def span():
+    """The frames that the latest correction says it changes, and one more to each side, where keys keep the shape."""
+    latest = hero().animation_data.action.niki_corrections[-1]
+    last = 18 if latest.kind == "HOLD" else latest.frame
+    return latest.frame - latest.fade_in - 1, last + latest.fade_out + 1
+
+
+CORRECTIONS = {"propagate": propagate, "hold": hold}
 
 
 @pytest.fixture(params=CORRECTIONS)
@@ -574,15 +575,13 @@ def correction(request):
 
 def test_a_correction_gives_the_armature_an_action_of_its_own_and_changes_nothing_else(file, correction):
     pose_mode()
-    correct, _ = correction
-    before = correct()
+    before = correction()
     check(before, allow(HERO_HAS_ANOTHER_ACTION, HERO_TURNS))
 
 
 def test_a_corrected_action_differs_in_the_corrected_frames_of_the_bones_alone(file, correction):
     pose_mode()
-    correct, span = correction
-    before = correct()
+    before = correction()
     promised = (
         only_keys_between(*span()),
         set_by_neighbours(before, ACTION, hero(), *span()),
@@ -596,14 +595,13 @@ def test_a_corrected_action_differs_in_the_corrected_frames_of_the_bones_alone(f
 def test_a_second_correction_leaves_those_who_use_the_first_one(file, correction):
     """Another armature and a strip have been given the corrected action; the next correction is of ours alone."""
     pose_mode()
-    correct, _ = correction
-    correct()
+    correction()
     twin, action = bpy.data.objects[TWIN], hero().animation_data.action
     twin.animation_data.action = action
     if user_scene.SLOTTED:
         twin.animation_data.action_slot = hero().animation_data.action_slot
     twin.animation_data.nla_tracks["takes"].strips[0].action = action
-    before = correct()
+    before = correction()
     corrected = rf'actions\["{re.escape(action.name)}"\]\.(users|use_fake_user)' if _alive(action) else "-"
     check(before, allow(HERO_HAS_ANOTHER_ACTION, HERO_TURNS, [corrected]))
 
@@ -617,7 +615,7 @@ def _alive(block):
 
 def test_a_correction_is_undone_whole(one_file, correction):
     pose_mode()
-    undone(None, correction[0])
+    undone(None, correction)
 
 
 def test_corrections_that_are_refused_change_nothing(file):
