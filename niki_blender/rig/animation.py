@@ -227,7 +227,9 @@ def write_curves(owner: FCurveOwner, path: str, group: str, frames: np.ndarray, 
             curve = owner.fcurves.new(path, index=index)
             curve.group = owner.groups.get(group) or owner.groups.new(group)
         elif len(curve.keyframe_points):
-            keys = CurveKeys.of(curve).with_stretch(keys, lambda frame, of=curve: values_at(of, [frame])[0])
+            keys = CurveKeys.of(curve).with_stretch(
+                keys, lambda frame, of=curve: values_at(of, [frame])[0], curve.extrapolation == "LINEAR"
+            )
         keys.write_to(curve)
 
 

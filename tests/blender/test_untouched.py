@@ -198,16 +198,18 @@ def set_by_neighbours(before, was, rig, first=None, last=None):
     stretch is given, of a handle of the key on either side of it, as far as the curve's shape is kept outside
     (:func:`check_shape`)."""
     block = curves_in(before[f'actions["{was}"]'], rig)
-    borders = {}
+    borders, ends = {}, {}
     for path in block:
         curve, _, frame = path.rpartition(".keyframe_points[")
         if curve and first is not None:
             at = float(frame.removesuffix("]"))
             low, high = borders.get(curve, (-np.inf, np.inf))
             borders[curve] = (max(low, at) if at < first else low, min(high, at) if at > last else high)
+            low, high = ends.get(curve, (at, at))
+            ends[curve] = (min(low, at), max(high, at))
 
     def fits(change):
-        found = re.fullmatch(r"action\.(.*)\.keyframe_points\[([-\d.e+]+)\]\.(handle_\w+)", change.path)
+        found = re.fullmatch(r"action\.(.*)\.keyframe_points\[([-\d.e+]+)\]\.(handle_\w+|interpolation)", change.path)
         if not found:
             return False
         curve, frame, member = found.groups()
@@ -215,6 +217,8 @@ def set_by_neighbours(before, was, rig, first=None, last=None):
         if key is None:
             return False
         bordering = ROTATION.match(curve) and float(frame) in borders.get(curve, ())
+        if member == "interpolation":  # of an end key, which says how the curve goes on beyond it
+            return bordering and float(frame) in ends[curve]
         return bordering or (member in ("handle_left", "handle_right") and key[f"{member}_type"] != _FREE)
 
     return fits
