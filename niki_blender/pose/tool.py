@@ -168,8 +168,8 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
     bl_widget = None
     bl_keymap = (
         ("niki.hover", {"type": "MOUSEMOVE", "value": "ANY", "any": True}, None),
-        ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
         ("niki.drag_reach", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
+        ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
         ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS", "shift": True}, None),
         ("niki.box_select", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
         ("niki.box_select", {"type": "LEFTMOUSE", "value": "PRESS", "shift": True}, None),
