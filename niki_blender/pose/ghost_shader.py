@@ -15,7 +15,8 @@ from ...niki.meshes.dual_quaternions import (
 from ...niki.meshes.mannequin import mannequin
 from ..rig.space import rotations_to_blender, to_blender
 
-_CELL = 0.016  # meters: coarser than the body's mesh, but fingers are still whole
+_CELL = 0.02  # meters: as coarse as leaves fingers whole
+_INSIDE = 0.12  # how opaque a ghost is where it faces the eye, as a share of its outline
 _BONES = f"struct NikiBones {{ vec4 moves[{2 * NUM_BONES}]; }};"  # for each a rotation (w, x, y, z), then the dual part
 _VERTEX = """
 void main()
@@ -41,12 +42,12 @@ void main()
   gl_Position = ModelViewProjectionMatrix * vec4(at, 1.0);
 }
 """
-_FRAGMENT = """
+_FRAGMENT = f"""
 void main()
-{
+{{
   float slant = 1.0 - abs(dot(normalize(across), normalize(ray)));
-  fragColor = vec4(color.rgb * (1.0 - 0.55 * slant), color.a * (0.75 + 1.25 * slant * slant));
-}
+  fragColor = vec4(color.rgb, color.a * mix({_INSIDE}, 1.0, slant * slant * slant));
+}}
 """
 
 _shader: gpu.types.GPUShader | None = None
@@ -126,6 +127,7 @@ class Ghost:
             shader = gpu.shader.from_builtin("UNIFORM_COLOR")
             shader.bind()
             batch = self._batch = self._batch or self._mesh.posed(self._moves)
+            color = *color[:3], color[3] * 3 * _INSIDE
         shader.uniform_float("color", color)
         gpu.state.color_mask_set(False, False, False, False)
         batch.draw(shader)

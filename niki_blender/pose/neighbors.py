@@ -30,7 +30,7 @@ class Poses:
     translation: np.ndarray
     turns: np.ndarray
 
-    def at(self, indices: np.ndarray) -> Poses:
+    def at(self, indices: np.ndarray | slice) -> Poses:
         """Those of some frames."""
         return Poses(self.rotations[indices], self.translation[indices], self.turns[indices])
 

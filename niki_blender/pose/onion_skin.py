@@ -11,10 +11,9 @@ from ..rig.space import to_blender
 from . import ghost_shader
 from .ghost_shader import Ghost, GhostMesh
 from .preview import Preview, preview_of
-from .trail import shown_armature
+from .trail import EARLIER, LATER, shown_armature
 
-_EARLIER, _LATER = (0.15, 0.55, 0.25), (0.2, 0.35, 0.8)
-_ALPHA = 0.32
+_ALPHA = 0.9  # at a ghost's outline
 
 _draw_handler = None
 _mesh: GhostMesh | None = None
@@ -42,7 +41,7 @@ def _draw() -> None:
     gpu.state.front_facing_set(rig.matrix_world.is_negative)
     try:
         for k in _far_first(context.region_data, worlds, preview.kinematics(preview.ghosts)[0][:, 0]):
-            color = _EARLIER if frames[k] < preview.now else _LATER
+            color = EARLIER if frames[k] < preview.now else LATER
             alpha = _ALPHA * (1 - 0.7 * away[k] / (away.max() + 1))
             with gpu.matrix.push_pop():
                 gpu.matrix.multiply_matrix(Matrix(worlds[k].tolist()))

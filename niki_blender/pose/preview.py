@@ -55,8 +55,8 @@ class Preview:
             weights = fade_weights(count, now - start, settings.fade_in, settings.fade_out)
             self.weights = weights[self.frames - start]
         self._body = body_of(rig)
-        self._poses = poses_at(rig, self.frames, channels)
-        self._was = poses_at(rig, np.array([frame]), channels)
+        poses = poses_at(rig, np.append(self.frames, frame), channels)
+        self._poses, self._was = poses.at(slice(0, -1)), poses.at(slice(-1, None))
         self._moves = object_moves(rig, self.frames)
         self._before = forward_kinematics(self._poses.rotations, self._body, self._poses.translation)
         self._after = self._before

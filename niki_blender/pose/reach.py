@@ -8,7 +8,7 @@ import numpy as np
 from ..handles.handles import handles_in_view, joint_under_mouse, posed_armature
 from ..rig.armature import active_object
 from .preview import preview_of, update
-from .trail import markers, paths_in_region
+from .trail import LABELS, markers, paths_in_region
 
 _REACH = 10.0  # pixels, at a resolution scale of 1
 _LEAP = 12  # frames that one movement of the mouse may skip: a trail may cross itself
@@ -97,8 +97,7 @@ class NIKI_OT_drag_reach(bpy.types.Operator):
 
     def _tell(self, context) -> None:
         frames = getattr(self._rig.niki_pose, self._name)
-        label = "Fade In" if self._name == "fade_in" else "Fade Out"
-        context.area.header_text_set(f"{label}: {frames} {'frame' if frames == 1 else 'frames'}")
+        context.area.header_text_set(f"{LABELS[self._name]}: {frames} {'frame' if frames == 1 else 'frames'}")
 
 
 CLASSES = (NIKI_OT_drag_reach,)
