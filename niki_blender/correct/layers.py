@@ -170,7 +170,9 @@ def turn_vector(quaternion: Quaternion) -> np.ndarray:
     """(3,) a rotation as axis times angle, the short way around."""
     if quaternion.w < 0:
         quaternion = -quaternion  # pyright: ignore[reportOperatorIssue]
-    return np.array(quaternion.to_exponential_map())
+    vector = np.array(quaternion[1:])  # Quaternion.to_exponential_map makes turns below 0.7 mrad 0
+    sine = np.linalg.norm(vector)
+    return vector * (2 * np.arctan2(sine, quaternion.w) / sine if sine > 0 else 2.0)
 
 
 def _encode(values: np.ndarray) -> str:
