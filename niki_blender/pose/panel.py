@@ -66,27 +66,6 @@ class NIKI_PT_pose(SidebarPanel, bpy.types.Panel):
         row.operator("niki.forget_pulls", text="", icon="X")
 
 
-class NIKI_PT_floor(SidebarPanel, bpy.types.Panel):
-    """The floor, and what the feet may do."""
-
-    bl_label = "Floor"
-    bl_parent_id = "NIKI_PT_pose"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context):
-        return context.object.library is None
-
-    def draw_header(self, context):
-        self.layout.prop(context.object.niki_pose, "keep_above_floor", text="")
-
-    def draw(self, context):
-        layout, settings = self.columns(), context.object.niki_pose
-        layout.active = settings.keep_above_floor
-        layout.prop(settings, "floor_height", text="Height")
-        layout.prop(settings, "step")
-
-
 class NIKI_PT_targets(SidebarPanel, bpy.types.Panel):
     """Targets that joints follow, and baking."""
 
@@ -135,5 +114,5 @@ class NIKI_PT_target(SidebarPanel, bpy.types.Panel):
             layout.prop(settings, "target_looks")
 
 
-CLASSES = (NIKI_PT_start, NIKI_PT_pose, NIKI_PT_floor, NIKI_PT_targets, NIKI_PT_target)
+CLASSES = (NIKI_PT_start, NIKI_PT_pose, NIKI_PT_targets, NIKI_PT_target)
 register, unregister = bpy.utils.register_classes_factory(CLASSES)
