@@ -17,6 +17,7 @@ from bpy.props import (
 )
 
 from ...niki.errors import NikiError
+from ..interface.layout import CONTEXT
 from ..rig.animation import copy_action, ensure_animation_data, owner_in, slot_handle
 from ..rig.unkeyed import keep_posed_by_hand
 from .layers import Layer
@@ -42,6 +43,7 @@ class NIKI_PG_correction(bpy.types.PropertyGroup):
 
     kind: EnumProperty(
         name="Kind",
+        translation_context=CONTEXT,
         items=[
             ("PULL", "Pull", "A pulled pose, blended into the frames around it"),
             ("HOLD", "Hold", "Joints held in place"),

@@ -21,7 +21,7 @@ animation, placing, pulling, channels, curve_keys, memory, layers = (
         "rig.channels",
         "rig.curve_keys",
         "pose.last_pull",
-        "pose.layers",
+        "correct.layers",
     )
 )
 SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")

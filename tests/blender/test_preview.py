@@ -10,7 +10,7 @@ from registered import data_folder, in_empty_file  # noqa: F401 (fixtures)
 
 from niki.body.skeleton import BONES, JOINTS
 from niki.meshes.mannequin import mannequin
-from niki.meshes.skinning import PosableSkin
+from niki.meshes.posable import PosableSkin
 from niki.motion.motion import Motion
 from niki.review.blender_process import blender_module
 
