@@ -8,6 +8,8 @@ from window import SIZE
 
 from niki.body.skeleton import JOINTS
 
+PICTURES = ("crossed-hands.jpg", "raised-knee.jpg", "sitting.jpg", "all-fours.jpg")
+"""What the scenario makes for the manual."""
 FRONT, SIDE, BETWEEN = "FRONT", "RIGHT", "BETWEEN"
 _MOVES = 24
 _SUNK = 0.03  # meters that soft skin may go into the floor
