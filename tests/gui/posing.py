@@ -35,6 +35,12 @@ def blenders_own(count):
 """
 
 
+def describe_times(seconds: list[float]) -> str:
+    """How many there are, their median and their 95th percentile."""
+    p50, p95 = 1000 * np.percentile(seconds, (50, 95))
+    return f"{len(seconds)} ticks, p50 {p50:.1f} ms, p95 {p95:.1f} ms"
+
+
 class PosingScenario:
     """A standing person, the tool, the mouse."""
 
@@ -96,12 +102,8 @@ class PosingScenario:
         shots = {10: "11_drag_start", MOVES // 2: "12_drag_middle", MOVES - 2: "13_drag_end"}
         w.do("pulling.tick_times.clear()")
         w.drag(path, at=lambda k: k in shots and w.screenshot(self.output / f"{shots[k]}.png"))
-        ours = 1000 * np.array(w.do("result = list(pulling.tick_times)"))
-        own = 1000 * np.array(w.do("result = blenders_own(100)"))
-        print(
-            f"drag: {len(ours)} ticks, p50 {np.percentile(ours, 50):.1f} ms, p95 {np.percentile(ours, 95):.1f} ms; "
-            f"Blender's own for one bone p50 {np.percentile(own, 50):.1f} ms, p95 {np.percentile(own, 95):.1f} ms"
-        )
+        ours, own = w.do("result = list(pulling.tick_times), blenders_own(100)")
+        print(f"drag: {describe_times(ours)}; Blender's own for one bone: {describe_times(own)}")
         assert np.linalg.norm(self.joint(20) - self.before) > 0.2, "the wrist was not pulled"
         apart = max(np.linalg.norm(self.joint(j) - place) for j, place in zip((7, 8), feet, strict=True))
         assert apart < 0.002, f"feet have moved by {1000 * apart:.1f} mm"
