@@ -51,17 +51,7 @@ class PosingScenario:
     def run(self) -> None:
         """All of it; AssertionError where something is not as a user expects."""
         w = self.window
-        self.prepare()
-        w.do("[bpy.data.objects.remove(o) for o in list(bpy.data.objects)]")
-        w.do("[bpy.data.actions.remove(a) for a in list(bpy.data.actions)]")
-        w.do(
-            f"bpy.ops.niki.import_motion(filepath='{w.folder}/sample_truth.npz', camera=False, match_scene='ALWAYS')"
-        )
-        w.do("bpy.context.scene.frame_set(40)")
-        w.do("bpy.ops.view3d.view_axis(type='RIGHT'); bpy.ops.view3d.view_selected()")
-        w.do("bpy.ops.view3d.view_orbit(angle=0.5, type='ORBITLEFT')")
-        w.do("bpy.ops.object.mode_set(mode='OBJECT') if bpy.context.mode != 'OBJECT' else None")
-        HandlingScenario(self, self._module).run()
+        self.handle_joints()
         w.press("niki.pull_mode")
         w.settle()
         self.drag_a_wrist()
@@ -77,6 +67,21 @@ class PosingScenario:
         self.follow_targets()
         self.from_scratch()
         self.through_a_camera()
+
+    def handle_joints(self):
+        """What comes before a drag, on a captured person and a fresh body; the captured one is there afterwards."""
+        w = self.window
+        self.prepare()
+        w.do("[bpy.data.objects.remove(o) for o in list(bpy.data.objects)]")
+        w.do("[bpy.data.actions.remove(a) for a in list(bpy.data.actions)]")
+        w.do(
+            f"bpy.ops.niki.import_motion(filepath='{w.folder}/sample_truth.npz', camera=False, match_scene='ALWAYS')"
+        )
+        w.do("bpy.context.scene.frame_set(40)")
+        w.do("bpy.ops.view3d.view_axis(type='RIGHT'); bpy.ops.view3d.view_selected()")
+        w.do("bpy.ops.view3d.view_orbit(angle=0.5, type='ORBITLEFT')")
+        w.do("bpy.ops.object.mode_set(mode='OBJECT') if bpy.context.mode != 'OBJECT' else None")
+        HandlingScenario(self, self._module).run()
 
     def prepare(self):
         """Define in Blender what finds handles."""
