@@ -18,9 +18,10 @@ from ..body.kinematics import forward_kinematics
 from ..body.limits import widen_ranges
 from ..body.skeleton import ANCESTRY, JOINTS, KINDS, NUM_BONES, NUM_JOINTS, PARENTS, Body
 from ..errors import NikiError
-from ..network.posing import PosingNetwork, Pull, facing
+from ..network.posing import PosingNetwork, facing
 from .arms import ARM_TURNS, idle_arms, keep_arms, other_hands
 from .effectors import Effectors
+from .expectation import expected_change
 from .floor import Floor
 from .habits import fold_shins, kneeling_feet, resting_feet, sitting_feet, stepped, upright_trunk
 from .planting import above_floor, both_legs_pulled, ground_of, planted_limbs, planted_toes
@@ -228,17 +229,8 @@ class Poser:
             displacement -= pulled[:, None] * pelvis
         if np.abs(displacement).max() < _SAME:
             return self._moved(start, start.rotations, pelvis, moving)
-        rotations, joints, lengths = self._seen
-        pull = Pull(
-            rotations,
-            joints,
-            (displacement @ heading).astype(np.float32),
-            pulled.astype(np.float32),
-            lengths,
-            np.float32(follow),
-        )
-        turns, move = self._network.predict(pull)
-        turns = turns.astype(float)
+        displacement = displacement @ heading
+        turns, move = expected_change(self._network, *self._seen, displacement, pulled, follow)
         if keep_hands:
             turns = keep_arms(turns, targets, follow)
         turns = turn_matrices(turns)
