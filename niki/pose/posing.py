@@ -187,7 +187,7 @@ class Poser:
             seen = start.rotations.copy()
             seen[0] = heading.T @ seen[0]
             parts = seen, (positions - positions[0]) @ heading, self.body.bone_lengths
-            self._seen = [part.astype(np.float32) for part in parts]
+            self._seen = tuple(part.astype(np.float32) for part in parts)
         return self._start[1:]
 
     def _moving(self, targets: list[Target], mode: str) -> np.ndarray:
@@ -230,7 +230,8 @@ class Poser:
         if np.abs(displacement).max() < _SAME:
             return self._moved(start, start.rotations, pelvis, moving)
         displacement = displacement @ heading
-        turns, move = expected_change(self._network, *self._seen, displacement, pulled, follow)
+        seen, joints, lengths = self._seen
+        turns, move = expected_change(self._network, seen, joints, lengths, displacement, pulled, follow)
         if keep_hands:
             turns = keep_arms(turns, targets, follow)
         turns = turn_matrices(turns)
@@ -314,13 +315,16 @@ def _within_reach(targets: list[Target], positions, body: Body, moving) -> list[
         distance = np.linalg.norm(position - positions[0])
         if distance > _FARTHEST:
             position = positions[0] + (position - positions[0]) * (_FARTHEST / distance)
-        for _ in range(4 if len(fixed) > 1 else 1):
-            for k, anchor in fixed.items():
+        reaches = []
+        for k, anchor in fixed.items():
+            if k != t.index:
                 length = 0.999 * (_BETWEEN[k, t.index] @ body.bone_lengths)
-                length = max(length, np.linalg.norm(positions[t.index] - positions[k]))
+                reaches.append((anchor, max(length, np.linalg.norm(positions[t.index] - positions[k]))))
+        for _ in range(4 if len(fixed) > 1 else 1):
+            for anchor, length in reaches:
                 away = position - anchor
-                distance = np.linalg.norm(away)
-                if k != t.index and distance > length:
+                distance = np.sqrt(away @ away)
+                if distance > length:
                     position = anchor + away * (length / distance)
         result.append(replace(t, position=position))
     return result
