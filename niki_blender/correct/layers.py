@@ -146,7 +146,10 @@ class Layer:
 
     def to_text(self) -> str:
         """It as text, from which :meth:`from_text` makes it again, bit for bit."""
-        changes = [asdict(change) | {name: _encode(getattr(change, name)) for name in _ARRAYS} for change in self.changes]
+        changes = [
+            asdict(change) | {name: _encode(getattr(change, name)) for name in _ARRAYS}
+            for change in self.changes
+        ]
         return json.dumps({**vars(self), "changes": changes})
 
     @classmethod
@@ -154,7 +157,8 @@ class Layer:
         """The layer that :meth:`to_text` wrote."""
         plain = json.loads(text)
         changes = [
-            Change(**change | {name: _decode(change[name]) for name in _ARRAYS}) for change in plain["changes"]
+            Change(**change | {name: _decode(change[name]) for name in _ARRAYS})
+            for change in plain["changes"]
         ]
         return cls(plain["first"], tuple(plain["limits"]), plain["count"], changes)
 
