@@ -226,7 +226,7 @@ def _follows_deleted(empty: bpy.types.Object) -> bool:
 def _is_as_made(empty: bpy.types.Object, rig: bpy.types.Object) -> bool:
     """Whether a target has nothing that the user added: keys, drivers, constraints, a parent of another kind, or
     something else that uses it."""
-    users = bpy.data.user_map(subset={empty})[empty]
+    users = bpy.data.user_map(subset={empty})[empty]  # pyright: ignore[reportCallIssue]
     return (
         all(isinstance(user, (bpy.types.Collection, bpy.types.Scene)) for user in users)
         and empty.type == "EMPTY"

@@ -199,6 +199,7 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
             layout.prop(rig.niki_pose, "pull_mode", text="")
             layout.prop(rig.niki_pose, "follow")
             layout.prop(rig.niki_pose, "plant_feet")
+            layout.prop(rig.niki_pose, "step")
 
 
 CLASSES = (NIKI_OT_pull, NIKI_OT_pull_mode)
