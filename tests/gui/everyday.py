@@ -113,7 +113,8 @@ class EverydayScenario(PosingScenario):
         w = self.window
         w.do(
             f"from math import radians; from mathutils import Euler; r = view()[0].spaces.active.region_3d\n"
-            f"r.view_perspective, r.view_distance, r.view_location = 'PERSP', {distance}, (0, 0, {height})\n"
+            f"r.view_perspective, r.view_distance = 'PERSP', {distance}\n"
+            f"r.view_location = (*(sum(p[:2] for p in posture.joint_positions(bpy.context.object)) / 29), {height})\n"
             f"r.view_rotation = Euler((radians(78), 0, radians({turn}))).to_quaternion()"
         )
         w.screenshot(self.output / f"{name}.jpg", crop=w.do(VIEW_CROP))
@@ -138,7 +139,7 @@ class EverydayScenario(PosingScenario):
         self.shoot("30_arms_crossed")
         self.window.do("bpy.ops.view3d.view_axis(type='TOP')")
         self.window.screenshot(self.output / "30_arms_crossed_top.png")
-        self.picture("crossed-hands", turn=25, height=0.95, distance=5.2)
+        self.picture("crossed-hands", turn=20, height=0.95, distance=2.6)
         self.stays(first, 0.03)
         self.stays(feet, 0.005)
 
@@ -148,7 +149,7 @@ class EverydayScenario(PosingScenario):
         other = self.places("right_ankle", "right_foot")
         self.pull(BETWEEN, "left_knee", (0.12, -0.38, 0.8))
         self.shoot("31_knee_raised")
-        self.picture("raised-knee", turn=40, height=0.9, distance=5.6)
+        self.picture("raised-knee", turn=50, height=0.85, distance=2.6)
         self.stays(other, 0.01)
 
     def sit_down(self):
@@ -160,7 +161,7 @@ class EverydayScenario(PosingScenario):
         self.select("left_ankle", "right_ankle")
         self.pull(SIDE, "left_ankle", (None, -0.3, 0.09))
         self.shoot("33_sitting")
-        self.picture("sitting", turn=50, height=0.4, distance=4.2)
+        self.picture("sitting", turn=55, height=0.4, distance=2.0)
         self.stays(hips, 0.03)
 
     def kneel(self):
@@ -181,5 +182,5 @@ class EverydayScenario(PosingScenario):
         self.select("left_wrist", "right_wrist")
         self.pull(SIDE, "left_wrist", (None, -0.65, 0.07))
         self.shoot("36_all_fours")
-        self.picture("all-fours", turn=55, height=0.4, distance=4.2)
+        self.picture("all-fours", turn=60, height=0.3, distance=2.0)
         self.stays(knees, 0.01)
