@@ -60,6 +60,7 @@ class NIKI_PT_floor(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Floor"
     bl_parent_id = "NIKI_PT_pose"
+    bl_order = 0
     bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
@@ -80,6 +81,7 @@ class NIKI_PT_targets(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Targets and Baking"
     bl_parent_id = "NIKI_PT_pose"
+    bl_order = 3
 
     @classmethod
     def poll(cls, context):
