@@ -238,7 +238,10 @@ def test_a_capture_that_is_killed_midway_leaves_its_journal_alone(folder, how):
         os.link(folder / "frames/shot_000.jpg", folder / f"frames/shot_{n:03d}.jpg")
     before = everything(folder)
     command = ["capture", "frames", "-o", "made.npz", *FAST]
-    process = subprocess.Popen([*_COMMAND, *command], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*_COMMAND, *command], stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where tests run in the background
+    )  # fmt: skip
     journal, started = folder / "made.npz.readings", time.monotonic()
     while not (journal.is_file() and journal.stat().st_size > 3000):
         assert process.poll() is None, "it ended before it was killed"

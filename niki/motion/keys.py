@@ -86,3 +86,21 @@ class KeyedMotion:
         rotations, translation = self.interpolated(keys)
         positions = forward_kinematics(rotations, self._motion.body, translation)[0]
         return np.linalg.norm(positions - self._joints, axis=-1).max(1)
+
+
+def linear_keys(values: np.ndarray, bound: float) -> np.ndarray:
+    """Frames (K,) whose values, joined by lines, are nowhere further than ``bound`` from ``values`` (T,).
+
+    The first and the last frame are among them (Ramer, Douglas and Peucker, with vertical distances).
+    """
+    keys = [0, len(values) - 1]
+    k = 0
+    while k + 1 < len(keys):
+        first, last = keys[k], keys[k + 1]
+        line = np.interp(np.arange(first, last + 1), [first, last], values[[first, last]])
+        away = np.abs(values[first : last + 1] - line)
+        if away.max() > bound:
+            keys.insert(k + 1, first + int(away.argmax()))
+        else:
+            k += 1
+    return np.unique(keys)

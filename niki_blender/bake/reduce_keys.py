@@ -21,6 +21,7 @@ from ..rig.animation import (
     slot_handle,
 )
 from ..rig.armature import OnArmature, active_object
+from ..rig.confidence import thin_confidence
 from ..rig.root import ROOT, has_root
 from ..rig.selection import is_selected
 from .reducing import Reduced, reduce_keys
@@ -108,6 +109,7 @@ def keep_dense_and_reduce(
             assign_action(rig, dense, handle)
         bpy.data.actions.remove(kept if overwrite else wanted)
         return reduced
+    thin_confidence(rig, set(names))
     name = kept.name if overwrite else f"{kept.name} dense"
     add_muted_track(rig, kept, handle, name)
     return reduced

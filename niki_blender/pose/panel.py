@@ -40,30 +40,13 @@ class NIKI_PT_pose(SidebarPanel, bpy.types.Panel):
             draw_text(layout, LINKED, "LINKED")
             return
         layout.operator("niki.pull_mode", icon="CON_KINEMATIC")
-        self._draw_unkeyed(context, rig)
+        _draw_unkeyed(layout, rig, context.scene.frame_current)
         layout.prop(settings, "pull_mode")
         layout.prop(settings, "follow")
         layout.prop(settings, "plant_feet")
-        row = layout.row(align=True, heading="Floor")
-        row.prop(settings, "keep_above_floor", text="")
-        part = row.row()
-        part.active = settings.keep_above_floor
-        part.prop(settings, "floor_height", text="")
-        layout.prop(settings, "step")
         row = layout.row(align=True)
         row.operator("niki.pin_selected", icon="PINNED")
         row.operator("niki.unpin_all", text="", icon="UNPINNED")
-
-    def _draw_unkeyed(self, context, rig):
-        """Say that pulled poses are not keyed, and offer to key them."""
-        waiting = unkeyed_pulls(rig, context.scene.frame_current)
-        if not waiting:
-            return
-        box = self.layout.box().column()
-        draw_text(box, describe_lost(sorted(pull.frame for pull in waiting)), "INFO")
-        row = box.row(align=True)
-        row.operator("niki.key_pose", icon="KEY_HLT")
-        row.operator("niki.forget_pulls", text="", icon="X")
 
 
 class NIKI_PT_floor(SidebarPanel, bpy.types.Panel):
@@ -133,6 +116,18 @@ class NIKI_PT_target(SidebarPanel, bpy.types.Panel):
         part.prop(settings, "target_turns")
         if settings.target_joint == "head":
             layout.prop(settings, "target_looks")
+
+
+def _draw_unkeyed(layout, rig, frame: int):
+    """Say that pulled poses are not keyed, and offer to key them."""
+    waiting = unkeyed_pulls(rig, frame)
+    if not waiting:
+        return
+    box = layout.box().column()
+    draw_text(box, describe_lost(sorted(pull.frame for pull in waiting)), "INFO")
+    row = box.row(align=True)
+    row.operator("niki.key_pose", icon="KEY_HLT")
+    row.operator("niki.forget_pulls", text="", icon="X")
 
 
 CLASSES = (NIKI_PT_start, NIKI_PT_pose, NIKI_PT_floor, NIKI_PT_targets, NIKI_PT_target)

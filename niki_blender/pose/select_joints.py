@@ -11,6 +11,7 @@ from ...niki.body.skeleton import NUM_JOINTS
 from ..handles.handle_shapes import CLICK, handles_in_box
 from ..handles.handles import InPoseMode, handles_in_view, joint_under_mouse
 from ..handles.selecting import select_joints, selected_joints
+from ..interface.layout import CONTEXT
 from ..rig.armature import active_object
 from .key_pose import status_of
 
@@ -26,7 +27,9 @@ class NIKI_OT_select_joints(InPoseMode, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     action: bpy.props.EnumProperty(
-        name="Action", items=(("SELECT", "Select", ""), ("DESELECT", "Deselect", ""))
+        name="Action",
+        translation_context=CONTEXT,
+        items=(("SELECT", "Select", ""), ("DESELECT", "Deselect", "")),
     )
 
     def execute(self, context):

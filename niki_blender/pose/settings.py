@@ -81,6 +81,28 @@ class NIKI_PG_pose(bpy.types.PropertyGroup):
         description="Take a step when a joint is pulled further than the body can lean. If off, the body stops there",
         update=_pulling_changed,
     )
+    onion_skin: BoolProperty(
+        name="Onion Skin", description="Show the poses of neighboring frames as ghosts while you pull joints"
+    )
+    ghost_count: IntProperty(
+        name="Ghosts",
+        default=3,
+        min=1,
+        max=20,
+        description="Number of ghosts before and after the current frame",
+    )
+    ghost_step: IntProperty(
+        name="Ghost Step",
+        default=4,
+        min=1,
+        soft_max=50,
+        description="Number of frames from one ghost to the next",
+    )
+    trail: BoolProperty(
+        name="Trail",
+        default=True,
+        description="Show the path of the selected joints, and how far a correction reaches",
+    )
     fade_in: IntProperty(
         name="Fade In",
         default=8,

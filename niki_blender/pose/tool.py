@@ -169,7 +169,6 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
     bl_keymap = (
         ("niki.hover", {"type": "MOUSEMOVE", "value": "ANY", "any": True}, None),
         ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
-        ("niki.drag_reach", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
         ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS", "shift": True}, None),
         ("niki.box_select", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
         ("niki.box_select", {"type": "LEFTMOUSE", "value": "PRESS", "shift": True}, None),
@@ -184,7 +183,8 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
             {"properties": [("action", "DESELECT")]},
         ),
         ("niki.key_pose", {"type": "I", "value": "PRESS"}, None),
-    )
+        ("niki.drag_reach", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
+    )  # Blender tries them from the last to the first
 
     @staticmethod
     def draw_settings(context, layout, tool):

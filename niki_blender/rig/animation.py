@@ -227,8 +227,19 @@ def write_curves(owner: FCurveOwner, path: str, group: str, frames: np.ndarray, 
             curve = owner.fcurves.new(path, index=index)
             curve.group = owner.groups.get(group) or owner.groups.new(group)
         elif len(curve.keyframe_points):
-            keys = CurveKeys.of(curve).with_stretch(keys, lambda frame, of=curve: values_at(of, [frame])[0])
+            keys = CurveKeys.of(curve).with_stretch(
+                keys, lambda frame, of=curve: values_at(of, [frame])[0], curve.extrapolation == "LINEAR"
+            )
         keys.write_to(curve)
+
+
+def remove_curve(owner: FCurveOwner, curve: bpy.types.FCurve) -> None:
+    """Remove an f-curve, and its group if nothing else is in it."""
+    name = curve.group.name if curve.group is not None else ""
+    owner.fcurves.remove(curve)
+    group = owner.groups.get(name)  # newer versions of Blender have removed it already
+    if group is not None and not len(group.channels):
+        owner.groups.remove(group)
 
 
 def bone_path(bone: str, channel: str) -> str:

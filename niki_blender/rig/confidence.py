@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 
 import bpy
 import numpy as np
 
 from ...niki.body.skeleton import BONES
+from ...niki.motion.keys import linear_keys
 from .animation import FCurveOwner, fcurves_of, write_curves
+from .curve_keys import CurveKeys
 
 PROPERTY = "confidence"
+_THINNED = 0.01  # how far thinned keys may be off
 _SHADES = ("normal", "select", "active")  # of a bone's custom color
 _CERTAIN, _HALF, _UNCERTAIN = np.array([[0.20, 0.62, 0.28], [0.92, 0.72, 0.15], [0.85, 0.16, 0.12]])
 
@@ -52,11 +56,23 @@ def doubtful_frames(rig: bpy.types.Object, threshold: float) -> np.ndarray:
     """The frames, ascending, where the confidence of any bone is keyed below ``threshold``."""
     doubtful = []
     for curve in _curves(rig).values():
-        keys = np.empty(2 * len(curve.keyframe_points), np.float32)
-        curve.keyframe_points.foreach_get("co", keys)  # pyright: ignore[reportArgumentType]
-        frames, values = keys.reshape(-1, 2).T
-        doubtful.append(frames[values < threshold])
+        if len(curve.keyframe_points):
+            frames, values = _keys_of(curve)
+            between = np.arange(np.ceil(frames[0]), frames[-1])  # keys may have been thinned out
+            every = np.union1d(frames, between)
+            doubtful.append(every[np.interp(every, frames, values) < threshold])
     return np.unique(np.concatenate(doubtful)) if doubtful else np.zeros(0)
+
+
+def thin_confidence(rig: bpy.types.Object, bones: Collection[str]) -> None:
+    """Drop keys of the confidence of ``bones`` that lines between the others replace, to a hundredth."""
+    for name, curve in _curves(rig).items():
+        if name in bones and not curve.lock and len(curve.keyframe_points) > 2:
+            frames, values = _keys_of(curve)
+            every = np.arange(frames[0], frames[-1] + 1)
+            if np.array_equal(frames, every):  # as it was captured
+                kept = linear_keys(values, _THINNED)
+                CurveKeys.linear(frames[kept], values[kept]).write_to(curve)
 
 
 def next_doubtful(frames: np.ndarray, current: float, forward: bool) -> float | None:
@@ -122,6 +138,11 @@ def follow_frame(scene: bpy.types.Scene, *_) -> None:
     for rig in scene.objects:
         if rig.type == "ARMATURE" and rig.niki_confidence.show:
             color_bones(rig, scene.frame_current_final)
+
+
+def _keys_of(curve: bpy.types.FCurve) -> np.ndarray:
+    """(2, N) the frames and the values of the keys."""
+    return CurveKeys.of(curve).values["co"].astype(float).T
 
 
 def _path(bone: str) -> str:

@@ -1,5 +1,7 @@
 """Reduce Keys: fewer keys within a bound, as Blender plays them; what is left alone; the dense keys stay."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -13,9 +15,16 @@ from niki.motion import bezier
 from niki.motion.motion import Motion
 from niki.review.blender_process import blender_module
 
-animation, curve_keys, keying, placing, selection = (
+animation, confidence, curve_keys, keying, placing, selection = (
     blender_module(n)
-    for n in ("rig.animation", "rig.curve_keys", "rig.keying", "placement.placing", "rig.selection")
+    for n in (
+        "rig.animation",
+        "rig.confidence",
+        "rig.curve_keys",
+        "rig.keying",
+        "placement.placing",
+        "rig.selection",
+    )
 )
 SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
 FRAMES = range(1, len(SAMPLE) + 1)
@@ -115,6 +124,15 @@ def test_the_dense_keys_stay_muted_and_can_be_brought_back(rig, capfd):
     assert keys_of(rig) == before
 
 
+def others_of(rig):
+    """The keys of custom properties, but those of the confidence."""
+    return {
+        path: keys
+        for path, keys in keys_of(rig).items()
+        if path[0].endswith('"]') and not path[0].endswith('["confidence"]')
+    }
+
+
 def test_contacts_and_other_properties_keep_their_keys(rig):
     head = rig.pose.bones["Head"]
     for frame, value in ((1, 0.0), (40, 1.0), (60, 0.0)):
@@ -124,9 +142,9 @@ def test_contacts_and_other_properties_keep_their_keys(rig):
         if curve.data_path.endswith('["mine"]'):
             for point in curve.keyframe_points:
                 point.interpolation = "CONSTANT"
-    before = {path: keys for path, keys in keys_of(rig).items() if path[0].endswith('"]')}
+    before = others_of(rig)
     bpy.ops.niki.reduce_keys()
-    assert {path: keys for path, keys in keys_of(rig).items() if path[0].endswith('"]')} == before
+    assert others_of(rig) == before
 
 
 def test_only_selected_bones_change(rig):
@@ -135,7 +153,8 @@ def test_only_selected_bones_change(rig):
     before = keys_of(rig)
     assert bpy.ops.niki.reduce_keys(only_selected=True) == {"FINISHED"}
     changed = {path for (path, index), keys in keys_of(rig).items() if keys != before[path, index]}
-    assert changed == {animation.bone_path("L_Elbow", "rotation_quaternion")}
+    turns = animation.bone_path("L_Elbow", "rotation_quaternion")
+    assert changed == {turns, turns.replace(".rotation_quaternion", '["confidence"]')}
 
 
 def test_locked_muted_stepped_and_modified_curves_are_left_alone_and_told(rig, capfd):
@@ -215,3 +234,17 @@ def test_a_reduced_bake_keeps_the_dense_one(rig):
         assert {*range(1, 11), *range(61, len(SAMPLE) + 1)} <= set(frames)
         assert {11, 60} <= set(frames)
         assert len(frames) < len(SAMPLE) - 20
+
+
+def test_confidence_keeps_few_keys_and_the_doubtful_frames():
+    sure = np.ones((len(SAMPLE), 29))
+    sure[20:30], sure[70, 5] = 0.2, 0.4
+    rig, _ = placing.place_motion(
+        replace(SAMPLE, confidence=sure), "walk", placing.Placement(match_scene="ALWAYS", camera=False)
+    )
+    bpy.context.view_layer.objects.active = rig
+    before = confidence.doubtful_frames(rig, 0.5)
+    np.testing.assert_array_equal(before, [*range(21, 31), 71])
+    assert bpy.ops.niki.reduce_keys() == {"FINISHED"}
+    assert max(len(c.keyframe_points) for c in curves(rig, '["confidence"]')) < 12
+    np.testing.assert_array_equal(confidence.doubtful_frames(rig, 0.5), before)

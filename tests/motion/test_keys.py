@@ -9,7 +9,7 @@ from conftest import ROOT, random_rotations, some_motion
 from niki.body import rotation as rot
 from niki.errors import NikiError
 from niki.motion.channels import EULER_ORDERS, MODES, channel_values, rotations_from_channels
-from niki.motion.keys import KeyedMotion
+from niki.motion.keys import KeyedMotion, linear_keys
 from niki.motion.motion import Motion
 
 SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
@@ -124,3 +124,12 @@ def test_between_keys_each_mode_goes_its_own_way_about_the_bones_own_axes():
 def test_what_cannot_be_keyed_is_named(modes, message):
     with pytest.raises(NikiError, match=message):
         KeyedMotion(SAMPLE, modes)
+
+
+def test_linear_keys_are_few_and_within_their_bound():
+    values = np.concatenate([np.linspace(0, 1, 30), np.ones(40), np.cos(np.linspace(0, 2, 30))])
+    keys = linear_keys(values, 0.01)
+    assert np.abs(np.interp(np.arange(100), keys, values[keys]) - values).max() <= 0.01
+    assert len(keys) < 12
+    np.testing.assert_array_equal(linear_keys(np.ones(5), 0.1), [0, 4])
+    np.testing.assert_array_equal(linear_keys(np.ones(1), 0.1), [0])
