@@ -25,12 +25,11 @@ def idle_arms(asked: Iterable[Target]) -> tuple[int, ...]:
     return tuple(k for k, arm in enumerate(_ARMS) if not pulled & set(arm))
 
 
-def keep_arms(turns: np.ndarray, targets: Iterable[Target], follow: float) -> np.ndarray:
-    """Turns (24, 3) of which an arm makes less while only the other one is pulled: that hand has its own place."""
-    pulled = [set(arm) & pulled_joints(targets) for arm in _ARMS]
-    if follow < 1 and any(pulled) and not all(pulled):
+def keep_arms(turns: np.ndarray, idle: tuple[int, ...], follow: float) -> np.ndarray:
+    """Turns (24, 3) of which the one ``idle`` arm makes less while the other is pulled: that hand has its own place."""
+    if follow < 1 and len(idle) == 1:
         turns = turns.copy()
-        turns[[b for b in _ARMS[0 if pulled[1] else 1] if b < NUM_BONES]] *= follow * follow
+        turns[[b for b in _ARMS[idle[0]] if b < NUM_BONES]] *= follow * follow
     return turns
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -87,8 +88,7 @@ class Ground:
         points = np.concatenate([support_points(positions, bearing), support])
         if not len(points) or leaned:
             return
-        self._hull = convex_hull((points[:, None] + _BREADTH).reshape(-1, 2))
-        self._edges = edges_of(self._hull)
+        self._hull, self._edges = _carried_area(points.tobytes())
         outside = self._beyond(positions)[0]
         off = max(lifted.values(), default=0.0) / _LIFTED
         self._allowed = max(outside, 0.0) * (1 - smoothly(off))
@@ -111,8 +111,10 @@ class Ground:
         residual, rows = np.empty(down + len(edges)), np.zeros((down + len(edges), _SIZE))
         errors = np.full(len(residual), _LEANING)
         residual[:down], errors[:down] = missing[low], _ERROR
-        arms = (positions[low][:, None] - positions[:NUM_BONES]) * MOVES[low][..., None]
-        turns = arms[..., :1] * frames[:, 2] - arms[..., 2:] * frames[:, 0]  # how far they lift the joints
+        x, z = (
+            ((positions[low, k, None] - positions[:NUM_BONES, k]) * MOVES[low])[..., None] for k in (0, 2)
+        )
+        turns = x * frames[:, 2] - z * frames[:, 0]  # how far they lift the joints
         rows[:down, :-3], rows[:down, -2] = turns.reshape(down, _SIZE - 3), 1
         if len(edges):
             starts, outward = self._edges
@@ -138,6 +140,14 @@ class Ground:
         assert self._hull is not None
         distance, outward = distance_beyond(self._hull, (MASSES @ positions)[[0, 2]])
         return distance + _EDGE, outward
+
+
+@lru_cache(8)  # for the length of a drag
+def _carried_area(points: bytes):
+    """The hull around (n, 2) points that bear a body, and its edges."""
+    around = np.frombuffer(points).reshape(-1, 1, 2) + _BREADTH
+    hull = convex_hull(around.reshape(-1, 2))
+    return hull, edges_of(hull)
 
 
 def _mass_arms(positions: np.ndarray) -> np.ndarray:

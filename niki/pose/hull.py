@@ -27,16 +27,16 @@ def _turn(a, b, c) -> float:
 
 def distance_beyond(hull: np.ndarray, point: np.ndarray) -> tuple[float, np.ndarray]:
     """How far a point (2,) is beyond a hull (m, 2), negative within; and the direction away from it (2,)."""
-    starts, ends = hull, np.roll(hull, -1, 0)
-    along = ends - starts
+    starts, along = hull, np.roll(hull, -1, 0) - hull
     length = np.maximum((along**2).sum(1), 1e-12)
-    share = np.clip(((point - starts) * along).sum(1) / length, 0, 1)
+    across = point - starts
+    share = np.clip((across * along).sum(1) / length, 0, 1)
     away = point - (starts + share[:, None] * along)
     distance = np.sqrt((away**2).sum(1))
     nearest = int(distance.argmin())
     outward = away[nearest] / max(distance[nearest], 1e-9)
-    inside = len(hull) > 2 and all(_turn(a, b, point) >= 0 for a, b in zip(starts, ends, strict=True))
-    if inside:
+    turns = along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]
+    if len(hull) > 2 and (turns >= 0).all():
         return -float(distance[nearest]), -outward
     return float(distance[nearest]), outward
 

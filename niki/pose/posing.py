@@ -148,7 +148,7 @@ class Poser:
             reachable = reachable + other_hands(asked, positions, follow)
         kept = idle_arms(asked) if keep_hands else ()
         covariance = self._covariance(float(follow), moving.tobytes(), kept)
-        prior = self._prior(start, positions, reachable, moving, heading, follow, keep_hands)
+        prior = self._prior(start, positions, reachable, moving, heading, follow, kept)
         if moving[NUM_BONES] and both_legs_pulled(reachable):
             shift = self._shift_onto(reachable, prior, start)
             prior = self._moved(start, fold_shins(prior, asked, feet, self.body).rotations, shift, moving)
@@ -213,7 +213,7 @@ class Poser:
         free = np.repeat(np.frombuffer(moving, bool), 3)
         return conditional_covariance(covariance, free)
 
-    def _prior(self, start: Posture, positions, targets, moving, heading, follow, keep_hands) -> Posture:
+    def _prior(self, start: Posture, positions, targets, moving, heading, follow, kept) -> Posture:
         """The start after the change that the network expects, where bones may move. It depends on the start and the
         targets alone, not on the way there."""
         if self._network is None or self._network.spec.kind == "metric":
@@ -232,8 +232,7 @@ class Poser:
         displacement = displacement @ heading
         seen, joints, lengths = self._seen
         turns, move = expected_change(self._network, seen, joints, lengths, displacement, pulled, follow)
-        if keep_hands:
-            turns = keep_arms(turns, targets, follow)
+        turns = keep_arms(turns, kept, follow)
         turns = turn_matrices(turns)
         turns[0] = heading @ turns[0] @ heading.T
         turns[~moving[:NUM_BONES]] = np.eye(3)

@@ -102,3 +102,10 @@ def test_a_small_pull_of_somebody_who_sits_moves_nothing_far(joint):
     before = POSER.joints(SITTING)
     pulled = dragged(SITTING, {joint: before[JOINTS.index(joint)] + [0.0, -0.005, 0.0]})
     assert np.linalg.norm(POSER.joints(pulled) - before, axis=1).max() < 0.03
+
+
+def test_a_hand_that_is_free_to_go_along_in_the_end_goes_no_further_at_a_time():
+    wrist = POSER.joints(STANDING)[JOINTS.index("left_wrist")]
+    path = np.linspace(wrist, (0.2, 0.15, 0.6), 60)
+    hands = [POSER.joints(dragged(STANDING, {"left_wrist": to}))[JOINTS.index("right_wrist")] for to in path]
+    assert np.linalg.norm(np.diff(hands, axis=0), axis=1).max() < 0.03
