@@ -236,7 +236,9 @@ def _with_postures(motion: Motion, frames: np.ndarray, postures: list[Posture]) 
     """The motion with the given poses at ``frames``."""
     if not postures:
         return motion
-    rotations, trans = (np.stack([getattr(p, name) for p in postures]) for name in ("rotations", "translation"))
+    rotations, trans = (
+        np.stack([getattr(p, name) for p in postures]) for name in ("rotations", "translation")
+    )
     return _with_poses(motion, frames, rotations, trans)
 
 

@@ -209,7 +209,9 @@ def set_by_neighbours(before, was, rig, first=None, last=None):
             ends[curve] = (min(low, at), max(high, at))
 
     def fits(change):
-        found = re.fullmatch(r"action\.(.*)\.keyframe_points\[([-\d.e+]+)\]\.(handle_\w+|interpolation)", change.path)
+        found = re.fullmatch(
+            r"action\.(.*)\.keyframe_points\[([-\d.e+]+)\]\.(handle_\w+|interpolation)", change.path
+        )
         if not found:
             return False
         curve, frame, member = found.groups()

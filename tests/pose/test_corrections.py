@@ -94,7 +94,9 @@ def test_a_foot_that_is_not_held_keeps_to_its_path():
     assert away.max() < 2e-3
 
 
-FEET = [[JOINTS.index(f"{side}_{part}") for part in ("ankle", "foot", "big_toe")] for side in ("left", "right")]
+FEET = [
+    [JOINTS.index(f"{side}_{part}") for part in ("ankle", "foot", "big_toe")] for side in ("left", "right")
+]
 
 
 @pytest.mark.parametrize(("joint", "first", "last"), [("right_ankle", 60, 80), ("left_ankle", 20, 40)])
