@@ -149,8 +149,6 @@ def state():
     listed = [(c.name, c.muted, c.fade_in, c.fade_out, c.data) for c in action().niki_corrections]
     return (
         keys_of(rig()),
-        found.rotations,
-        found.locations,
         action().name,
         listed,
         list(rig().niki_pose.pinned),
