@@ -93,6 +93,11 @@ def add_correction(
         NikiError: the rig's action cannot be changed now.
     """
     action = _corrected_action(rig)
+    for other in reversed(
+        action.niki_corrections
+    ):  # curves that these have made show nothing of what was there
+        for change in Layer.from_text(other.data).changes:
+            layer.take_still(change)
     correction = action.niki_corrections.add()
     correction.name, correction.kind, correction.frame = name, kind, layer.first
     correction.fade_in, correction.fade_out = fades
@@ -170,7 +175,7 @@ def _corrected_action(rig: bpy.types.Object) -> bpy.types.Action:
     """The rig's action, if it is a corrected one that nothing else uses; otherwise a copy in its place."""
     ensure_animation_data(rig)
     action = rig.animation_data.action
-    if can_change(action) and action.users - action.use_fake_user == 1:
+    if action is not None and can_change(action) and action.users - action.use_fake_user == 1:
         return action
     origin, handle = action, slot_handle(rig)
     if action.niki_original is not None:

@@ -125,6 +125,12 @@ class Layer:
             Change(bone.name, channel, bone.rotation_mode, locks, still, core, lead=lead, trail=trail)
         )
 
+    def take_still(self, earlier: Change) -> None:
+        """Take over what an earlier change of a channel knew of the components that have no f-curve."""
+        for change in self.changes:
+            if (change.path, change.mode) == (earlier.path, earlier.mode):
+                change.still = earlier.still
+
     def _within_limits(self, fades: tuple[int, int]) -> tuple[int, int]:
         """How many of the frames over which it fades are within the limits."""
         before, after = self.first - self.limits[0], self.limits[1] - (self.first + self.count - 1)

@@ -2,38 +2,28 @@
 
 import numpy as np
 import pytest
-from conftest import ROOT
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 
+from corrected import (
+    MODES,
+    animation,
+    change_mode,
+    channels,
+    differing_frames,
+    hold,
+    keys_of,
+    place,
+    propagate,
+    pull,
+    remove,
+)
 from registered import data_folder, in_empty_file  # noqa: F401 (fixtures)
 
-from niki.body.skeleton import JOINTS
-from niki.motion.motion import Motion
 from niki.review.blender_process import blender_module
 
-animation, placing, pulling, channels, curve_keys, memory, layers = (
-    blender_module(n)
-    for n in (
-        "rig.animation",
-        "placement.placing",
-        "pose.pulling",
-        "rig.channels",
-        "rig.curve_keys",
-        "pose.last_pull",
-        "correct.layers",
-    )
-)
-SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
-MODES = ("QUATERNION", "XYZ", "AXIS_ANGLE")
+memory, layers, posture = (blender_module(n) for n in ("pose.last_pull", "correct.layers", "rig.posture"))
 ARM = "L_Shoulder"
-
-
-def place():
-    made, _ = placing.place_motion(SAMPLE, "a", placing.Placement(match_scene="ALWAYS", camera=False))
-    bpy.context.view_layer.objects.active = made
-    bpy.context.scene.frame_set(30)
-    return made
 
 
 @pytest.fixture
@@ -47,71 +37,6 @@ def any_rig(request, rig):
     if request.param != "QUATERNION":
         change_mode(rig, request.param)
     return rig
-
-
-def change_mode(rig, mode):
-    owner, frames = animation.fcurve_owner(rig), np.arange(1, len(SAMPLE) + 1)
-    for bone in rig.pose.bones:
-        path = animation.bone_path(bone.name, "rotation_quaternion")
-        curves = [owner.fcurves.find(path, index=i) for i in range(4)]
-        if not all(curves):
-            continue
-        values = np.array([animation.values_at(curve, map(float, frames)) for curve in curves]).T
-        for curve in curves:
-            owner.fcurves.remove(curve)
-        bone.rotation_mode = mode
-        channel = channels.rotation_property(bone)
-        near, rows = getattr(bone, channel)[:], []
-        for row in values:
-            near = channels.values_in_mode(channels.as_quaternion("QUATERNION", row), mode, near)
-            rows.append(near)
-        path = animation.bone_path(bone.name, channel)
-        animation.write_curves(owner, path, bone.name, frames, np.array(rows))
-    bpy.context.scene.frame_set(30)
-
-
-def keys_of(rig):
-    """All keys of the rig's action, with everything that shapes the curves, as bytes."""
-    found = {}
-    for curve in animation.fcurves_of(rig):
-        values = curve_keys.CurveKeys.of(curve).values
-        shaping = {name: array.tobytes() for name, array in values.items() if not name.startswith("select")}
-        found[curve.data_path, curve.array_index] = shaping
-    return found
-
-
-def pull(rig, frame, joint="left_wrist", by=(0, 0, 0.2), auto=False):
-    bpy.context.scene.tool_settings.use_keyframe_insert_auto = auto
-    bpy.context.scene.frame_set(frame)
-    rig.niki_pose.pulled = [name == joint for name in JOINTS]
-    pulled = pulling.Pull(rig)
-    pulled.move_joints({joint: pulled.start_positions()[JOINTS.index(joint)] + by})
-    pulled.key(bpy.context, float(frame))
-
-
-def propagate(rig, frame, fade_in=4, fade_out=6, **settings):
-    pull(rig, frame, **settings)
-    rig.niki_pose.fade_in, rig.niki_pose.fade_out = fade_in, fade_out
-    assert bpy.ops.niki.propagate() == {"FINISHED"}
-    return rig.animation_data.action
-
-
-def hold(rig, first, last, joint="left_ankle"):
-    rig.niki_pose.pulled = [name == joint for name in JOINTS]
-    assert bpy.ops.niki.hold(first=first, last=last) == {"FINISHED"}
-
-
-def remove(action, index):
-    action.niki_correction_index = index
-    assert bpy.ops.niki.remove_correction() == {"FINISHED"}
-
-
-def differing_frames(a, b):
-    frames = set()
-    for channel in a:
-        x, y = (np.frombuffer(keys[channel]["co"], np.float32).reshape(-1, 2) for keys in (a, b))
-        frames |= set(x[(x != y).any(1), 0].astype(int).tolist())
-    return frames
 
 
 def test_a_correction_is_listed_and_leaves_the_original(rig):
