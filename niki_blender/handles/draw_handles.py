@@ -30,10 +30,11 @@ def _draw() -> None:
     if rig is None or not is_tool_active(context) or not context.space_data.overlay.show_overlays:
         return
     places, sizes = handles_in_view(context, rig)
-    order = np.array([joint for joint in drawing_order() if not np.isnan(places[joint]).any()], int)
+    chosen = selected_joints(rig)
+    order = np.array([joint for joint in drawing_order(chosen) if not np.isnan(places[joint]).any()], int)
     if not len(order):
         return
-    selected = np.isin(order, selected_joints(rig))[:, None]
+    selected = np.isin(order, chosen)[:, None]
     pinned = np.array(rig.niki_pose.pinned, bool)[order][:, None]
     fills = np.where(selected, _SELECTED, np.where(pinned, _PINNED, _FREE))
     edges = np.where(selected & pinned, _PINNED, _EDGE)
@@ -59,7 +60,7 @@ def _name(joint: str, place: np.ndarray, size: float, scale: float) -> None:
     blf.shadow(font, 3, 0.0, 0.0, 0.0, 0.9)
     blf.shadow_offset(font, 0, 0)
     blf.color(font, 1.0, 1.0, 1.0, 1.0)
-    x, y = place + (size + 8 * scale, -4 * scale)
+    x, y = place + (1.2 * size + 10 * scale, -4 * scale)
     blf.position(font, x, y, 0)
     blf.draw(font, text)
     blf.disable(font, blf.SHADOW)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from ...niki.body.skeleton import JOINTS, NUM_JOINTS
@@ -41,13 +43,26 @@ def handle_sizes(pixels_per_meter: np.ndarray, scale: float, size: float = 1.0) 
     return np.clip(_METERS * size * pixels_per_meter, _LEAST * scale, _GREATEST * scale)
 
 
-def hit_handle(places: np.ndarray, sizes: np.ndarray, at: tuple[float, float], scale: float) -> int | None:
-    """The handle at ``at``: of several, the one whose center is nearest relative to its reach; None if none is."""
+def hit_handle(
+    places: np.ndarray,
+    sizes: np.ndarray,
+    at: tuple[float, float],
+    scale: float,
+    selected: Collection[int] = (),
+) -> int | None:
+    """The handle at ``at``: of several, the one whose center is nearest relative to its reach; None if none is.
+
+    Of handles that coincide, it is the one drawn in front: a selected one, else a large one.
+    """
     reach = np.maximum(sizes, LEAST_REACH * scale)
     distance = np.linalg.norm(places - at, axis=1) / reach
     distance[np.isnan(distance)] = np.inf
     nearest = int(np.argmin(distance))
-    return nearest if distance[nearest] <= 1 else None
+    if distance[nearest] > 1:
+        return None
+    apart = np.linalg.norm(places - places[nearest], axis=1)
+    coinciding = np.flatnonzero((distance <= 1) & (apart <= CLICK * scale)).tolist()
+    return max(coinciding, key=lambda j: (*_rank(j, selected), -distance[j]))
 
 
 def handles_in_box(places: np.ndarray, corner: np.ndarray, opposite: np.ndarray) -> list[int]:
@@ -56,6 +71,11 @@ def handles_in_box(places: np.ndarray, corner: np.ndarray, opposite: np.ndarray)
     return np.flatnonzero(((places >= low) & (places <= high)).all(1)).tolist()
 
 
-def drawing_order() -> list[int]:
-    """Joints in the order in which their handles are drawn: large ones last, in front."""
-    return sorted(range(NUM_JOINTS), key=lambda j: bool(LARGE[j]))
+def drawing_order(selected: Collection[int] = ()) -> list[int]:
+    """Joints in the order in which their handles are drawn, those in front last: selected ones, then large ones."""
+    return sorted(range(NUM_JOINTS), key=lambda j: _rank(j, selected))
+
+
+def _rank(joint: int, selected: Collection[int]) -> tuple[bool, bool]:
+    """What makes a handle be in front of others, most of all first."""
+    return joint in selected, bool(LARGE[joint])

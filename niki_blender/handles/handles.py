@@ -8,6 +8,7 @@ import numpy as np
 from ..rig.armature import is_our_armature
 from ..rig.posture import joint_positions
 from .handle_shapes import handle_sizes, hit_handle, project
+from .selecting import selected_joints
 
 TOOL = "niki.pull"
 
@@ -48,4 +49,5 @@ def handles_in_view(context: bpy.types.Context, rig: bpy.types.Object) -> tuple[
 
 def joint_under_mouse(context: bpy.types.Context, rig: bpy.types.Object, x: float, y: float) -> int | None:
     """The index of the joint whose handle is at (x, y); None if there is none."""
-    return hit_handle(*handles_in_view(context, rig), (x, y), context.preferences.system.ui_scale)
+    scale = context.preferences.system.ui_scale
+    return hit_handle(*handles_in_view(context, rig), (x, y), scale, selected_joints(rig))

@@ -10,6 +10,7 @@ from ..rig.unkeyed import keep_posed_by_hand
 from .auto_keying import key_changed
 from .last_pull import (
     LastPull,
+    is_in_view,
     is_lost_elsewhere,
     keys_at,
     pulls_of,
@@ -34,10 +35,15 @@ def unkeyed_pulls(rig: bpy.types.Object, frame: int) -> list[LastPull]:
     ]
 
 
-def lost_frames(rig: bpy.types.Object) -> list[int]:
-    """The frames whose pulled pose is lost elsewhere, ascending."""
-    pulls = pulls_of(rig)
-    return sorted(pull.frame for pull in pulls if not pull.keyed and is_lost_elsewhere(rig, pull))
+def lost_frames(rig: bpy.types.Object, frame: int | None = None) -> list[int]:
+    """The frames whose pulled pose is lost elsewhere, ascending; without ``frame`` while its pose is in view."""
+    return sorted(
+        pull.frame
+        for pull in pulls_of(rig)
+        if not pull.keyed
+        and is_lost_elsewhere(rig, pull)
+        and not (pull.frame == frame and is_in_view(rig, pull))
+    )
 
 
 def describe_lost(frames: list[int]) -> str:
@@ -73,12 +79,11 @@ class NIKI_OT_key_pose(OnArmature, bpy.types.Operator):
         rig, scene = active_object(context), context.scene
         waiting, posed = unkeyed_pulls(rig, scene.frame_current), Channels.of(rig)
         others = [pull for pull in pulls_of(rig) if pull.frame not in {p.frame for p in waiting}]
+        shown = [pull for pull in waiting if pull.frame == scene.frame_current and is_in_view(rig, pull)]
         frames = []
         with keep_posed_by_hand(rig, scene) as (by_hand, changed):
             for pull in waiting:
-                if pull.frame == scene.frame_current and set(pull.changed) & set(
-                    posed.changed_since(pull.before)
-                ):
+                if pull in shown:
                     pull.after = posed  # with what the user has done to it by hand since
                 pull.after.restore(rig, pull.changed)
                 replaced = keys_at(rig, pull.changed, pull.frame)
@@ -117,13 +122,12 @@ class NIKI_OT_forget_pulls(OnArmature, bpy.types.Operator):
 
 
 def status_of(scene: bpy.types.Scene) -> str:
-    """What the status bar says of poses that were left at other frames; "" if there are none."""
+    """What the status bar says of poses that were left and are not in view; "" if there are none."""
     texts = []
     for rig in scene.objects:
-        if rig.type == "ARMATURE" and rig.niki_pose.last_pull and is_our_armature(rig):
-            frames = [frame for frame in lost_frames(rig) if frame != scene.frame_current]
-            if frames:
-                texts.append(f"{rig.name}: {describe_lost(frames)}. I: Key Pose")
+        pulled = rig.type == "ARMATURE" and rig.niki_pose.last_pull and is_our_armature(rig)
+        if pulled and (frames := lost_frames(rig, scene.frame_current)):
+            texts.append(f"{rig.name}: {describe_lost(frames)}. I: Key Pose")
     return "   ".join(texts)
 
 

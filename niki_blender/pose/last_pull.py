@@ -129,6 +129,28 @@ def is_lost_elsewhere(rig: bpy.types.Object, pull: LastPull) -> bool:
     return False
 
 
+def is_in_view(rig: bpy.types.Object, pull: LastPull) -> bool:
+    """Whether the armature, at the pull's frame, shows the pulled pose, which may have been changed by hand since.
+    It shows its animation instead once the frame has been left, or the file opened again."""
+    curves = {(curve.data_path, curve.array_index): curve for curve in fcurves_of(rig)}
+    by_hand, as_pulled = [], []  # of each pulled bone that is animated
+    for name, properties in pull.changed.items():
+        now = unlocked_components(rig, {name: properties})
+        after = unlocked_components(rig, {name: properties}, pull.after)
+        animated = [
+            abs(curves[path, index].evaluate(pull.frame) - value) > _SAME_VALUE
+            for path, index, value in now
+            if (path, index) in curves and not curves[path, index].is_empty
+        ]
+        if animated:
+            same = len(now) == len(after) and all(
+                abs(a[2] - b[2]) <= _SAME_VALUE for a, b in zip(now, after, strict=True)
+            )
+            by_hand.append(any(animated))
+            as_pulled.append(any(animated) and same)
+    return any(as_pulled) or all(by_hand)
+
+
 def unlocked_components(
     rig: bpy.types.Object, changed: dict[str, list[str]], channels: Channels | None = None
 ) -> list[tuple[str, int, float]]:

@@ -54,6 +54,19 @@ def test_of_overlapping_handles_the_nearer_relative_to_its_size_is_hit():
     assert shapes.hit_handle(places, sizes, (0, 21), 1.0) is None
 
 
+@pytest.mark.parametrize("apart", [0, 3])
+def test_of_coinciding_handles_the_one_in_front_is_hit(apart):
+    """A selected one before a large one before a small one, wherever in them the mouse is."""
+    places = np.full((NUM_JOINTS, 2), np.nan)
+    places[TIP], places[HAND], places[WRIST] = (0, 0), (apart, 0), (apart / 2, 1)
+    sizes = shapes.handle_sizes(np.full(NUM_JOINTS, 250.0), 1.0)
+    for at in ((0, 0), (apart, 0), (4, -2)):
+        assert shapes.hit_handle(places, sizes, at, 1.0) == WRIST
+        assert shapes.hit_handle(places, sizes, at, 1.0, [HAND]) == HAND
+        assert shapes.hit_handle(places, sizes, at, 1.0, [HAND, WRIST]) == WRIST
+    assert shapes.drawing_order([TIP])[-2:] == [shapes.drawing_order()[-1], TIP]
+
+
 PERSPECTIVE = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, -1, -0.2], [0, 0, -1, 0]], float)
 
 

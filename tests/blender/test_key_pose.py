@@ -159,3 +159,33 @@ def test_the_settings_of_auto_keying_hold():
     bpy.ops.niki.key_pose()
     points = [point for curve in animation.fcurves_of(rig) for point in curve.keyframe_points]
     assert {point.type for point in points} == {"EXTREME"}
+
+
+@pytest.mark.parametrize("leave", [False, True])
+def test_a_saved_file_keeps_a_pose_that_is_not_keyed(rig, tmp_path, leave):
+    """Opened again, it shows the animation, and says so at the pose's own frame too, until the pose is keyed."""
+    posed = pull(rig)
+    if leave:
+        go_to(60)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
+    rig = bpy.context.view_layer.objects.active
+    go_to(30)
+    assert channels.Channels.of(rig).changed_since(posed)
+    assert "Frame 30" in key_pose.status_of(bpy.context.scene)
+    assert bpy.ops.niki.key_pose() == {"FINISHED"}
+    go_to(60)
+    go_to(30)
+    assert not channels.Channels.of(rig).changed_since(posed)
+
+
+def test_a_pose_that_was_posed_by_hand_before_the_pull_is_not_lost_on_coming_back(rig):
+    """What stands in the view then is the animation, not the pose to key."""
+    rig.pose.bones["L_Elbow"].rotation_quaternion.x += 0.1
+    posed = pull(rig)
+    go_to(60)
+    go_to(30)
+    assert bpy.ops.niki.key_pose() == {"FINISHED"}
+    go_to(60)
+    go_to(30)
+    assert not channels.Channels.of(rig).changed_since(posed)

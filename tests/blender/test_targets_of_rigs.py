@@ -82,3 +82,21 @@ def test_a_copy_leaves_the_targets_to_the_original(rig):
     assert not targets.targets_of(copy)
     delete(copy)
     assert set(targets.targets_of(rig)) == ours
+
+
+def test_undoing_the_deletion_of_an_armature_brings_its_targets_back_and_they_are_followed(rig):
+    names = {o.name for o in targets.targets_of(rig)}
+    bpy.ops.ed.undo_push(message="before")
+    delete(rig)
+    bpy.ops.ed.undo_push(message="deleted")
+    assert not [o for o in bpy.data.objects if o.type == "EMPTY"]
+    bpy.ops.ed.undo()
+    rig = next(o for o in bpy.context.scene.objects if o.type == "ARMATURE")
+    bpy.context.view_layer.update()
+    assert {o.name for o in targets.targets_of(rig)} == names
+    assert rig.niki_pose.follow_targets
+    wrist = next(o for o in targets.targets_of(rig) if o.niki_pose.target_joint == "left_wrist")
+    wrist.location.z += 0.15
+    there = place_of("left_wrist", rig)
+    np.testing.assert_allclose(wrist.matrix_world.translation, there, atol=2e-3)
+    assert bpy.data.collections.get("Body Targets") is not None

@@ -179,6 +179,7 @@ class CaptureScenario:
         """Two captures, one after the other; the first is cancelled, and continued after the second."""
         w, queue = self.window, self._queue
         w.do("s = bpy.context.scene.niki_capture; s.camera = False; s.use_range = True; s.last = 50")
+        w.unfold("NIKI_PT_capture_folded")
         w.press(r"niki\.capture\(")
         w.until(f"{queue}.running and {queue}.running.frames >= 5")
         with self.worker_held():

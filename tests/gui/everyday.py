@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from posing import PosingScenario
+from posing import PosingScenario, describe_times
 from window import SIZE
 
 from niki.body.skeleton import JOINTS
 
+PICTURES = ("crossed-hands.jpg", "raised-knee.jpg", "sitting.jpg", "all-fours.jpg")
+"""What the scenario makes for the manual."""
 FRONT, SIDE, BETWEEN = "FRONT", "RIGHT", "BETWEEN"
-_MOVES = 12
+_MOVES = 24
 _SUNK = 0.03  # meters that soft skin may go into the floor
 LOWEST = """
 def lowest():
@@ -21,7 +23,7 @@ def pixels(place):
     at = location_3d_to_region_2d(region, area.spaces.active.region_3d, Vector(place))
     return [window().x + region.x + at.x, window().y + region.y + at.y]
 """
-
+VIEW_CROP = f"a = view()[0]; result = f'{{a.width}}x{{a.height}}+{{a.x}}+{{{SIZE[1]} - a.y - a.height}}'"
 
 Place = tuple[float | None, float | None, float | None]
 
@@ -32,6 +34,7 @@ class EverydayScenario(PosingScenario):
     def run(self) -> None:
         """All of it; AssertionError where a joint is not where it was dragged, or what should stay does not."""
         self.prepare()
+        self._ticks: dict[str, list[float]] = {}
         self.window.do("exec(" + repr(LOWEST) + ", globals())")
         self.window.do("bpy.context.preferences.view.smooth_view = 0")
         self.cross_the_arms()
@@ -39,6 +42,8 @@ class EverydayScenario(PosingScenario):
         self.sit_down()
         self.kneel()
         self.go_on_all_fours()
+        for joint, times in self._ticks.items():
+            print(f"everyday: {joint}, {describe_times(times)}")
 
     def fresh_body(self):
         """A NIKI Body, standing, in Pose Mode with the tool."""
@@ -78,7 +83,9 @@ class EverydayScenario(PosingScenario):
         place = self.place(joint)
         wanted = [float(now) if new is None else new for now, new in zip(place, to, strict=True)]
         start, end = np.array(self.handle(j)), self.pixels(wanted)
+        w.do("pulling.tick_times.clear()")
         w.drag([tuple(start + (end - start) * k / _MOVES) for k in range(_MOVES + 1)])
+        self._ticks.setdefault(joint, []).extend(w.do("result = list(pulling.tick_times)"))
         per_meter = np.linalg.norm(self.pixels(place + [0, 0, 1]) - self.pixels(place))
         missed = float(np.linalg.norm(self.handle(j) - end) / per_meter)
         assert missed < near, f"{joint} is {100 * missed:.1f} cm from where it was dragged"
@@ -95,6 +102,22 @@ class EverydayScenario(PosingScenario):
             w.screenshot(self.output / f"{name}_{tag}.png")
         low = w.do("result = lowest()")
         assert low > -_SUNK, f"{name}: the body is {-100 * low:.1f} cm under the floor"
+
+    def picture(self, name: str, turn: float, height: float, distance: float):
+        """A JPEG of the 3D view and its sidebar for the docs.
+
+        Args:
+            turn: degrees around the body, 0 from the front, 90 from its left. height: meters above the floor of what
+                is looked at. distance: meters to it.
+        """
+        w = self.window
+        w.do(
+            f"from math import radians; from mathutils import Euler; r = view()[0].spaces.active.region_3d\n"
+            f"r.view_perspective, r.view_distance = 'PERSP', {distance}\n"
+            f"r.view_location = (*(sum(p[:2] for p in posture.joint_positions(bpy.context.object)) / 29), {height})\n"
+            f"r.view_rotation = Euler((radians(78), 0, radians({turn}))).to_quaternion()"
+        )
+        w.screenshot(self.output / f"{name}.jpg", crop=w.do(VIEW_CROP))
 
     def stays(self, before: dict[str, np.ndarray], within: float):
         for joint, place in before.items():
@@ -114,6 +137,9 @@ class EverydayScenario(PosingScenario):
         self.pull(FRONT, "right_wrist", (0.12, None, 1.25))
         self.pull(SIDE, "right_wrist", (None, -0.28, 1.25))
         self.shoot("30_arms_crossed")
+        self.window.do("bpy.ops.view3d.view_axis(type='TOP')")
+        self.window.screenshot(self.output / "30_arms_crossed_top.png")
+        self.picture("crossed-hands", turn=20, height=0.95, distance=2.6)
         self.stays(first, 0.03)
         self.stays(feet, 0.005)
 
@@ -123,6 +149,7 @@ class EverydayScenario(PosingScenario):
         other = self.places("right_ankle", "right_foot")
         self.pull(BETWEEN, "left_knee", (0.12, -0.38, 0.8))
         self.shoot("31_knee_raised")
+        self.picture("raised-knee", turn=50, height=0.85, distance=2.6)
         self.stays(other, 0.01)
 
     def sit_down(self):
@@ -134,6 +161,7 @@ class EverydayScenario(PosingScenario):
         self.select("left_ankle", "right_ankle")
         self.pull(SIDE, "left_ankle", (None, -0.3, 0.09))
         self.shoot("33_sitting")
+        self.picture("sitting", turn=55, height=0.4, distance=2.0)
         self.stays(hips, 0.03)
 
     def kneel(self):
@@ -154,4 +182,5 @@ class EverydayScenario(PosingScenario):
         self.select("left_wrist", "right_wrist")
         self.pull(SIDE, "left_wrist", (None, -0.65, 0.07))
         self.shoot("36_all_fours")
+        self.picture("all-fours", turn=60, height=0.3, distance=2.0)
         self.stays(knees, 0.01)

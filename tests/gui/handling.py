@@ -1,4 +1,4 @@
-"""What a user does to handles, and undoes: no step here is one of the test's own."""
+"""What a user does to handles, and undoes: no step of drags, pins and selections is one of the test's own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ def ours(name):
     return next(m for n, m in sys.modules.items() if n.startswith('{module}.') and n.endswith('.' + name))
 def chosen():
     return ours('selecting').selected_joints(bpy.context.object)
+def empties():
+    return [o for o in bpy.data.objects if o.type == 'EMPTY']
 def tool():
     return bpy.context.workspace.tools.from_space_view3d_mode(bpy.context.mode).idname
 """
@@ -41,6 +43,7 @@ class HandlingScenario:
         w.do("bpy.ops.niki.add_body('EXEC_DEFAULT', True)")
         w.do("bpy.ops.view3d.view_selected()")
         self.undo_the_first_drag()
+        self.delete_with_targets()
         self.open_file()
 
     def save_file(self):
@@ -131,6 +134,28 @@ class HandlingScenario:
         assert self.chosen() == [WRIST], "a canceled drag has changed the selection"
         w.key("ctrl+z")
         np.testing.assert_allclose(self.joint(WRIST), before, atol=1e-4)
+
+    def delete_with_targets(self):
+        """The targets go with their armature, come back with it, still followed, and go again."""
+        w = self.window
+        w.do("bpy.ops.object.mode_set('EXEC_DEFAULT', True, mode='OBJECT')")
+        w.do("bpy.ops.niki.make_targets('EXEC_DEFAULT', True)")
+        count = w.do("result = len(empties())")
+        assert count
+        w.do("bpy.ops.object.select_all('EXEC_DEFAULT', True, action='DESELECT')")
+        w.do("bpy.context.object.select_set(True); bpy.ops.ed.undo_push(message='select')")
+        w.move(500, 500)
+        w.key("Delete")
+        w.until("not empties()")
+        w.key("ctrl+z")
+        w.until(f"len(empties()) == {count}")
+        w.do("target = next(o for o in empties() if o.niki_pose.target_joint == 'left_wrist')")
+        w.do("target.location.z += 0.2")
+        w.settle()
+        there = w.do("result = list(target.matrix_world.translation)")
+        np.testing.assert_allclose(self.joint(WRIST), there, atol=2e-3)
+        w.key("ctrl+shift+z")
+        w.until("not empties()")
 
     def pull(self, joint: int, dx: float, dy: float, cancel: bool = False):
         """Drag a handle by 15 steps of so many pixels; ``cancel`` presses Escape at the end."""

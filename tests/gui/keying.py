@@ -34,6 +34,9 @@ class KeyingScenario:
         w.settle()
         w.screenshot(self.output / "keying_2_armature_active.png")
         self.leave_and_key()
+        self.key_in_place()
+        self.key_what_was_left()
+        self.key_what_is_selected()
         self.undo_the_pull()
         self.with_auto_keying()
 
@@ -52,6 +55,45 @@ class KeyingScenario:
         self.go_to(40)
         w.screenshot(self.output / "keying_5_keyed.png")
         np.testing.assert_allclose(self.wrist(), posed, atol=1e-4)
+
+    def key_in_place(self):
+        """I, with the mouse over the view, keys the pulled pose at its frame."""
+        self.go_to(80)
+        posed = self.pull()
+        self.window.key("i")
+        self.go_to(60)
+        assert not self.status(), "a pose keyed with I is announced"
+        self.go_to(80)
+        np.testing.assert_allclose(self.wrist(), posed, atol=1e-4)
+
+    def key_what_was_left(self):
+        """I, as the status bar says, from another frame; that frame gets no key."""
+        w = self.window
+        self.go_to(90)
+        posed = self.pull()
+        self.go_to(95)
+        assert "I: Key Pose" in self.status()
+        there = self.wrist()
+        w.key("i")
+        assert not self.status(), "I has not keyed the pose that was left"
+        np.testing.assert_allclose(self.wrist(), there, atol=1e-4)
+        self.go_to(90)
+        np.testing.assert_allclose(self.wrist(), posed, atol=1e-4)
+
+    def key_what_is_selected(self):
+        """Where no pulled pose waits, I is Blender's own: it keys the bones whose handles are selected."""
+        w, keyed = (
+            self.window,
+            "result = [c.data_path for c in fcurves() if c.data_path.endswith('.location')]",
+        )
+        w.do("def fcurves(): return bpy.context.object.animation_data.action.fcurves")
+        self.go_to(20)
+        before = set(w.do(keyed))
+        w.click(*self.handle())
+        w.key("i")
+        assert set(w.do(keyed)) - before == {'pose.bones["L_Wrist"].location'}
+        w.key("ctrl+z")
+        assert set(w.do(keyed)) == before
 
     def undo_the_pull(self):
         """An undone pull is not announced."""
@@ -75,12 +117,14 @@ class KeyingScenario:
 
     def pull(self):
         """Drag the left wrist; its place afterwards."""
-        x, y = self.window.do(f"result = handle({WRIST})")
-        y = SIZE[1] - y
-        before = self.wrist()
+        (x, y), before = self.handle(), self.wrist()
         self.window.drag([(x + 4 * k, y - 8 * k) for k in range(12)])
         assert np.linalg.norm(self.wrist() - before) > 0.05, "the wrist was not pulled"
         return self.wrist()
+
+    def handle(self) -> tuple[float, float]:
+        x, y = self.window.do(f"result = handle({WRIST})")
+        return x, SIZE[1] - y
 
     def go_to(self, frame: int):
         self.window.do(f"bpy.context.scene.frame_set({frame})")

@@ -35,6 +35,12 @@ def blenders_own(count):
 """
 
 
+def describe_times(seconds: list[float]) -> str:
+    """How many there are, their median and their 95th percentile."""
+    p50, p95 = 1000 * np.percentile(seconds, (50, 95))
+    return f"{len(seconds)} ticks, p50 {p50:.1f} ms, p95 {p95:.1f} ms"
+
+
 class PosingScenario:
     """A standing person, the tool, the mouse."""
 
@@ -45,17 +51,7 @@ class PosingScenario:
     def run(self) -> None:
         """All of it; AssertionError where something is not as a user expects."""
         w = self.window
-        self.prepare()
-        w.do("[bpy.data.objects.remove(o) for o in list(bpy.data.objects)]")
-        w.do("[bpy.data.actions.remove(a) for a in list(bpy.data.actions)]")
-        w.do(
-            f"bpy.ops.niki.import_motion(filepath='{w.folder}/sample_truth.npz', camera=False, match_scene='ALWAYS')"
-        )
-        w.do("bpy.context.scene.frame_set(40)")
-        w.do("bpy.ops.view3d.view_axis(type='RIGHT'); bpy.ops.view3d.view_selected()")
-        w.do("bpy.ops.view3d.view_orbit(angle=0.5, type='ORBITLEFT')")
-        w.do("bpy.ops.object.mode_set(mode='OBJECT') if bpy.context.mode != 'OBJECT' else None")
-        HandlingScenario(self, self._module).run()
+        self.handle_joints()
         w.press("niki.pull_mode")
         w.settle()
         self.drag_a_wrist()
@@ -71,6 +67,21 @@ class PosingScenario:
         self.follow_targets()
         self.from_scratch()
         self.through_a_camera()
+
+    def handle_joints(self):
+        """What comes before a drag, on a captured person and a fresh body; the captured one is there afterwards."""
+        w = self.window
+        self.prepare()
+        w.do("[bpy.data.objects.remove(o) for o in list(bpy.data.objects)]")
+        w.do("[bpy.data.actions.remove(a) for a in list(bpy.data.actions)]")
+        w.do(
+            f"bpy.ops.niki.import_motion(filepath='{w.folder}/sample_truth.npz', camera=False, match_scene='ALWAYS')"
+        )
+        w.do("bpy.context.scene.frame_set(40)")
+        w.do("bpy.ops.view3d.view_axis(type='RIGHT'); bpy.ops.view3d.view_selected()")
+        w.do("bpy.ops.view3d.view_orbit(angle=0.5, type='ORBITLEFT')")
+        w.do("bpy.ops.object.mode_set(mode='OBJECT') if bpy.context.mode != 'OBJECT' else None")
+        HandlingScenario(self, self._module).run()
 
     def prepare(self):
         """Define in Blender what finds handles."""
@@ -96,12 +107,8 @@ class PosingScenario:
         shots = {10: "11_drag_start", MOVES // 2: "12_drag_middle", MOVES - 2: "13_drag_end"}
         w.do("pulling.tick_times.clear()")
         w.drag(path, at=lambda k: k in shots and w.screenshot(self.output / f"{shots[k]}.png"))
-        ours = 1000 * np.array(w.do("result = list(pulling.tick_times)"))
-        own = 1000 * np.array(w.do("result = blenders_own(100)"))
-        print(
-            f"drag: {len(ours)} ticks, p50 {np.percentile(ours, 50):.1f} ms, p95 {np.percentile(ours, 95):.1f} ms; "
-            f"Blender's own for one bone p50 {np.percentile(own, 50):.1f} ms, p95 {np.percentile(own, 95):.1f} ms"
-        )
+        ours, own = w.do("result = list(pulling.tick_times), blenders_own(100)")
+        print(f"drag: {describe_times(ours)}; Blender's own for one bone: {describe_times(own)}")
         assert np.linalg.norm(self.joint(20) - self.before) > 0.2, "the wrist was not pulled"
         apart = max(np.linalg.norm(self.joint(j) - place) for j, place in zip((7, 8), feet, strict=True))
         assert apart < 0.002, f"feet have moved by {1000 * apart:.1f} mm"

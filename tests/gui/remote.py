@@ -15,6 +15,7 @@ import bpy
 
 FOLDER = Path(os.environ["NIKI_DRIVE"])
 NAMES = {"bpy": bpy}
+_drawn, _watched = False, ""
 
 
 def window():
@@ -42,6 +43,32 @@ def button():
 def scrolled():
     """How far the sidebar is scrolled."""
     return view()[2].view2d.region_to_view(0, 0)[1]
+
+
+def watch_panel(name):
+    """From now on :func:`is_drawn` tells of this panel: Blender says nowhere whether a panel is open."""
+    global _drawn, _watched
+    panel = getattr(bpy.types, name)
+    draw, _drawn = panel.draw, False
+
+    def draw_and_tell(self, context):
+        global _drawn
+        _drawn = True
+        draw(self, context)
+
+    if _watched != name:
+        panel.draw, _watched = draw_and_tell, name
+
+
+def is_drawn():
+    return _drawn
+
+
+def header_places():
+    """Where headers of panels may be, from the top down: on their triangles, which are at the left of all else."""
+    sidebar = view()[2]
+    x = int(sidebar.x + 0.06 * sidebar.width)
+    return [(x, sidebar.y + up) for up in range(sidebar.height - 12, 0, -Search.STEP)]
 
 
 class Search:
@@ -82,6 +109,7 @@ class Search:
 
 
 NAMES |= {"re": re, "window": window, "view": view, "button": button, "scrolled": scrolled, "Search": Search}
+NAMES |= {"watch_panel": watch_panel, "is_drawn": is_drawn, "header_places": header_places}
 
 
 def answer(command):

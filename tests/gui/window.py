@@ -148,6 +148,30 @@ class Window:
         self._click()
         return time.monotonic()
 
+    def unfold(self, panel: str) -> None:
+        """Open a folded panel of the sidebar, by its class, with a click on its header, wherever that is."""
+        self.do(f"watch_panel({panel!r})")
+        self.settle()
+        self._wait(lambda: self.do("result = is_drawn()") or self._find_header(), f"the panel {panel}")
+
+    def _find_header(self) -> bool:
+        """Click whatever is no button, from the top to the bottom: True once the panel is drawn. What was clicked
+        in vain is clicked again, since it may be another header."""
+        places = self.do("result = header_places()")
+        for x, y in places:
+            self.move(x, SIZE[1] - y)
+            if self.do("result = button()"):
+                continue
+            self._click()
+            self.settle()
+            if self.do("result = is_drawn()"):
+                return True
+            self._click()
+            self.settle()
+        self._xdotool("click", "--repeat", 5, 5)
+        self.settle()
+        return False
+
     def _click(self) -> None:
         self._xdotool("mousedown", 1)
         self.handle_events()
@@ -190,10 +214,10 @@ class Window:
         self.settle()
 
     def screenshot(self, path: Path, crop: str = "") -> None:
-        """Of the whole display, or WxH+X+Y of it."""
+        """Of the whole display, or WxH+X+Y of it, in the format that ``path`` ends in."""
         self.settle()
-        picture = f"{self.folder}/shot.png"
-        crops = ["-crop", crop, "+repage"] if crop else []
+        picture = f"{self.folder}/shot{path.suffix}"
+        crops = ["-crop", crop, "+repage", "-quality", "85"] if crop else []
         subprocess.run(self.command("import", "-window", "root", *crops, picture), check=True)
         shutil.copy(self.outside(picture), path)
 
