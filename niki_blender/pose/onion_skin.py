@@ -33,7 +33,7 @@ def _draw() -> None:
     _pose_ghosts(preview)
     frames, worlds = preview.frames[preview.ghosts], preview.worlds(rig, preview.ghosts)
     away = np.abs(frames - preview.now)
-    eye = _eye(context.region_data)
+    eye, writes_depth = _eye(context.region_data), gpu.state.depth_mask_get()
     gpu.state.blend_set("ALPHA")
     gpu.state.depth_test_set("LESS_EQUAL")
     gpu.state.depth_mask_set(True)
@@ -49,7 +49,7 @@ def _draw() -> None:
     finally:
         gpu.state.front_facing_set(False)
         gpu.state.face_culling_set("NONE")
-        gpu.state.depth_mask_set(False)
+        gpu.state.depth_mask_set(writes_depth)
         gpu.state.depth_test_set("NONE")
         gpu.state.blend_set("NONE")
 
