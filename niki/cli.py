@@ -530,6 +530,12 @@ def _pose(options) -> None:
     pins = [Target(joint, places.get(joint), pinned=True) for joint in options.pin]
     if not targets:
         raise NikiError("Nothing is pulled", "give a --target or a --pull")
+    pulled = [target.joint for target in targets]
+    twice = next((joint for joint in pulled if pulled.count(joint) > 1), None)
+    if twice is not None:
+        raise NikiError(f"{twice} is pulled twice", "give one --target or one --pull for each joint")
+    if options.floor_height and not options.floor:
+        raise NikiError("--floor-height is the height of a floor that --no-floor turns off", "leave out one")
     posture = poser.solve(
         start, [*pins, *targets], options.mode, not options.free_feet, follow=options.follow,
         floor=Floor(options.floor_height) if options.floor else None, step=options.step, keep_hands=True,

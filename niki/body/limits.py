@@ -49,7 +49,7 @@ def widen_ranges(rotations: np.ndarray) -> np.ndarray:
     return np.stack([np.minimum(RANGES[..., 0], vectors), np.maximum(RANGES[..., 1], vectors)], -1)
 
 
-def _rotation_vectors(rotations: np.ndarray) -> np.ndarray:
+def rotation_vectors(rotations: np.ndarray) -> np.ndarray:
     """As :func:`niki.body.rotation.axis_angle_from_matrix`, in fewer calls where no rotation is near half a turn."""
     flat = rotations.reshape(*rotations.shape[:-2], 9)
     twice = flat[..., _OFF_DIAGONAL] - flat[..., _OPPOSITE]  # the axis times twice the angle's sine
@@ -83,7 +83,7 @@ def nearest_in_range(
     Returns:
         vectors (..., n, 3) and signed excess (..., n, 3), zero within the range; radians.
     """
-    vectors = _rotation_vectors(rotations)
+    vectors = rotation_vectors(rotations)
     over = vectors - np.clip(vectors, ranges[..., 0], ranges[..., 1])
     if not over.any():  # the usual case, and this runs at every step of a drag
         return vectors, over

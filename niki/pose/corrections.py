@@ -23,6 +23,9 @@ from .targets import Posture, Target
 
 CATCH_UP = 0.3
 """Metres per second by which a joint that is let go may exceed the motion's own speed."""
+_FEET = np.array(
+    [[JOINTS.index(f"{side}_{part}") for part in ("ankle", "foot", "big_toe")] for side in ("left", "right")]
+)
 
 
 def posture_at(motion: Motion, index: int) -> Posture:
@@ -81,7 +84,7 @@ def pin_joint(
     """
     held = hold_joints(motion, [joint], first, last, free)
     fades = choose_fades(motion, held, [joint], first, last, blend)
-    return fade_around(motion, held, first, last, *fades)
+    return fade_with_feet(motion, held, [joint], first, last, *fades, free)
 
 
 def hold_joints(
@@ -89,8 +92,8 @@ def hold_joints(
 ) -> Motion:
     """The motion with joints fixed from frame ``first`` to ``last`` at their positions at ``first``.
 
-    An ankle's foot keeps its orientation too. A foot that is not held keeps to its own path. Other frames do not
-    change, so the motion jumps after ``last``: see :func:`fade_around`.
+    An ankle's foot keeps its orientation too, and its toes stay bent as they are. A foot that is not held keeps to
+    its own path. Other frames do not change, so the motion jumps after ``last``: see :func:`fade_with_feet`.
 
     Args:
         joints: names from :data:`niki.body.skeleton.JOINTS`.
@@ -107,19 +110,15 @@ def hold_joints(
         raise NikiError("The range is empty: its last frame is before its first")
     posture_at(motion, last)
     poser, start = Poser(motion.body, free=free), posture_at(motion, first)
-    pins = [_pin(name, start, motion.body) for name in joints]
-    others = [
-        f"{side}_ankle"
-        for side in ("left", "right")
-        if not {f"{side}_{part}" for part in ("hip", "knee", "ankle", "foot")} & set(joints)
-    ]
+    pins, others = [_pin(name, start, motion.body) for name in joints], _other_ankles(joints)
+    toes = [JOINTS.index(name.replace("ankle", "foot")) for name in joints if name.endswith("ankle")]
     inside, solved = np.arange(first, last + 1), []
     for k in inside:
         posture = posture_at(motion, k)
         own = [_pin(name, posture, motion.body) for name in others]
+        posture.rotations[toes] = start.rotations[toes]
         solved.append(poser.solve(posture, [*pins, *own], plant_feet=False))
-    rotations, trans = (np.stack([getattr(p, name) for p in solved]) for name in ("rotations", "translation"))
-    return _with_poses(motion, np.isin(np.arange(len(motion)), inside), rotations, trans)
+    return _with_postures(motion, inside, solved)
 
 
 def fade_around(motion: Motion, held: Motion, first: int, last: int, fade_in: int, fade_out: int) -> Motion:
@@ -133,6 +132,41 @@ def fade_around(motion: Motion, held: Motion, first: int, last: int, fade_in: in
     changed = np.zeros(len(motion), bool)
     changed[part] = True
     return _with_poses(motion, changed, motion.rotations[part] @ layer, motion.trans[part] + change[:, -3:])
+
+
+def fade_with_feet(
+    motion: Motion,
+    held: Motion,
+    joints: Sequence[str],
+    first: int,
+    last: int,
+    fade_in: int,
+    fade_out: int,
+    free: np.ndarray | None = None,
+) -> Motion:
+    """:func:`fade_around`, but meanwhile the held joints alone leave their paths, and feet go no lower than elsewhere.
+
+    Args:
+        joints: those that are held. free: as for :func:`hold_joints`.
+    """
+    faded, poser = fade_around(motion, held, first, last, fade_in, fade_out), Poser(motion.body, free=free)
+    start, stop = max(0, first - fade_in), min(len(motion), last + 1 + fade_out)
+    frames = np.concatenate([np.arange(start, first), np.arange(last + 1, stop)])
+    lowest = np.minimum(motion.solved_joints(), held.solved_joints())[start:stop, _FEET, 1].min((0, 1))
+    others, solved = _other_ankles(joints), []
+    for k in frames:
+        posture, own = posture_at(faded, k), posture_at(motion, k)
+        places = poser.joints(posture)
+        pins = [_pin(name, own, motion.body) for name in others]
+        for name in joints:
+            pin = _pin(name, posture, motion.body)
+            if name.endswith("ankle"):
+                side = _FEET[("left_ankle", "right_ankle").index(name)]
+                up = max(0.0, (lowest - places[side, 1]).max())
+                pin = replace(pin, position=pin.place + [0, up, 0])
+            pins.append(pin)
+        solved.append(poser.solve(posture, pins, plant_feet=False))
+    return _with_postures(faded, frames, solved)
 
 
 def spread_change(change: np.ndarray, before: int, after: int, fade_in: int, fade_out: int) -> np.ndarray:
@@ -180,6 +214,15 @@ def _steps(motion: Motion, joints: list[int]) -> np.ndarray:
     return np.linalg.norm(np.diff(motion.solved_joints()[:, joints], axis=0), axis=-1)
 
 
+def _other_ankles(joints: Sequence[str]) -> list[str]:
+    """The ankles of legs none of whose joints is among ``joints``."""
+    return [
+        f"{side}_ankle"
+        for side in ("left", "right")
+        if not {f"{side}_{part}" for part in ("hip", "knee", "ankle", "foot")} & set(joints)
+    ]
+
+
 def _pin(joint: str, posture: Posture, body: Body) -> Target:
     """A joint where it is; an ankle's foot also keeps its orientation."""
     positions, world = forward_kinematics(posture.rotations, body, posture.translation)
@@ -189,8 +232,18 @@ def _pin(joint: str, posture: Posture, body: Body) -> Target:
     return Target(joint, positions[j], pinned=True)
 
 
+def _with_postures(motion: Motion, frames: np.ndarray, postures: list[Posture]) -> Motion:
+    """The motion with the given poses at ``frames``."""
+    if not postures:
+        return motion
+    rotations, trans = (
+        np.stack([getattr(p, name) for p in postures]) for name in ("rotations", "translation")
+    )
+    return _with_poses(motion, frames, rotations, trans)
+
+
 def _with_poses(motion: Motion, changed, rotations, translation) -> Motion:
-    """The motion with the given poses at the frames where ``changed`` (T,) is true."""
+    """The motion with the given poses at frames, by index or where ``changed`` (T,) is true."""
     poses, trans = motion.poses.copy(), motion.trans.copy()
     poses[changed] = rot.axis_angle_from_matrix(rotations).reshape(-1, 72)
     trans[changed] = translation

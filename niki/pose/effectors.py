@@ -15,10 +15,10 @@ import numpy as np
 from ..body import rotation as rot
 from ..body.freedom import Freedom
 from ..body.kinematics import forward_kinematics
-from ..body.limits import nearest_in_range
+from ..body.limits import nearest_in_range, rotation_vectors
 from ..body.skeleton import ANCESTRY, NUM_BONES, PARENTS, Body
 from .floor import Ground
-from .steps import MOVES, step_towards, turn_derivatives, turn_matrices
+from .steps import MOVES, bounded_step, step_towards, turn_derivatives, turn_matrices
 from .targets import Posture, Target
 
 _PINNED, _EXACT, _SOFT = 5e-5, 3e-4, 0.02  # metres of standard error: pins, exact targets, soft constraints
@@ -32,6 +32,9 @@ _FAR = 2.3  # radians beyond which a rotation vector no longer changes roughly a
 _FARTHEST_STEP = 0.35  # radians
 _FARTHEST_PULL = 0.25  # metres
 _STEPS, _SETTLING = 16, 12
+_SOFT_STEPS = (
+    3  # that go onto soft targets: a fixed number, so that the pose does not jump where one less would do
+)
 _SHALLOW = 3e-4  # metres below the floor that do not matter
 _CLOSE = 2e-4  # metres at which the search stops
 _BONE_PARENTS = list(PARENTS[1:NUM_BONES])
@@ -82,6 +85,11 @@ class Effectors:
         self._looking = [t.index for t in looking]
         self._looked_at = np.array([t.look_at for t in looking]).reshape(-1, 3)
         self._look_errors = np.array([_standard_error(t) * _RADIANS for t in looking])
+        self._any_soft = not all(t.exact for t in targets)
+        self._firm = [
+            np.array([[float(t.exact)] for t in group]).reshape(-1, 1)
+            for group in (positioned, oriented, looking)
+        ]
 
     def refine(self, prior: Posture, back: int) -> tuple[np.ndarray, np.ndarray]:
         """The pose nearest to ``prior`` that meets the targets.
@@ -93,17 +101,19 @@ class Effectors:
             rotations (24, 3, 3) and translation (3,), finite for finite targets.
         """
         state, before = (prior.rotations, prior.translation, np.zeros(_SIZE)), np.inf
+        least = max(back, _SOFT_STEPS) if self._any_soft else back
         for k in range(_STEPS):
-            state, left = self._step(*state, pulled=k < back)
-            if k >= back and left < _CLOSE:
-                break
-            if k > 1:
+            state, left = self._step(*state, pulled=k < back, soft=k < _SOFT_STEPS)
+            if left < _CLOSE:
+                if k >= least:
+                    break
+            elif k > 1:
                 self._slow_down(left, left / before)
             before = max(left, 1e-12)
         else:  # out of reach: pulled joints stop here, and pinned ones return to their positions
             self._yield(state)
             for _ in range(_SETTLING):
-                state, left = self._step(*state, pulled=False)
+                state, left = self._step(*state, pulled=False, soft=False)
                 if left < _CLOSE:
                     break
         return rot.matrix_from_6d(rot.sixd_from_matrix(state[0])), state[1]
@@ -119,8 +129,9 @@ class Effectors:
         near = min(1.0, max(0.0, 2 - left / _NEAR))
         self._caution *= min(max(1 + 4 * (share - _PROGRESS), 1.0), 1 + near)
 
-    def _step(self, rotations, translation, moved, pulled: bool):
-        """One step onto the targets, and back to the prior if ``pulled``.
+    def _step(self, rotations, translation, moved, pulled: bool, soft: bool):
+        """One step onto the targets, and back to the prior if ``pulled``; unless ``soft``, soft targets only keep what they
+        have reached.
 
         Returns:
             the new state, and metres by which exact targets were missed before the step.
@@ -131,14 +142,18 @@ class Effectors:
         left = float(distance[self._errors < _SOFT].max(initial=0.0))
         if self._ground is not None:
             left = max(left, self._ground.depth(positions) - _SHALLOW)
-        if not pulled and left < _CLOSE:
+        if not pulled and left < _CLOSE and not (soft and self._any_soft):
             return (rotations, translation, moved), left
         frames = np.concatenate([self._heading[None], world[_BONE_PARENTS]])
-        residual, rows, errors = self._rows(positions, world, frames, rotations, missed, distance)
-        if not len(residual):
+        residual, rows, errors = self._rows(positions, world, frames, rotations, missed, distance, soft)
+        back = moved if pulled else None
+        if self._ground is not None:
+            bounds = self._ground.bounds(positions, frames, self._heading)
+            step = bounded_step(residual, rows, errors, lambda r: self._spread(r, rotations), bounds, back)
+        elif len(residual):
+            step = step_towards(residual, rows, errors, self._spread(rows, rotations), back)
+        else:
             return (rotations, translation, moved), left
-        spread = self._spread(rows, rotations)
-        step = step_towards(residual, rows, errors, spread, moved if pulled else None)
         turns = step[:-3].reshape(NUM_BONES, 3)
         step *= min(1.0, _FARTHEST_STEP / max(np.sqrt((turns**2).sum(-1).max()), 1e-12))
         rotations = self._turned(rotations, turns)
@@ -174,9 +189,11 @@ class Effectors:
         yielding = self._errors == _EXACT
         self._positions[yielding], self._errors[yielding] = positions[yielding], _SOFT
 
-    def _rows(self, positions, world, frames, rotations, missed, distance):
+    def _rows(self, positions, world, frames, rotations, missed, distance, soft):
         """The residuals, their derivatives with respect to a step, and their standard errors; ``missed`` (n, 3) and
-        ``distance`` (n,) are those of the joints."""
+        ``distance`` (n,) are those of the joints. For ``soft`` see :meth:`_step`."""
+        if not soft:
+            missed = missed * self._firm[0]
         missed = missed * np.minimum(1, _FARTHEST_PULL / np.maximum(distance, 1e-12))[:, None]
         parts = [
             (
@@ -186,12 +203,16 @@ class Effectors:
             )
         ]
         if self._bones:
-            turn = rot.axis_angle_from_matrix(self._turns @ rot.transpose(world[self._bones]))
+            turn = rotation_vectors(self._turns @ rot.transpose(world[self._bones]))
             rows = _turn_rows(self._bones, frames)
+            if not soft:
+                turn = turn * self._firm[1]
             angle = np.sqrt((turn**2).sum(-1))
             parts.append((turn.ravel(), rows, self._damped(self._turn_errors, angle / _RADIANS)))
         if self._looking:
             turn = self._look(positions, world)
+            if not soft:
+                turn = turn * self._firm[2]
             angle = np.sqrt((turn**2).sum(-1))
             parts.append(
                 (
@@ -201,8 +222,6 @@ class Effectors:
                 )
             )
         parts += self._limits(rotations)
-        if self._ground is not None:
-            parts += self._ground.rows(positions, lambda arms: self._moved_by(arms, frames))
         if len(parts) == 1:
             return parts[0]
         return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
@@ -228,7 +247,7 @@ class Effectors:
         """(n, 3) rotation vectors that turn the gaze onto the look-at targets, the short way."""
         gaze = world[self._looking][..., 2]
         direction = rot.normalize(self._looked_at - positions[self._looking], fallback=[0.0, 0.0, 1.0])
-        return rot.axis_angle_from_matrix(rot.swing_between(gaze, direction))
+        return rotation_vectors(rot.swing_between(gaze, direction))
 
     def _limits(self, rotations):
         """Residuals that bring bones back into their ranges."""

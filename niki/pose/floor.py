@@ -1,7 +1,7 @@
 """The floor under a pose: what may not go below it, what stands on it, and how far a body can lean. numpy only.
 
-Each gives one-sided measurements for a step of :mod:`niki.pose.effectors`: they act only where a joint is below the floor,
-or the center of mass is beyond what bears it.
+Each gives bounds for a step of :mod:`niki.pose.effectors`: they act only where it would take a joint below the floor, or
+the center of mass beyond what bears it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 from ..body.skeleton import JOINTS, KINDS, NUM_BONES
 from ..motion.blending import smoothly
 from ..solve.balance import MASSES
-from .hull import convex_hull, distance_beyond
-from .steps import MOVES
+from .hull import convex_hull, distance_beyond, edges_of
+from .steps import MOVES, turn_derivatives
 
 _FLESH = {  # metres from the joint to the skin that touches the floor
     "pelvis": 0.1, "hip": 0.09, "knee": 0.05, "ankle": 0.05, "foot": 0.025, "big_toe": 0.015, "spine1": 0.1, "spine2": 0.1,
-    "spine3": 0.1, "neck": 0.06, "collar": 0.07, "head": 0.08, "head_top": 0.0, "shoulder": 0.06, "elbow": 0.04,
-    "wrist": 0.03, "hand": 0.02, "middle_finger": 0.01,
+    "spine3": 0.1, "neck": 0.06, "collar": 0.07, "head": 0.1, "head_top": 0.1, "shoulder": 0.06, "elbow": 0.04,
+    "wrist": 0.03, "hand": 0.03, "middle_finger": 0.015,
 }  # fmt: skip
 FLESH = np.array([_FLESH[kind] for kind in KINDS])
 _NEAR = 0.04  # metres above the floor up to which a joint rests on it
@@ -32,7 +32,8 @@ _BREADTH = 0.04 * np.array([[1, 0], [0, 1], [-1, 0], [0, -1.0]])  # metres aroun
 _ERROR, _LEANING = 1e-3, 5e-3  # metres of standard error, of the floor and of the balance
 _DAMPING = 0.1  # what is added to it, as a share of the distance
 _FARTHEST = 0.1  # metres a step
-_UP = 1
+_REACH = 0.5  # metres that no joint goes down in a step
+_UP, _SIZE = 1, 3 * NUM_BONES + 3
 _STILL = np.isin(KINDS[:NUM_BONES], ("neck", "head", "collar", "shoulder", "elbow", "wrist", "hand"))
 """Bones that do not move to keep the balance: nobody pulled them."""
 
@@ -87,6 +88,7 @@ class Ground:
         if not len(points) or leaned:
             return
         self._hull = convex_hull((points[:, None] + _BREADTH).reshape(-1, 2))
+        self._edges = edges_of(self._hull)
         outside = self._beyond(positions)[0]
         off = max(lifted.values(), default=0.0) / _LIFTED
         self._allowed = max(outside, 0.0) * (1 - smoothly(off))
@@ -95,29 +97,34 @@ class Ground:
         """Metres: how deep the deepest joint is below where it may be."""
         return float((self._lowest - positions[:, _UP]).max())
 
-    def rows(self, positions: np.ndarray, joint_rows):
-        """Measurements as :class:`niki.pose.effectors.Effectors` takes them: residuals (n,), rows (n, 75), errors (n,).
+    def bounds(self, positions: np.ndarray, frames: np.ndarray, heading: np.ndarray):
+        """What a step may not go beyond, as :func:`.steps.bounded_step` takes it: residuals (n,), rows (n, 75), errors (n,).
 
         Args:
-            positions: (29, 3) metres. joint_rows: arms (K, 24, 3) from each bone's start -> derivatives (K, 3, 75).
+            positions: (29, 3) metres.
+            frames: (24, 3, 3) in which bones turn. heading: (3, 3) in which the body moves.
         """
-        parts = []
-        low = np.flatnonzero(positions[:, _UP] < self._lowest)
-        if len(low):
-            arms = (positions[low][:, None] - positions[:NUM_BONES]) * MOVES[low][..., None]
-            parts.append((self._lowest[low] - positions[low, _UP], joint_rows(arms)[:, _UP], _ERROR))
-        if self._hull is not None:
-            beyond, outward = self._beyond(positions)
-            if beyond > self._allowed:
-                arms = _mass_arms(positions)
-                arms[_STILL] = 0
-                row = np.array([outward[0], 0.0, outward[1]]) @ joint_rows(arms[None])[0]
-                parts.append((np.array([self._allowed - beyond]), row[None], _LEANING))
-        # Far off, a step is only a direction.
-        return [
-            (np.clip(r, -_FARTHEST, _FARTHEST), rows, np.sqrt(error**2 + (_DAMPING * r) ** 2))
-            for r, rows, error in parts
-        ]
+        missing = self._lowest - positions[:, _UP]
+        low = np.flatnonzero(missing > -_REACH)
+        down = len(low)
+        edges = () if self._hull is None else self._edges[0]
+        residual, rows = np.empty(down + len(edges)), np.zeros((down + len(edges), _SIZE))
+        errors = np.full(len(residual), _LEANING)
+        residual[:down], errors[:down] = missing[low], _ERROR
+        arms = (positions[low][:, None] - positions[:NUM_BONES]) * MOVES[low][..., None]
+        turns = arms[..., :1] * frames[:, 2] - arms[..., 2:] * frames[:, 0]  # how far they lift the joints
+        rows[:down, :-3], rows[:down, -2] = turns.reshape(down, _SIZE - 3), 1
+        if len(edges):
+            starts, outward = self._edges
+            residual[down:] = (
+                (((MASSES @ positions)[[0, 2]] - starts) * outward).sum(1) + _EDGE - self._allowed
+            )
+            arms = _mass_arms(positions)
+            arms[_STILL] = 0
+            turns = turn_derivatives(arms, frames).reshape(3, _SIZE - 3)
+            rows[down:, :-3], rows[down:, -3:] = -outward @ turns[[0, 2]], -outward @ heading[[0, 2]]
+        residual = np.minimum(residual, _FARTHEST)  # far off, a step is only a direction
+        return residual, rows, np.sqrt(errors**2 + (_DAMPING * np.maximum(residual, 0)) ** 2)
 
     def lean(self, positions: np.ndarray) -> np.ndarray:
         """(3,) metres by which the center of mass is further out than it may be, on the floor."""

@@ -19,18 +19,20 @@ from .targets import Posture, Target
 
 _SIDES = {side: [JOINTS.index(f"{side}_{kind}") for kind in ("knee", "ankle")] for side in ("left", "right")}
 _ANKLES = {f"{side}_ankle" for side in _SIDES}
-_CHEST = JOINTS.index("spine3")
-_KNEELING = (0.1, 0.35)  # metres: with a knee so high the foot is stretched; this high, flat
+_KNEELING = (0.06, 0.48)  # metres: with a knee so high the foot is stretched; this high, flat
 _INSTEP = np.radians(130)  # by which a foot is turned that rests on its instep
 _SITTING = (0.12, 0.42)  # metres: hips so high sit on the floor, hips this high do not
 _IN_FRONT = 0.52  # of a leg: how far in front of the hips the feet of somebody are who sits on the floor
-_FOOT, _TRUNK, _RESTING = 0.5, 0.3, 0.5  # weights of soft targets
-_LIFTED = 0.1  # metres up or down at which a foot goes along
+_FOOT, _RESTING = 0.5, 0.5  # weights of soft targets
+_FREED, _LIFTED = 0.05, 0.1  # metres down, of the knee, and up, of the hips, at which a foot goes along
+_SITS = 0.15  # metres that a foot is in front of its knee by which nobody kneels down
+_OVER_SHINS = 0.75  # of the way from the ankles to the knees: before it somebody's weight is who kneels
 _STRIDE = 1.7  # metres of a step for each metre that the body leans too far
 _LONGEST = 0.8  # of a leg
 _LEAST = 1e-3
-_LOWERED = ("pelvis", "left_hip", "right_hip", "left_knee", "right_knee")
-_TRUNK_KEPT = 0.2  # metres that they are pulled by when the trunk is kept most
+_HIPS, _KNEES = {"pelvis", "left_hip", "right_hip"}, {"left_knee", "right_knee"}
+_KEPT = {"spine3": 0.45, "pelvis": 0.3}  # weights of the turns that are kept
+_TRUNK_KEPT = 0.2  # metres down that knees are pulled by when the trunk is kept most
 
 
 def kneeling_feet(
@@ -60,7 +62,8 @@ def kneeling_feet(
         low += flat * (1 - stretched)
         place -= heading[:, 2] * np.sqrt(max(shin**2 - (height - low) ** 2, 0.0))
         place[1] = low
-        weight = _FOOT * smoothly(down / _LIFTED)
+        in_front = float((positions[ankle] - positions[knee]) @ heading[:, 2])
+        weight = _FOOT * smoothly(down / _FREED) * (1 - smoothly(in_front / _SITS))
         if weight > _LEAST:
             sole = rot.matrix_from_axis_angle(heading[:, 0] * stretched * _INSTEP) @ world[ankle]
             found.append(Target(JOINTS[ankle], place, sole, weight=weight))
@@ -81,13 +84,13 @@ def fold_shins(posture: Posture, asked: Sequence[Target], feet: Sequence[Target]
 
 
 def kneeling_support(floor: Floor, asked: Sequence[Target], feet: Sequence[Target]) -> np.ndarray:
-    """(n, 2) what bears a body on the floor whose knees are pulled down: ``feet`` of :func:`kneeling_feet`, and the knees,
-    the nearer they are to the floor the more."""
+    """(n, 2) what bears a body on the floor whose knees are pulled down: ``feet`` of :func:`kneeling_feet`, and the shins,
+    the nearer the knees are to the floor the more."""
     pulled, points = _positioned(asked), []
     for foot in feet:
         ankle, knee = foot.place, pulled[foot.joint.replace("ankle", "knee")].place
         touching = _share_below(knee[1] - floor.height, _KNEELING)
-        points += [ankle, ankle + touching * (knee - ankle)]
+        points += [ankle, ankle + _OVER_SHINS * touching * (knee - ankle)]
     return np.array(points).reshape(-1, 3)[:, [0, 2]]
 
 
@@ -123,6 +126,7 @@ def sitting_feet(
     :func:`kneeling_feet`."""
     leg = sum(body.bone_lengths[j] for j in _SIDES["left"])
     share = _share_below(hips.place[1] - floor.height, _SITTING)
+    share = max(0.0, share - _share_below(positions[hips.index, 1] - floor.height, _SITTING))
     kept, ahead = [], heading[:, 2]
     for t in targets:
         if (
@@ -139,22 +143,24 @@ def sitting_feet(
 
 
 def upright_trunk(asked: Sequence[Target], positions: np.ndarray, world: np.ndarray) -> list[Target]:
-    """A soft target that keeps the chest as it is turned while hips are pulled, or knees down.
+    """Soft targets that keep the chest as it is turned while hips are pulled, or knees down, and then the hips too.
 
     Args:
         asked: what the user pulls. positions: (29, 3) metres, world: (24, 3, 3) orientations of the bones, of the pose
             before.
     """
-    share = 0.0
-    for t in asked:
-        if t.position is None or t.pinned or t.joint not in _LOWERED:
-            continue
-        moved = t.position - positions[t.index]
-        distance = max(0.0, -moved[1]) if t.joint.endswith("knee") else float(np.linalg.norm(moved))
-        share = max(share, smoothly(distance / _TRUNK_KEPT))
-    if share < _LEAST or any(t.joint == "spine3" and t.orientation is not None for t in asked):
-        return []
-    return [Target("spine3", orientation=world[_CHEST], weight=_TRUNK * share)]
+    pulled = {joint: t for joint, t in _positioned(asked).items() if not t.pinned}
+    down = max(
+        (positions[t.index, 1] - t.place[1] for t in pulled.values() if t.joint in _KNEES), default=0.0
+    )
+    kneeling = smoothly(down / _TRUNK_KEPT)
+    shares = {"spine3": 1.0 if _HIPS & pulled.keys() else kneeling, "pelvis": kneeling}
+    turned = {t.joint for t in asked if t.orientation is not None}
+    return [
+        Target(joint, orientation=world[JOINTS.index(joint)], weight=weight * shares[joint])
+        for joint, weight in _KEPT.items()
+        if shares[joint] > _LEAST and joint not in turned
+    ]
 
 
 def stepped(targets: Sequence[Target], lean: np.ndarray, positions: np.ndarray, body: Body) -> list[Target]:

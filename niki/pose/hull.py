@@ -41,6 +41,12 @@ def distance_beyond(hull: np.ndarray, point: np.ndarray) -> tuple[float, np.ndar
     return float(distance[nearest]), outward
 
 
+def edges_of(hull: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A point (m, 2) on each edge of a hull (m, 2), counterclockwise, and the direction (m, 2) out of it."""
+    along = np.roll(hull, -1, 0) - hull
+    return hull, np.stack([along[:, 1], -along[:, 0]], -1) / np.sqrt((along**2).sum(1, keepdims=True))
+
+
 def distance_to_hull(point: np.ndarray, points: np.ndarray) -> float:
     """From a point (2,) to the convex hull of points (N, 2); 0 inside, NaN if there are none."""
     return max(0.0, distance_beyond(convex_hull(points), point)[0]) if len(points) else float("nan")

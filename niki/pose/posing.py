@@ -18,9 +18,10 @@ from ..body.kinematics import forward_kinematics
 from ..body.limits import widen_ranges
 from ..body.skeleton import ANCESTRY, JOINTS, KINDS, NUM_BONES, NUM_JOINTS, PARENTS, Body
 from ..errors import NikiError
-from ..network.posing import PosingNetwork, Pull, facing
+from ..network.posing import PosingNetwork, facing
 from .arms import ARM_TURNS, idle_arms, keep_arms, other_hands
 from .effectors import Effectors
+from .expectation import expected_change
 from .floor import Floor
 from .habits import fold_shins, kneeling_feet, resting_feet, sitting_feet, stepped, upright_trunk
 from .planting import above_floor, both_legs_pulled, ground_of, planted_limbs, planted_toes
@@ -186,7 +187,7 @@ class Poser:
             seen = start.rotations.copy()
             seen[0] = heading.T @ seen[0]
             parts = seen, (positions - positions[0]) @ heading, self.body.bone_lengths
-            self._seen = [part.astype(np.float32) for part in parts]
+            self._seen = tuple(part.astype(np.float32) for part in parts)
         return self._start[1:]
 
     def _moving(self, targets: list[Target], mode: str) -> np.ndarray:
@@ -228,17 +229,9 @@ class Poser:
             displacement -= pulled[:, None] * pelvis
         if np.abs(displacement).max() < _SAME:
             return self._moved(start, start.rotations, pelvis, moving)
-        rotations, joints, lengths = self._seen
-        pull = Pull(
-            rotations,
-            joints,
-            (displacement @ heading).astype(np.float32),
-            pulled.astype(np.float32),
-            lengths,
-            np.float32(follow),
-        )
-        turns, move = self._network.predict(pull)
-        turns = turns.astype(float)
+        displacement = displacement @ heading
+        seen, joints, lengths = self._seen
+        turns, move = expected_change(self._network, seen, joints, lengths, displacement, pulled, follow)
         if keep_hands:
             turns = keep_arms(turns, targets, follow)
         turns = turn_matrices(turns)
@@ -322,13 +315,16 @@ def _within_reach(targets: list[Target], positions, body: Body, moving) -> list[
         distance = np.linalg.norm(position - positions[0])
         if distance > _FARTHEST:
             position = positions[0] + (position - positions[0]) * (_FARTHEST / distance)
-        for _ in range(4 if len(fixed) > 1 else 1):
-            for k, anchor in fixed.items():
+        reaches = []
+        for k, anchor in fixed.items():
+            if k != t.index:
                 length = 0.999 * (_BETWEEN[k, t.index] @ body.bone_lengths)
-                length = max(length, np.linalg.norm(positions[t.index] - positions[k]))
+                reaches.append((anchor, max(length, np.linalg.norm(positions[t.index] - positions[k]))))
+        for _ in range(4 if len(fixed) > 1 else 1):
+            for anchor, length in reaches:
                 away = position - anchor
-                distance = np.linalg.norm(away)
-                if k != t.index and distance > length:
+                distance = np.sqrt(away @ away)
+                if distance > length:
                     position = anchor + away * (length / distance)
         result.append(replace(t, position=position))
     return result

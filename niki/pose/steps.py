@@ -6,6 +6,8 @@ heading. A bone's new rotation in that frame is the turn's times the old one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..body import rotation as rot
@@ -21,6 +23,8 @@ _STIFFNESS = {  # degrees by which a bone readily turns, without a network
 }  # fmt: skip
 _STIFF = np.radians([_STIFFNESS[kind] for kind in KINDS[:NUM_BONES]])
 _STIFF_TRANSLATION = 0.03  # metres: the whole body
+
+_PIVOTS, _TINY = 100, 1e-10
 
 _CROSS = np.zeros((3, 3, 3))  # v -> the matrix of a cross product from the right: M @ u = u x v
 for _i, _j, _k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
@@ -75,6 +79,70 @@ def step_towards(
         residual = residual + rot.apply(rows, moved)
     step = rot.apply(rot.transpose(spread), xp.linalg.solve(system, residual[..., None])[..., 0])
     return step if moved is None else step - moved
+
+
+def bounded_step(
+    residual: np.ndarray,
+    rows: np.ndarray,
+    errors: np.ndarray,
+    spread: Callable[[np.ndarray], np.ndarray],
+    bounds: tuple[np.ndarray, np.ndarray, np.ndarray],
+    moved: np.ndarray | None = None,
+) -> np.ndarray:
+    """The step of :func:`step_towards`, within bounds. numpy.
+
+    Which bounds act comes out of the step, so that it changes continuously with the pose and its targets. A bound that acted
+    only once it is passed would make the pose jump.
+
+    Args:
+        residual, rows, errors, moved: as those of :func:`step_towards`.
+        spread: rows (n, m) -> these times the covariance of a step.
+        bounds: residual, rows and errors of further measurements, in which the step may give more than is missing.
+    """
+    back = 0.0 if moved is None else moved
+    least, across, bound_errors = bounds
+    near = spread(rows)
+    system = near @ rows.T
+    system.flat[:: len(system) + 1] += errors * errors
+    missing = residual + rows @ moved if moved is not None else residual
+    step = near.T @ np.linalg.solve(system, missing) - back
+    short = least - across @ step
+    if not (short > 0).any():
+        return step
+    far = spread(across)
+    coupling = near @ across.T
+    eased = np.linalg.solve(system, coupling)
+    system = far @ across.T - coupling.T @ eased
+    system.flat[:: len(system) + 1] += bound_errors * bound_errors
+    pressure = pressing(system, short)
+    return step + far.T @ pressure - near.T @ (eased @ pressure)
+
+
+def pressing(system: np.ndarray, short: np.ndarray) -> np.ndarray:
+    """(n,) x, not negative, for which ``system @ x`` is ``short`` where x is positive, and at least that elsewhere.
+
+    By block principal pivoting (Júdice and Pires, Computers & Operations Research 21, 1994).
+
+    Args:
+        system: (n, n) symmetric and positive definite. short: (n,).
+    """
+    acting, fewest, patience = short > 0, len(short) + 1, 3
+    x = np.zeros(len(short))
+    for _ in range(_PIVOTS):
+        x = np.zeros(len(short))
+        k = np.flatnonzero(acting)
+        x[k] = np.linalg.solve(system[np.ix_(k, k)], short[k])
+        wrong = np.flatnonzero(np.where(acting, x, system @ x - short) < -_TINY)
+        if not len(wrong):
+            break
+        if len(wrong) < fewest:
+            fewest, patience = len(wrong), 3
+        elif patience:
+            patience -= 1
+        else:
+            wrong = wrong[-1:]
+        acting[wrong] ^= True
+    return np.maximum(x, 0)
 
 
 def conditional_covariance(covariance: np.ndarray, free: np.ndarray) -> np.ndarray:

@@ -64,6 +64,11 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
     _sampling: Generator[int, None, Motion] | None = None
 
     def invoke(self, context, event):
+        rig = active_object(context)
+        if not self.properties.is_property_set("span", ghost=False) and any(
+            len(curve.keyframe_points) for curve in fcurves_of(rig)
+        ):
+            self.span = "ACTION"  # a scene is often longer than the captured clip
         return context.window_manager.invoke_props_dialog(self, title="Bake Pose", confirm_text="Bake")
 
     def draw(self, context):

@@ -98,6 +98,7 @@ def keep_dense_and_reduce(
     ensure_animation_data(rig)
     dense, handle = rig.animation_data.action, slot_handle(rig)
     assert dense is not None  # there is something to reduce
+    fake_user = dense.use_fake_user
     names = list(bones) + [ROOT] * (has_root(rig) and set(BONES) <= set(bones))
     if overwrite:
         kept, wanted = copy_in_place(rig, f"{dense.name} dense"), dense
@@ -107,9 +108,10 @@ def keep_dense_and_reduce(
     if not reduced.kept:
         if not overwrite:
             assign_action(rig, dense, handle)
+            dense.use_fake_user = fake_user
         bpy.data.actions.remove(kept if overwrite else wanted)
         return reduced
-    thin_confidence(rig, set(names))
+    thin_confidence(rig, set(names), span)
     name = kept.name if overwrite else f"{kept.name} dense"
     add_muted_track(rig, kept, handle, name)
     return reduced
@@ -135,7 +137,12 @@ def untouched(reduced: Reduced) -> list[str]:
 
 
 def _scale(rig: bpy.types.Object) -> float:
-    return float(np.abs(np.array(rig.matrix_world.to_scale())).max()) or 1.0
+    """How much larger the object and its bones make what is on them."""
+    scales = [
+        rig.matrix_world.to_scale(),
+        *((rig.matrix_world @ b.matrix).to_scale() for b in rig.pose.bones),
+    ]
+    return float(np.abs(np.array(scales)).max()) or 1.0
 
 
 CLASSES = (NIKI_OT_reduce_keys,)

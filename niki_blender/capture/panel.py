@@ -64,13 +64,13 @@ class NIKI_PT_capture_folded(_Capture, bpy.types.Panel):
 
 
 def header_of(jobs: list[Job]) -> tuple[str, Any] | None:
-    """Text and icon for the header of the folded panel: what the latest captures have come to; None if there are none."""
-    for state in (RUNNING, FAILED, DONE, WAITING):
-        for job in jobs:
-            if job.state == state:
-                text = {RUNNING: f"{round(100 * job.share)} %", FAILED: "Failed", DONE: "Captured"}
-                return text.get(state, "Waiting"), ICONS[state]
-    return None
+    """Text and icon for the header of the folded panel: of the capture that runs, or else of the last one; None if there
+    are none."""
+    if not jobs:
+        return None
+    job = next((job for job in jobs if job.state == RUNNING), jobs[-1])
+    text = {RUNNING: f"{round(100 * job.share)} %", FAILED: "Failed", DONE: "Captured", WAITING: "Waiting"}
+    return (text[job.state], ICONS[job.state]) if job.state in text else None
 
 
 class _Result(SidebarPanel):

@@ -14,9 +14,9 @@ from ...niki.body import rotation as rot
 from ...niki.body.skeleton import BONES, JOINTS
 from ...niki.errors import NikiError
 from ...niki.motion.motion import Motion
-from ...niki.pose.corrections import choose_fades, hold_joints
+from ...niki.pose.corrections import choose_fades, fade_with_feet, hold_joints
 from ..handles.selecting import selected_joints
-from ..pose.last_pull import LastPull, keys_at, last_pull, pulls_of, write_pulls
+from ..pose.last_pull import keys_at, last_pull, pulls_of, write_pulls
 from ..rig import unkeyed
 from ..rig.animation import action_range, ensure_animation_data, fcurves_of
 from ..rig.armature import OnArmature, active_object, joint_label, rest_orientations
@@ -30,6 +30,7 @@ from ..scene.users_scene import rate_of
 from .corrections import add_correction
 from .keys_taken_back import set_keys
 from .layers import Layer, turn_vector
+from .pulled_pose import components_without_keys, set_components, take_over
 
 _LONGEST_FADE = 2.0  # seconds
 
@@ -88,19 +89,23 @@ class NIKI_OT_propagate(_OnAnimatedArmature, bpy.types.Operator):
         if pull is not None and not (frame == now and by_hand):
             scene.frame_set(frame)
             posed = Channels.of(rig)
-            if not pull.keyed:
-                _take_over(posed, pull)
+            if not pull.keyed:  # of what nothing animates, the view shows how it is to be
+                take_over(posed, pull, components_without_keys(rig, pull) if frame == now else ())
         ours = pull.replaced if pull is not None and pull.keyed else {}
-        keys = keys_at(rig, pull.changed, frame) if ours else {}
+        keys = keys_at(rig, pull.changed, frame) if pull is not None and ours else {}
         taken = {channel: keys.get(channel) for channel in ours}
         set_keys(rig, frame, ours)
+        loose = components_without_keys(rig, pull) if pull is not None else []
         try:
             scene.frame_set(frame, subframe=scene.frame_subframe if frame == now else 0)
+            if pull is not None:
+                set_components(rig, loose, pull.before)
             layer = self._layer(rig, posed, frame)
             name, fades = f"{_name_of(rig)}, frame {frame}", (rig.niki_pose.fade_in, rig.niki_pose.fade_out)
             others = [other for other in pulls_of(rig) if other.frame != frame]
             action = add_correction(rig, layer, name, "PULL", fades)
         except (NikiError, _NothingPulledError):
+            set_components(rig, loose, posed)
             set_keys(rig, frame, taken)
             raise
         for other in others:
@@ -123,14 +128,6 @@ class NIKI_OT_propagate(_OnAnimatedArmature, bpy.types.Operator):
         if not layer.changes:
             raise _NothingPulledError
         return layer
-
-
-def _take_over(posed: Channels, pull: LastPull) -> None:
-    """Pose the bones that were pulled as the pull left them."""
-    for name in pull.changed:
-        if posed.rotations[name][0] == pull.after.rotations[name][0]:
-            posed.rotations[name] = pull.after.rotations[name]
-        posed.locations[name] = pull.after.locations[name]
 
 
 def _name_of(rig: bpy.types.Object) -> str:
@@ -183,9 +180,11 @@ class NIKI_OT_hold(_OnAnimatedArmature, bpy.types.Operator):
         motion = sample_motion(rig, int(sampled[0]), int(sampled[-1]), own_space=True)
         joints = [JOINTS[j] for j in selected_joints(rig)]
         first, last = self.first - sampled[0], self.last - sampled[0]
-        held = hold_joints(motion, joints, first, last, unlocked_directions(rig))
+        free = unlocked_directions(rig)
+        held = hold_joints(motion, joints, first, last, free)
         fades = choose_fades(motion, held, joints, first, last, self.blend)
-        layer = self._layer(rig, motion, held, slice(first, last + 1), (start, end))
+        held = fade_with_feet(motion, held, joints, first, last, *fades, free)
+        layer = self._layer(rig, motion, held, int(sampled[0]), fades, (start, end))
         labels = ", ".join(map(joint_label, joints))
         if not layer.changes:
             self.report({"INFO"}, f"{labels}: already in place from frame {self.first} to {self.last}")
@@ -201,17 +200,22 @@ class NIKI_OT_hold(_OnAnimatedArmature, bpy.types.Operator):
         self.report({"INFO"}, f"{action.name}: {labels} held from frame {self.first} to {self.last}")
         return {"FINISHED"}
 
-    def _layer(self, rig, motion: Motion, held: Motion, inside: slice, limits: tuple[int, int]) -> Layer:
-        """What changes one motion of the rig, in armature space, into another."""
-        axes, frames = rest_orientations(rig), np.arange(self.first, self.last + 1)
-        turns = rot.transpose(motion.rotations[inside]) @ held.rotations[inside]
+    def _layer(self, rig, motion: Motion, held: Motion, start: int, fades, limits: tuple[int, int]) -> Layer:
+        """What changes one motion of the rig, in armature space, into another.
+
+        Args:
+            start: the scene frame of the motions' first frame. fades: over how many frames it fades in and out.
+        """
+        frames = np.arange(max(limits[0], self.first - fades[0]), min(limits[1], self.last + fades[1]) + 1)
+        axes, part = rest_orientations(rig), frames - start
+        turns = rot.transpose(motion.rotations[part]) @ held.rotations[part]
         in_bones = [quaternions_in_bones(frame, axes) for frame in turns]
-        layer = Layer(self.first, limits)
+        layer = Layer(self.first, limits, self.last - self.first + 1)
         for i, name in enumerate(BONES):
-            layer.turn(rig.pose.bones[name], np.array([turn_vector(frame[i]) for frame in in_bones]))
-        moves = to_blender(held.trans - motion.trans)[inside]
+            layer.turn(rig.pose.bones[name], np.array([turn_vector(frame[i]) for frame in in_bones]), fades)
+        moves = to_blender(held.trans - motion.trans)[part]
         under_root = rot.apply(rot.transpose(root_poses(rig, frames)[0]), moves)
-        layer.move(rig.pose.bones[BONES[0]], under_root @ axes[0])
+        layer.move(rig.pose.bones[BONES[0]], under_root @ axes[0], fades)
         return layer
 
 

@@ -5,6 +5,8 @@ The action keeps its original, from whose keys and the corrections its own keys 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -117,12 +119,17 @@ def rewrite(context: bpy.types.Context, action: bpy.types.Action) -> None:
         return
     layers = [Layer.from_text(correction.data) for correction in _changed(action)]
     with keep_posed_by_hand(rig, context.scene) as (unkeyed, changed):
-        _rewrite(action)
+        _rewrite(action, posed=unkeyed)
         for layer in layers:
             changed |= layer.changed_paths(rig, excluded=unkeyed)
 
 
-def _rewrite(action: bpy.types.Action) -> None:
+def _rewrite(action: bpy.types.Action, posed: Collection[str] = ()) -> None:
+    """Write the keys anew.
+
+    Args:
+        posed: bones that keep their pose even where no f-curve of theirs is left.
+    """
     original, handle = action.niki_original, action.niki_slot
     owner = owner_in(action, handle)
     if owner is None:
@@ -134,9 +141,21 @@ def _rewrite(action: bpy.types.Action) -> None:
         layer, state = Layer.from_text(correction.data), _state(correction)
         before += [Applied(layer, *correction.written[1:])] * bool(correction.written[0])
         after += [Applied(layer, *state[1:])] * bool(state[0])
+    curves = {(curve.data_path, curve.array_index) for curve in owner.fcurves}
     recompose(owner, owner_in(original, handle), before, after)
+    gone = curves - {(curve.data_path, curve.array_index) for curve in owner.fcurves}
+    changes = [change for applied in before for change in applied.layer.changes if change.bone not in posed]
+    for rig in _animated_by(action, handle):
+        for change in changes:
+            change.put_back(rig, [index for path, index in gone if path == change.path])
     for correction in _changed(action):
         correction.written = _state(correction)
+
+
+def _animated_by(action: bpy.types.Action, handle: int) -> list[bpy.types.Object]:
+    """The armatures that a slot of an action animates."""
+    armatures = [o for o in bpy.data.objects if o.type == "ARMATURE" and o.animation_data is not None]
+    return [o for o in armatures if o.animation_data.action == action and slot_handle(o) == handle]
 
 
 def _changed(action: bpy.types.Action) -> list[NIKI_PG_correction]:

@@ -85,6 +85,7 @@ class NIKI_PT_correct(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Correct"
     bl_parent_id = "NIKI_PT_pose"
+    bl_order = 1
 
     @classmethod
     def poll(cls, context):

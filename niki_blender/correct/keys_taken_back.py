@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..pose.last_pull import Key, ReplacedKeys
-from ..rig.animation import fcurve_owner
+from ..rig.animation import fcurve_owner, remove_curve
 
 _SAME_FRAME = 0.01
 _TYPES = ("interpolation", "easing", "handle_left_type", "handle_right_type", "type")
@@ -28,10 +28,7 @@ def set_keys(rig: bpy.types.Object, frame: float, keys: ReplacedKeys) -> None:
             continue
         _set_key(curve, frame, key)
         if not len(curve.keyframe_points):
-            group = curve.group
-            owner.fcurves.remove(curve)
-            if group is not None and not len(group.channels):
-                owner.groups.remove(group)
+            remove_curve(owner, curve)
 
 
 def _set_key(curve: bpy.types.FCurve, frame: float, key: Key | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 import bpy
@@ -21,6 +22,12 @@ from ..rig.channels import (
     values_in_mode,
 )
 
+_ARRAYS = ("values", "lead", "trail")
+
+
+def _no_values() -> np.ndarray:
+    return np.zeros((0, 3))
+
 
 @dataclass(eq=False)
 class Change:
@@ -35,6 +42,8 @@ class Change:
         locks: for each component, whether it stays as it is.
         still: the values of the components that have no f-curve.
         values: (T, 3) turns as axis times angle, or moves, about and along the bone's own axes.
+        lead, trail: (N, 3) what the N frames of its fades add besides, in order of time. They are stretched with the
+            fades.
     """
 
     bone: str
@@ -43,6 +52,8 @@ class Change:
     locks: tuple[bool, ...]
     still: tuple[float, ...]
     values: np.ndarray
+    lead: np.ndarray = field(default_factory=_no_values)
+    trail: np.ndarray = field(default_factory=_no_values)
 
     @property
     def path(self) -> str:
@@ -64,6 +75,13 @@ class Change:
         ]
         return np.where(self.locks, before, np.array(after))
 
+    def put_back(self, rig: bpy.types.Object, indices: Iterable[int]) -> None:
+        """Set components that no f-curve animates any more to what they were without one."""
+        bone = rig.pose.bones.get(self.bone)
+        if bone is not None and bone.rotation_mode == self.mode:
+            for index in indices:
+                getattr(bone, self.channel)[index] = self.still[index]
+
 
 @dataclass(eq=False)
 class Layer:
@@ -72,28 +90,45 @@ class Layer:
     Attributes:
         first: the scene frame of the changes' first row.
         limits: the first and the last frame that it may change.
+        count: the number T of rows.
     """
 
     first: int
     limits: tuple[int, int]
+    count: int = 1
     changes: list[Change] = field(default_factory=list)
 
-    def turn(self, bone: bpy.types.PoseBone, turns: np.ndarray) -> None:
-        """Rotate a bone by ``turns`` (T, 3), axis times angle, about its own axes."""
+    def turn(self, bone: bpy.types.PoseBone, turns: np.ndarray, fades: tuple[int, int] = (0, 0)) -> None:
+        """Rotate a bone by ``turns`` (T, 3), axis times angle, about its own axes.
+
+        Args:
+            fades: frames of given fades. Of those within the limits, ``turns`` has rows before and after its T.
+        """
         if np.linalg.norm(turns, axis=-1).max() > MIN_TURN:
-            self._add(bone, rotation_property(bone), rotation_locks(bone), turns)
+            self._add(bone, rotation_property(bone), rotation_locks(bone), turns, fades)
 
-    def move(self, bone: bpy.types.PoseBone, moves: np.ndarray) -> None:
-        """Move a bone by ``moves`` (T, 3) along its own axes."""
+    def move(self, bone: bpy.types.PoseBone, moves: np.ndarray, fades: tuple[int, int] = (0, 0)) -> None:
+        """Move a bone by ``moves`` (T, 3) along its own axes; ``fades`` as for :meth:`turn`."""
         if np.abs(moves).max() > MIN_MOVE:
-            self._add(bone, "location", tuple(bone.lock_location), moves)
+            self._add(bone, "location", tuple(bone.lock_location), moves, fades)
 
-    def _add(self, bone, channel: str, locks: tuple[bool, ...], values: np.ndarray) -> None:
-        if not all(locks):
-            still = tuple(getattr(bone, channel))
-            self.changes.append(
-                Change(bone.name, channel, bone.rotation_mode, locks, still, np.asarray(values, float))
-            )
+    def _add(self, bone, channel: str, locks: tuple[bool, ...], values: np.ndarray, fades) -> None:
+        if all(locks):
+            return
+        still, values = tuple(getattr(bone, channel)), np.asarray(values, float)
+        before, after = self._within_limits(fades)
+        core = values[before : before + self.count]
+        beyond = values - spread_change(core, before, after, *fades)
+        lead = np.pad(beyond[:before], ((fades[0] - before, 0), (0, 0)))
+        trail = np.pad(beyond[before + self.count :], ((0, fades[1] - after), (0, 0)))
+        self.changes.append(
+            Change(bone.name, channel, bone.rotation_mode, locks, still, core, lead=lead, trail=trail)
+        )
+
+    def _within_limits(self, fades: tuple[int, int]) -> tuple[int, int]:
+        """How many of the frames over which it fades are within the limits."""
+        before, after = self.first - self.limits[0], self.limits[1] - (self.first + self.count - 1)
+        return min(fades[0], max(0, before)), min(fades[1], max(0, after))
 
     def changed_paths(self, rig: bpy.types.Object, excluded=()) -> set[tuple[bpy.types.ID, str]]:
         """What it changes, as (data-block, data path), without the bones ``excluded``."""
@@ -101,32 +136,47 @@ class Layer:
 
     def faded(self, change: Change, fade_in: int, fade_out: int) -> tuple[np.ndarray, np.ndarray]:
         """The frames (T,) that one of its changes touches, and what it adds there (T, 3)."""
-        last = self.first + len(change.values) - 1
-        start, stop = max(self.limits[0], self.first - fade_in), min(self.limits[1], last + fade_out)
-        start, stop = min(start, self.first), max(stop, last)
-        values = spread_change(change.values, self.first - start, stop - last, fade_in, fade_out)
+        before, after = self._within_limits((fade_in, fade_out))
+        values = spread_change(change.values, before, after, fade_in, fade_out)
+        values[:before] += _stretched(change.lead[::-1], fade_in)[:before][::-1]
+        values[len(values) - after :] += _stretched(change.trail, fade_out)[:after]
         counts = np.flatnonzero(np.linalg.norm(values, axis=-1) > change.least)
         stretch = slice(counts[0], counts[-1] + 1) if len(counts) else slice(0)
-        return np.arange(start, stop + 1)[stretch], values[stretch]
+        return np.arange(self.first - before, self.first + self.count + after)[stretch], values[stretch]
 
     def to_text(self) -> str:
         """It as text, from which :meth:`from_text` makes it again, bit for bit."""
-        changes = [{**asdict(change), "values": _encode(change.values)} for change in self.changes]
-        return json.dumps({"first": self.first, "limits": self.limits, "changes": changes})
+        changes = [
+            asdict(change) | {name: _encode(getattr(change, name)) for name in _ARRAYS}
+            for change in self.changes
+        ]
+        return json.dumps({**vars(self), "changes": changes})
 
     @classmethod
     def from_text(cls, text: str) -> Layer:
         """The layer that :meth:`to_text` wrote."""
         plain = json.loads(text)
-        changes = [Change(**{**change, "values": _decode(change["values"])}) for change in plain["changes"]]
-        return cls(plain["first"], tuple(plain["limits"]), changes)
+        changes = [
+            Change(**change | {name: _decode(change[name]) for name in _ARRAYS})
+            for change in plain["changes"]
+        ]
+        return cls(plain["first"], tuple(plain["limits"]), plain["count"], changes)
+
+
+def _stretched(values: np.ndarray, count: int) -> np.ndarray:
+    """(count, 3) values (N, 3) at even steps away from zero and back to it, at as many other steps."""
+    knots, steps = (np.arange(n + 2) / (n + 1) for n in (len(values), count))
+    padded = np.pad(values, ((1, 1), (0, 0)))
+    return np.stack([np.interp(steps[1:-1], knots, column) for column in padded.T], 1)
 
 
 def turn_vector(quaternion: Quaternion) -> np.ndarray:
     """(3,) a rotation as axis times angle, the short way around."""
     if quaternion.w < 0:
         quaternion = -quaternion  # pyright: ignore[reportOperatorIssue]
-    return np.array(quaternion.to_exponential_map())
+    vector = np.array(quaternion[1:])  # Quaternion.to_exponential_map makes turns below 0.7 mrad 0
+    sine = np.linalg.norm(vector)
+    return vector * (2 * np.arctan2(sine, quaternion.w) / sine if sine > 0 else 2.0)
 
 
 def _encode(values: np.ndarray) -> str:

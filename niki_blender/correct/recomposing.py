@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 from mathutils import Quaternion
 
-from ..rig.animation import FCurveOwner, values_at, write_curves
+from ..rig.animation import FCurveOwner, remove_curve, values_at, write_curves
 from ..rig.channels import as_quaternion, values_in_mode
 from ..rig.curve_keys import CurveKeys
 from .layers import Change, Layer
@@ -139,10 +139,7 @@ class _Channel:
                     curve.group = self._owner.groups.get(group) or self._owner.groups.new(group)
                 component.write_to(curve)
             elif curve is not None:
-                group = curve.group
-                self._owner.fcurves.remove(curve)
-                if group is not None and not len(group.channels):
-                    self._owner.groups.remove(group)
+                remove_curve(self._owner, curve)
 
 
 def _read(owner: FCurveOwner | None, path: str, count: int) -> Keys:

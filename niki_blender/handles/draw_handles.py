@@ -60,7 +60,7 @@ def _name(joint: str, place: np.ndarray, size: float, scale: float) -> None:
     blf.shadow(font, 3, 0.0, 0.0, 0.0, 0.9)
     blf.shadow_offset(font, 0, 0)
     blf.color(font, 1.0, 1.0, 1.0, 1.0)
-    x, y = place + (size + 8 * scale, -4 * scale)
+    x, y = place + (1.2 * size + 10 * scale, -4 * scale)
     blf.position(font, x, y, 0)
     blf.draw(font, text)
     blf.disable(font, blf.SHADOW)

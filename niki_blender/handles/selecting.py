@@ -29,7 +29,7 @@ def select_joints(rig: bpy.types.Object, joints: Iterable[int], active: int | No
     bones = {bone_of(j) for j in joints}
     for bone in rig.pose.bones:
         select(bone, bone.name in bones)
-    if active is not None:
+    if active in joints:
         rig.data.bones.active = rig.data.bones[bone_of(active)]
 
 

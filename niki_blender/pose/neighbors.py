@@ -30,6 +30,10 @@ class Poses:
     translation: np.ndarray
     turns: np.ndarray
 
+    def at(self, indices: np.ndarray | slice) -> Poses:
+        """Those of some frames."""
+        return Poses(self.rotations[indices], self.translation[indices], self.turns[indices])
+
 
 def poses_at(rig: bpy.types.Object, frames: np.ndarray, channels: Channels) -> Poses:
     """The poses at ``frames`` (T,), which may lie between whole ones.

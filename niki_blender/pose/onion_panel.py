@@ -10,6 +10,7 @@ class NIKI_PT_onion_skin(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Onion Skin"
     bl_parent_id = "NIKI_PT_pose"
+    bl_order = 2
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_header(self, context):

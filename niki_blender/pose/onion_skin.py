@@ -7,19 +7,18 @@ import gpu
 import numpy as np
 from mathutils import Matrix
 
-from ...niki.meshes.mannequin import mannequin
-from ...niki.meshes.posable import PosableSkin
 from ..rig.space import to_blender
+from . import ghost_shader
+from .ghost_shader import Ghost, GhostMesh
 from .preview import Preview, preview_of
-from .trail import shown_armature
+from .trail import EARLIER, LATER, shown_armature
 
-_CELL = 0.016  # meters: coarser than the body's mesh, but fingers are still whole
-_EARLIER, _LATER = (0.15, 0.55, 0.25), (0.2, 0.35, 0.8)
-_ALPHA = 0.32
+_ALPHA = 0.9  # at a ghost's outline
 
 _draw_handler = None
-_skin: tuple[bytes, PosableSkin, gpu.types.GPUIndexBuf] | None = None
-_drawn: tuple[Preview, int, dict] | None = None
+_mesh: GhostMesh | None = None
+_ghosts: list[Ghost] = []
+_posed: tuple[Preview, int] | None = None  # what the ghosts show
 
 
 def _draw() -> None:
@@ -31,57 +30,58 @@ def _draw() -> None:
     preview = preview_of(rig, context.scene.frame_current_final)
     if preview is None or not len(preview.ghosts):
         return
-    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
-    away = np.abs(preview.frames[preview.ghosts] - preview.now)
+    _pose_ghosts(preview)
+    frames, worlds = preview.frames[preview.ghosts], preview.worlds(rig, preview.ghosts)
+    away = np.abs(frames - preview.now)
+    eye = _eye(context.region_data)
     gpu.state.blend_set("ALPHA")
     gpu.state.depth_test_set("LESS_EQUAL")
+    gpu.state.depth_mask_set(True)
     gpu.state.face_culling_set("BACK")
+    gpu.state.front_facing_set(rig.matrix_world.is_negative)
     try:
-        for rank in np.argsort(-away):  # the nearest in time last
-            index = int(preview.ghosts[rank])
-            color = _EARLIER if preview.frames[index] < preview.now else _LATER
-            alpha = _ALPHA * (1 - 0.7 * away[rank] / (away.max() + 1))
-            world = preview.world(rig, index)
-            gpu.state.front_facing_set(bool(np.linalg.det(world[:3, :3]) < 0))
+        for k in _far_first(context.region_data, worlds, preview.kinematics(preview.ghosts)[0][:, 0]):
+            color = EARLIER if frames[k] < preview.now else LATER
+            alpha = _ALPHA * (1 - 0.7 * away[k] / (away.max() + 1))
             with gpu.matrix.push_pop():
-                gpu.matrix.multiply_matrix(Matrix(world.tolist()))
-                shader.bind()
-                shader.uniform_float("color", (*color, alpha))
-                _batch(preview, index).draw(shader)
+                gpu.matrix.multiply_matrix(Matrix(worlds[k].tolist()))
+                _ghosts[k].draw(np.linalg.solve(worlds[k], eye), (*color, alpha))
     finally:
         gpu.state.front_facing_set(False)
         gpu.state.face_culling_set("NONE")
+        gpu.state.depth_mask_set(False)
         gpu.state.depth_test_set("NONE")
         gpu.state.blend_set("NONE")
 
 
-def _batch(preview: Preview, index: int) -> gpu.types.GPUBatch:
-    """The ghost of a frame, made anew only where its pose has changed."""
-    global _drawn
-    if _drawn is None or _drawn[0] is not preview:
-        _drawn = preview, 0, {}
-    pose = preview.ghost_pose(index)
-    made = _drawn[2].get(index)
-    if made is None or not (np.array_equal(made[0], pose[0]) and np.array_equal(made[1], pose[1])):
-        skin, faces = _skin_of(preview.body)
-        vertices = np.ascontiguousarray(to_blender(skin.vertices(*pose)), np.float32)
-        layout = gpu.types.GPUVertFormat()
-        layout.attr_add(id="pos", comp_type="F32", len=3, fetch_mode="FLOAT")
-        buffer = gpu.types.GPUVertBuf(layout, len(vertices))  # pyright: ignore
-        buffer.attr_fill("pos", vertices)  # pyright: ignore
-        made = *pose, gpu.types.GPUBatch(type="TRIS", buf=buffer, elem=faces)  # pyright: ignore
-        _drawn[2][index] = made
-    return made[2]
+def _pose_ghosts(preview: Preview) -> None:
+    """Pose those anew whose poses have changed."""
+    global _mesh, _posed
+    if _mesh is None or not np.array_equal(_mesh.rest_joints, preview.body.rest_joints):
+        _mesh, _posed = GhostMesh(preview.body), None
+        _ghosts.clear()
+    changed = np.arange(len(preview.ghosts))
+    if _posed is not None and _posed[0] is preview:
+        if _posed[1] == preview.version:
+            return
+        changed = np.flatnonzero(preview.weights[preview.ghosts])
+    _ghosts.extend(Ghost(_mesh) for _ in range(len(preview.ghosts) - len(_ghosts)))
+    moves = _mesh.moves(*preview.kinematics(preview.ghosts[changed]))
+    for k, moved in zip(changed, moves, strict=True):
+        _ghosts[k].pose(moved)
+    _posed = preview, preview.version
 
 
-def _skin_of(body) -> tuple[PosableSkin, gpu.types.GPUIndexBuf]:
-    global _skin
-    key = body.rest_joints.tobytes()
-    if _skin is None or _skin[0] != key:
-        skin = mannequin(body, _CELL)
-        faces = skin.faces[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3).astype(np.int32)
-        _skin = key, PosableSkin(skin, body), gpu.types.GPUIndexBuf(type="TRIS", seq=faces)  # pyright: ignore
-    return _skin[1:]
+def _eye(view: bpy.types.RegionView3D) -> np.ndarray:
+    """(4,) where one looks from in world space, and 1; or the direction there, and 0."""
+    camera = np.array(view.view_matrix.inverted())
+    return camera[:, 3] if view.window_matrix[3][3] == 0 else camera[:, 2]
+
+
+def _far_first(view: bpy.types.RegionView3D, worlds: np.ndarray, pelvises: np.ndarray) -> np.ndarray:
+    """The order in which ghosts shine through each other."""
+    places = np.einsum("nij,nj->ni", worlds[:, :3, :3], to_blender(pelvises)) + worlds[:, :3, 3]
+    return np.argsort(places @ np.array(view.view_matrix)[2, :3], kind="stable")
 
 
 def register():
@@ -91,7 +91,9 @@ def register():
 
 
 def unregister():
-    global _draw_handler, _skin, _drawn
+    global _draw_handler, _mesh, _posed
     if _draw_handler is not None:
         bpy.types.SpaceView3D.draw_handler_remove(_draw_handler, "WINDOW")
-    _draw_handler = _skin = _drawn = None
+    _draw_handler = _mesh = _posed = None
+    _ghosts.clear()
+    ghost_shader.forget_shader()

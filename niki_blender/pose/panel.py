@@ -3,7 +3,9 @@
 import bpy
 
 from ...niki.pose.targets import ORIENTED
+from ..handles.handles import is_tool_active
 from ..interface.layout import SidebarPanel, draw_text
+from ..rig.animation import fcurves_of
 from ..rig.armature import LINKED, is_our_armature, joint_label
 from .key_pose import describe_lost, unkeyed_pulls
 
@@ -39,21 +41,26 @@ class NIKI_PT_pose(SidebarPanel, bpy.types.Panel):
         if rig.library is not None:
             draw_text(layout, LINKED, "LINKED")
             return
-        layout.operator("niki.pull_mode", icon="CON_KINEMATIC")
+        active = context.mode == "POSE" and is_tool_active(context)
+        layout.operator("niki.pull_mode", icon="CON_KINEMATIC", depress=active)
         _draw_unkeyed(layout, rig, context.scene.frame_current)
         layout.prop(settings, "pull_mode")
         layout.prop(settings, "follow")
         layout.prop(settings, "plant_feet")
+        part = layout.column()
+        part.active = settings.keep_above_floor
+        part.prop(settings, "step")
         row = layout.row(align=True)
         row.operator("niki.pin_selected", icon="PINNED")
         row.operator("niki.unpin_all", text="", icon="UNPINNED")
 
 
 class NIKI_PT_floor(SidebarPanel, bpy.types.Panel):
-    """The floor, and what the feet may do."""
+    """The floor."""
 
     bl_label = "Floor"
     bl_parent_id = "NIKI_PT_pose"
+    bl_order = 0
     bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
@@ -67,7 +74,6 @@ class NIKI_PT_floor(SidebarPanel, bpy.types.Panel):
         layout, settings = self.columns(), context.object.niki_pose
         layout.active = settings.keep_above_floor
         layout.prop(settings, "floor_height", text="Height")
-        layout.prop(settings, "step")
 
 
 class NIKI_PT_targets(SidebarPanel, bpy.types.Panel):
@@ -75,6 +81,7 @@ class NIKI_PT_targets(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Targets and Baking"
     bl_parent_id = "NIKI_PT_pose"
+    bl_order = 3
 
     @classmethod
     def poll(cls, context):
@@ -87,11 +94,7 @@ class NIKI_PT_targets(SidebarPanel, bpy.types.Panel):
         if settings.follow_targets and settings.target_problem:
             draw_text(layout, settings.target_problem, "ERROR")
         if settings.follow_targets and not context.scene.render.use_lock_interface:
-            draw_text(
-                layout,
-                "Turn on Lock Interface before you render: Blender can crash while the body follows targets",
-                "ERROR",
-            )
+            draw_text(layout, "Before you render, so that Blender does not crash:", "INFO")
             layout.prop(context.scene.render, "use_lock_interface")
         layout.operator("niki.bake", text="Bake Pose...", icon="KEYTYPE_KEYFRAME_VEC")
         layout.operator("niki.reduce_keys", icon="IPO_BEZIER")
@@ -127,6 +130,8 @@ def _draw_unkeyed(layout, rig, frame: int):
     draw_text(box, describe_lost(sorted(pull.frame for pull in waiting)), "INFO")
     row = box.row(align=True)
     row.operator("niki.key_pose", icon="KEY_HLT")
+    if any(len(curve.keyframe_points) > 1 for curve in fcurves_of(rig)):
+        row.operator("niki.propagate", icon="ANIM")  # a single key would stand out of dense ones
     row.operator("niki.forget_pulls", text="", icon="X")
 
 

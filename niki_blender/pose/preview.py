@@ -13,7 +13,7 @@ from ...niki.pose.corrections import fade_weights
 from ..rig.animation import action_range, bone_path, fcurves_of, slot_handle
 from ..rig.channels import MIN_MOVE, Channels, rotation_property
 from ..rig.posture import body_of
-from ..rig.space import to_blender, transform_points
+from ..rig.space import to_blender
 from .neighbors import current_pose, keyed_frames, layer, object_moves, poses_at
 
 BEYOND = 6
@@ -55,10 +55,12 @@ class Preview:
             weights = fade_weights(count, now - start, settings.fade_in, settings.fade_out)
             self.weights = weights[self.frames - start]
         self._body = body_of(rig)
-        self._poses = poses_at(rig, self.frames, channels)
-        self._was = poses_at(rig, np.array([frame]), channels)
+        poses = poses_at(rig, np.append(self.frames, frame), channels)
+        self._poses, self._was = poses.at(slice(0, -1)), poses.at(slice(-1, None))
         self._moves = object_moves(rig, self.frames)
-        self._before = self._after = self._kinematics(self._poses)
+        self._before = forward_kinematics(self._poses.rotations, self._body, self._poses.translation)
+        self._after = self._before
+        self._reached = np.flatnonzero(self.weights)
         self.version, self._seen = 0, None
 
     @property
@@ -75,9 +77,12 @@ class Preview:
         self._seen, now = seen, current_pose(rig, channels)
         turned = np.abs(now.rotations - self._was.rotations).max() > _MIN_CHANGE
         moved = np.abs(now.translation - self._was.translation).max() > max(MIN_MOVE, _MIN_CHANGE)
-        changed = (turned or moved) and self.weights.any()
-        if changed:
-            self._after = self._kinematics(layer(self._poses, self._was, now, self.weights))
+        if (turned or moved) and len(self._reached):
+            poses = layer(self._poses.at(self._reached), self._was, now, self.weights[self._reached])
+            changed = forward_kinematics(poses.rotations, self._body, poses.translation)
+            self._after = self._before[0].copy(), self._before[1].copy()
+            for whole, part in zip(self._after, changed, strict=True):
+                whole[self._reached] = part
         elif self._after is self._before:
             return
         else:
@@ -89,26 +94,21 @@ class Preview:
         """Whether the pose differs from the animation."""
         return self._after is not self._before
 
-    def ghost_pose(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Joints (29, 3) and orientations (24, 3, 3) of frame number ``index``, in library space."""
-        return self._after[0][index], self._after[1][index]
+    def kinematics(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Joints (n, 29, 3) and orientations (n, 24, 3, 3) of the frames numbered ``indices``, in library space."""
+        return self._after[0][indices], self._after[1][indices]
 
-    def world(self, rig: bpy.types.Object, index: int) -> np.ndarray:
-        """(4, 4) the world matrix of the armature at frame number ``index``."""
+    def worlds(self, rig: bpy.types.Object, indices: np.ndarray) -> np.ndarray:
+        """(n, 4, 4) the world matrices of the armature at the frames numbered ``indices``."""
         world = np.array(rig.matrix_world)
-        return world if self._moves is None else world @ self._moves[index]
+        return np.tile(world, (len(indices), 1, 1)) if self._moves is None else world @ self._moves[indices]
 
     def paths(self, rig: bpy.types.Object, joints: list[int], before: bool = False) -> np.ndarray:
         """(joints, T', 3) the paths along the trail in world space, with the correction or ``before`` it."""
         positions = to_blender((self._before if before else self._after)[0][self.trail][:, joints])
-        if self._moves is None:
-            return np.swapaxes(transform_points(np.array(rig.matrix_world), positions), 0, 1)
-        worlds = np.array(rig.matrix_world) @ self._moves[self.trail]
+        worlds = self.worlds(rig, self.trail)
         moved = np.einsum("tij,tkj->tki", worlds[:, :3, :3], positions) + worlds[:, None, :3, 3]
         return np.swapaxes(moved, 0, 1)
-
-    def _kinematics(self, poses):
-        return forward_kinematics(poses.rotations, self._body, poses.translation)
 
 
 _made: tuple[tuple, Preview] | None = None

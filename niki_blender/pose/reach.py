@@ -5,10 +5,10 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from ..handles.handles import joint_under_mouse, posed_armature
+from ..handles.handles import handles_in_view, joint_under_mouse, posed_armature
 from ..rig.armature import active_object
 from .preview import preview_of, update
-from .trail import markers, paths_in_region
+from .trail import LABELS, markers, paths_in_region
 
 _REACH = 10.0  # pixels, at a resolution scale of 1
 _LEAP = 12  # frames that one movement of the mouse may skip: a trail may cross itself
@@ -36,10 +36,7 @@ class NIKI_OT_drag_reach(bpy.types.Operator):
 
     def invoke(self, context, event):
         self._rig = active_object(context)
-        mouse = event.mouse_region_x, event.mouse_region_y
-        if joint_under_mouse(context, self._rig, *mouse) is not None:
-            return {"PASS_THROUGH"}
-        found = self._marker(context, np.array(mouse))
+        found = self._marker(context, np.array([event.mouse_region_x, event.mouse_region_y]))
         if found is None:
             return {"PASS_THROUGH"}
         self._joint, self._name = found
@@ -66,12 +63,16 @@ class NIKI_OT_drag_reach(bpy.types.Operator):
         update(context)
 
     def _marker(self, context, mouse: np.ndarray) -> tuple[int, str] | None:
-        """The joint, by its rank among the selected ones, and the setting of the marker under the mouse."""
+        """The joint, by its rank among the selected ones, and the setting of the marker under the mouse; None where the
+        mouse rather means a handle."""
         preview = preview_of(self._rig, context.scene.frame_current_final)
         if preview is None or not self._rig.niki_pose.trail:
             return None
-        reach = _REACH * context.preferences.system.ui_scale
-        found = None
+        reach, found = _REACH * context.preferences.system.ui_scale, None
+        joint = joint_under_mouse(context, self._rig, *mouse)
+        if joint is not None:
+            handle = handles_in_view(context, self._rig)[0][joint]
+            reach = min(reach, float(np.linalg.norm(handle - mouse)) / 2)
         for rank, points in enumerate(paths_in_region(context, self._rig, preview)):
             for name, index in markers(self._rig, preview).items():
                 distance = np.linalg.norm(points[index] - mouse)
@@ -96,8 +97,7 @@ class NIKI_OT_drag_reach(bpy.types.Operator):
 
     def _tell(self, context) -> None:
         frames = getattr(self._rig.niki_pose, self._name)
-        label = "Fade In" if self._name == "fade_in" else "Fade Out"
-        context.area.header_text_set(f"{label}: {frames} {'frame' if frames == 1 else 'frames'}")
+        context.area.header_text_set(f"{LABELS[self._name]}: {frames} {'frame' if frames == 1 else 'frames'}")
 
 
 CLASSES = (NIKI_OT_drag_reach,)

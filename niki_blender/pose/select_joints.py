@@ -13,6 +13,7 @@ from ..handles.handles import InPoseMode, handles_in_view, joint_under_mouse
 from ..handles.selecting import select_joints, selected_joints
 from ..interface.layout import CONTEXT
 from ..rig.armature import active_object
+from ..rig.selection import is_selected, select
 from .key_pose import status_of
 
 _LINE, _FILL = (1.0, 1.0, 1.0, 0.8), (1.0, 1.0, 1.0, 0.06)
@@ -33,7 +34,14 @@ class NIKI_OT_select_joints(InPoseMode, bpy.types.Operator):
     )
 
     def execute(self, context):
-        select_joints(active_object(context), range(NUM_JOINTS) if self.action == "SELECT" else [])
+        rig = active_object(context)
+        if self.action == "SELECT":
+            others = [bone for bone in rig.pose.bones if is_selected(bone)]
+            select_joints(rig, range(NUM_JOINTS))
+            for bone in others:  # those without a handle stay selected
+                select(bone, True)
+        else:
+            select_joints(rig, [])
         return {"FINISHED"}
 
 
@@ -88,7 +96,8 @@ class NIKI_OT_box_select(InPoseMode, bpy.types.Operator):
         else:
             found = set()
         after = {"SET": found, "ADD": before | found, "SUB": before - found}[self._mode]
-        if after == before:
+        beyond = self._mode == "SET" and any(map(is_selected, self._rig.pose.bones))
+        if after == before and not (beyond and not after):
             return False
         select_joints(self._rig, after)
         return True

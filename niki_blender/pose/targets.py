@@ -220,13 +220,16 @@ def forget_deleted_rigs(*_) -> None:
 
 def _follows_deleted(empty: bpy.types.Object) -> bool:
     rig = empty.niki_pose.target_of
-    return rig is not None and not rig.users_collection and empty.library is None
+    return rig is not None and not rig.users_collection and not rig.use_fake_user and empty.library is None
 
 
 def _is_as_made(empty: bpy.types.Object, rig: bpy.types.Object) -> bool:
-    """Whether a target has nothing that the user added: keys, drivers, constraints, or a parent of another kind."""
+    """Whether a target has nothing that the user added: keys, drivers, constraints, a parent of another kind, or
+    something else that uses it."""
+    users = bpy.data.user_map(subset={empty})[empty]  # pyright: ignore[reportCallIssue]
     return (
-        empty.type == "EMPTY"
+        all(isinstance(user, (bpy.types.Collection, bpy.types.Scene)) for user in users)
+        and empty.type == "EMPTY"
         and empty.animation_data is None
         and not empty.constraints
         and empty.parent in (None, rig)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from bpy_extras.view3d_utils import region_2d_to_location_3d
+from bpy_extras.view3d_utils import region_2d_to_location_3d, region_2d_to_vector_3d
 from mathutils import Vector
 
 from ...niki.body.skeleton import JOINTS
 from ...niki.errors import NikiError
+from ...niki.pose.knees import KNEES, swing_knee_forward
 from ..handles.handle_shapes import CLICK
 from ..handles.handles import TOOL, InPoseMode, joint_under_mouse, posed_armature
 from ..handles.selecting import Selection, select_joints, selected_joints
@@ -119,7 +120,12 @@ class NIKI_OT_pull(InPoseMode, bpy.types.Operator):
             moved = np.eye(3)[self._axis] * moved
         show_axis(self._positions[self._joint], self._axis)
         context.workspace.status_text_set(f"{_describe(moved, self._axis)}   {_HINT}")
-        self._pull.move_joints({JOINTS[j]: self._positions[j] + moved for j in self._pulled})
+        places = {JOINTS[j]: self._positions[j] + moved for j in self._pulled}
+        dragged = JOINTS[self._joint]
+        if dragged in KNEES and self._axis is None:
+            sight = np.array(region_2d_to_vector_3d(region, view, self._first + self._moved))
+            places[dragged] = swing_knee_forward(dragged, places[dragged], self._positions, sight)
+        self._pull.move_joints(places)
         preview.update(context)
         context.area.tag_redraw()
 
@@ -169,7 +175,6 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
     bl_keymap = (
         ("niki.hover", {"type": "MOUSEMOVE", "value": "ANY", "any": True}, None),
         ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
-        ("niki.drag_reach", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
         ("niki.pull", {"type": "LEFTMOUSE", "value": "PRESS", "shift": True}, None),
         ("niki.box_select", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
         ("niki.box_select", {"type": "LEFTMOUSE", "value": "PRESS", "shift": True}, None),
@@ -184,7 +189,8 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
             {"properties": [("action", "DESELECT")]},
         ),
         ("niki.key_pose", {"type": "I", "value": "PRESS"}, None),
-    )
+        ("niki.drag_reach", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
+    )  # Blender tries them from the last to the first
 
     @staticmethod
     def draw_settings(context, layout, tool):
@@ -193,6 +199,7 @@ class NIKI_TT_pull(bpy.types.WorkSpaceTool):
             layout.prop(rig.niki_pose, "pull_mode", text="")
             layout.prop(rig.niki_pose, "follow")
             layout.prop(rig.niki_pose, "plant_feet")
+            layout.prop(rig.niki_pose, "step")
 
 
 CLASSES = (NIKI_OT_pull, NIKI_OT_pull_mode)

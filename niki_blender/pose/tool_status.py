@@ -9,7 +9,7 @@ from ..rig.armature import LINKED, is_our_armature
 from .key_pose import status_of
 
 _KEYS = (
-    (("MOUSE_LMB_DRAG",), "Pull or Box Select"),
+    (("MOUSE_LMB_DRAG",), "Pull"),
     (("EVENT_SHIFT", "MOUSE_LMB"), "Extend"),
     (("EVENT_A",), "All"),
     (("EVENT_ALT", "EVENT_A"), "None"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import blf
 import bpy
 import gpu
 import numpy as np
@@ -11,7 +12,11 @@ from ..handles.handles import is_tool_active, posed_armature
 from ..handles.selecting import selected_joints
 from .preview import Preview, preview_of
 
-_COLOR, _PLAIN, _KEY, _NOW = (1.0, 0.62, 0.1), (0.75, 0.78, 0.85), (0.98, 0.9, 0.45), (1.0, 1.0, 1.0)
+EARLIER, LATER = (0.2, 0.65, 0.3), (0.25, 0.45, 1.0)
+"""Colors of what is before the current frame, and after it."""
+LABELS = {"fade_in": "Fade In", "fade_out": "Fade Out"}
+_REACHED, _PLAIN, _KEY, _NOW = (1.0, 0.62, 0.1), (0.75, 0.78, 0.85), (0.98, 0.9, 0.45), (1.0, 1.0, 1.0)
+_EDGE = (0.05, 0.05, 0.07)
 _FAINT = 0.3
 _CIRCLE = np.array([(np.cos(a), np.sin(a)) for a in np.linspace(0, 2 * np.pi, 13)])
 
@@ -57,26 +62,60 @@ def _draw() -> None:
     if preview.corrected:
         for path in preview.paths(rig, joints, before=True):
             _draw_line(_in_region(context, path), np.tile([*_PLAIN, _FAINT], (len(path), 1)), 1.0)
+    ends = markers(rig, preview)
     for points in paths_in_region(context, rig, preview):
-        _draw_path(context, preview, points, list(markers(rig, preview).values()))
+        _draw_path(context, preview, points)
+        _draw_ends(context, points, ends)
+        if len(joints) == 1:
+            _name_ends(context, rig, points, ends)
     gpu.state.blend_set("NONE")
 
 
-def _draw_path(context, preview: Preview, points: np.ndarray, ends: list[int]) -> None:
+def _draw_path(context, preview: Preview, points: np.ndarray) -> None:
     """A thin line, a thicker one as far as the correction reaches, and a dot for each frame."""
     weights, frames = preview.weights[preview.trail], preview.frames[preview.trail]
-    scale = context.preferences.system.ui_scale
-    _draw_line(points, np.tile([*_PLAIN, 0.7], (len(points), 1)), scale)
-    _draw_line(points, np.column_stack([np.tile(_COLOR, (len(points), 1)), weights]), 3.5 * scale)
+    scale, later = context.preferences.system.ui_scale, (frames >= preview.now)[:, None]
+    plain = np.where(later, LATER, EARLIER)
+    _draw_line(points, np.column_stack([plain, np.ones(len(points))]), 1.5 * scale)
+    _draw_line(points, np.column_stack([np.tile(_REACHED, (len(points), 1)), weights]), 3.5 * scale)
     keyed = preview.keyed[preview.trail]
     colors, sizes = np.where(keyed[:, None], _KEY, _PLAIN), np.where(keyed, 2.6, 1.8)
     now = frames == preview.now
     colors[now], sizes[now] = _NOW, 5.0
-    colors[ends], sizes[ends] = _COLOR, 6.0
+    _draw_dots(points, scale * sizes, colors)
+
+
+def _draw_ends(context, points: np.ndarray, ends: dict[str, int]) -> None:
+    """The ends of the reach, which one can drag."""
+    places, scale = points[list(ends.values())], context.preferences.system.ui_scale
+    for size, color in ((8.0, _EDGE), (6.5, _REACHED), (2.5, _EDGE)):
+        _draw_dots(places, np.full(len(places), scale * size), np.tile(color, (len(places), 1)))
+
+
+def _name_ends(context, rig: bpy.types.Object, points: np.ndarray, ends: dict[str, int]) -> None:
+    """Say beside each end how many frames it is away."""
+    font, scale = 0, context.preferences.system.ui_scale
+    blf.size(font, 12 * scale)
+    blf.enable(font, blf.SHADOW)
+    blf.shadow(font, 3, 0.0, 0.0, 0.0, 0.9)
+    blf.shadow_offset(font, 0, 0)
+    blf.color(font, *_REACHED, 1.0)
+    for name, index in ends.items():
+        text, (x, y) = f"{LABELS[name]} {getattr(rig.niki_pose, name)}", points[index]
+        if not np.isnan(x):
+            left = name == "fade_in"
+            aside = -14 * scale - blf.dimensions(font, text)[0] if left else 14 * scale
+            blf.position(font, x + aside, y - 4 * scale, 0)
+            blf.draw(font, text)
+    blf.disable(font, blf.SHADOW)
+
+
+def _draw_dots(points: np.ndarray, sizes: np.ndarray, colors: np.ndarray) -> None:
+    """Discs around the points (n, 2) that are before the view, of radii (n,) and colors (n, 3)."""
     seen = ~np.isnan(points).any(1)
     if not seen.any():
         return
-    circles = points[seen, None] + scale * sizes[seen, None, None] * _CIRCLE
+    circles = points[seen, None] + sizes[seen, None, None] * _CIRCLE
     centers = np.broadcast_to(points[seen, None], circles[:, 1:].shape)
     corners = np.stack([centers, circles[:, :-1], circles[:, 1:]], 2).reshape(-1, 2)
     shades = np.repeat(np.column_stack([colors[seen], np.ones(seen.sum())]), 3 * (len(_CIRCLE) - 1), 0)

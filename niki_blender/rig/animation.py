@@ -94,8 +94,10 @@ def copy_in_place(rig: bpy.types.Object, name: str) -> bpy.types.Action:
 def add_muted_track(rig: bpy.types.Object, action: bpy.types.Action, handle: int, name: str) -> None:
     """Keep an action as a muted NLA track of ``rig``, to compare with or to bring back.
 
+    Its strip plays each frame where it was, whatever range the action has for other slots or by hand.
+
     Args:
-        handle: of the action's slot, see :func:`slot_handle`.
+        handle: of the action's slot, see :func:`slot_handle`, whose curves have keys.
     """
     tracks = rig.animation_data.nla_tracks
     active = tracks.active
@@ -105,6 +107,16 @@ def add_muted_track(rig: bpy.types.Object, action: bpy.types.Action, handle: int
     strip = track.strips.new(action.name, int(np.floor(action.frame_range[0])), action)
     if _SLOTTED:
         strip.action_slot = next(slot for slot in action.slots if slot.handle == handle)
+    owner = owner_in(action, handle)
+    assert owner is not None
+    ranges = np.array([curve.range() for curve in owner.fcurves if len(curve.keyframe_points)])
+    first, last = float(ranges[:, 0].min()), float(ranges[:, 1].max())
+    if last <= first:
+        return
+    strip.use_sync_length = False
+    strip.action_frame_start, strip.action_frame_end = first, last
+    strip.frame_start_raw, strip.frame_end_raw = first, last
+    strip.scale = 1.0
 
 
 def slot_handle(rig: bpy.types.Object) -> int:
@@ -227,8 +239,19 @@ def write_curves(owner: FCurveOwner, path: str, group: str, frames: np.ndarray, 
             curve = owner.fcurves.new(path, index=index)
             curve.group = owner.groups.get(group) or owner.groups.new(group)
         elif len(curve.keyframe_points):
-            keys = CurveKeys.of(curve).with_stretch(keys, lambda frame, of=curve: values_at(of, [frame])[0])
+            keys = CurveKeys.of(curve).with_stretch(
+                keys, lambda frame, of=curve: values_at(of, [frame])[0], curve.extrapolation == "LINEAR"
+            )
         keys.write_to(curve)
+
+
+def remove_curve(owner: FCurveOwner, curve: bpy.types.FCurve) -> None:
+    """Remove an f-curve, and its group if nothing else is in it."""
+    name = curve.group.name if curve.group is not None else ""
+    owner.fcurves.remove(curve)
+    group = owner.groups.get(name)  # newer versions of Blender have removed it already
+    if group is not None and not len(group.channels):
+        owner.groups.remove(group)
 
 
 def bone_path(bone: str, channel: str) -> str:

@@ -115,10 +115,15 @@ def values_in_mode(quaternion: Quaternion, mode: str, near: Sequence[float]) -> 
     if mode == "QUATERNION":
         return (-quaternion if quaternion.dot(Quaternion(near)) < 0 else quaternion)[:]  # pyright: ignore
     if mode == "AXIS_ANGLE":
-        axis, angle = quaternion.to_axis_angle()
-        if np.dot(axis.to_tuple(), near[1:]) < 0:
+        w, vector = quaternion.w, np.array(quaternion[1:])
+        sine = np.linalg.norm(vector)
+        axis = vector / sine if sine > 0 else np.array(near[1:])
+        angle = 2 * np.arctan2(
+            sine, w
+        )  # Quaternion.to_axis_angle takes the arc cosine: turns below 0.7 mrad are 0
+        if np.dot(axis, near[1:]) < 0:
             axis, angle = -axis, -angle
-        return (angle + 2 * np.pi * round((near[0] - angle) / (2 * np.pi)), *axis)
+        return (angle + 2 * np.pi * round((near[0] - angle) / (2 * np.pi)), *axis.tolist())
     return quaternion.to_euler(mode, Euler(near, mode))[:]
 
 

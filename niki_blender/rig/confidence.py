@@ -64,15 +64,25 @@ def doubtful_frames(rig: bpy.types.Object, threshold: float) -> np.ndarray:
     return np.unique(np.concatenate(doubtful)) if doubtful else np.zeros(0)
 
 
-def thin_confidence(rig: bpy.types.Object, bones: Collection[str]) -> None:
-    """Drop keys of the confidence of ``bones`` that lines between the others replace, to a hundredth."""
+def thin_confidence(
+    rig: bpy.types.Object, bones: Collection[str], span: tuple[int, int] | None = None
+) -> None:
+    """Drop keys of the confidence of ``bones`` that lines between the others replace, to a hundredth.
+
+    Args:
+        span: first and last frame of the keys that may go; default all.
+    """
     for name, curve in _curves(rig).items():
-        if name in bones and not curve.lock and len(curve.keyframe_points) > 2:
-            frames, values = _keys_of(curve)
-            every = np.arange(frames[0], frames[-1] + 1)
-            if np.array_equal(frames, every):  # as it was captured
-                kept = linear_keys(values, _THINNED)
-                CurveKeys.linear(frames[kept], values[kept]).write_to(curve)
+        if name not in bones or curve.lock or not len(curve.keyframe_points):
+            continue
+        own = CurveKeys.of(curve)
+        frames, values = own.values["co"].astype(float).T
+        first, last = (frames[0], frames[-1]) if span is None else span
+        inside = (first <= frames) & (frames <= last)
+        frames, values = frames[inside], values[inside]
+        if len(frames) > 2 and (np.diff(frames) == 1).all():  # as it was captured
+            thinned = CurveKeys.linear(*(a[linear_keys(values, _THINNED)] for a in (frames, values)))
+            (thinned if inside.all() else own.with_stretch(thinned, curve.evaluate)).write_to(curve)
 
 
 def next_doubtful(frames: np.ndarray, current: float, forward: bool) -> float | None:

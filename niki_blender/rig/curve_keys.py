@@ -88,22 +88,29 @@ class CurveKeys:
         """(N,) the frames of the keys."""
         return self.values["co"][:, 0]
 
-    def with_stretch(self, stretch: CurveKeys, evaluate: Callable[[float], float]) -> CurveKeys:
+    def with_stretch(
+        self, stretch: CurveKeys, evaluate: Callable[[float], float], goes_on: bool = False
+    ) -> CurveKeys:
         """These keys, with those from the first to the last frame of ``stretch`` replaced by ``stretch``.
 
         The curve keeps its shape up to one frame before the stretch and from one frame after it.
 
         Args:
             evaluate: the value of the current curve at a frame.
+            goes_on: whether the curve goes on in straight lines beyond its ends (linear extrapolation).
         """
         first, last = stretch.frames[0] - 1, stretch.frames[-1] + 1
+        slopes = self._slopes_lost(first, last) if goes_on and len(self) > 1 else {}
         cut = self._cut(first, evaluate, outside=-1)._cut(last, evaluate, outside=1)
         before, after = cut.frames <= first + _AT, cut.frames >= last - _AT
         if before.any():
             cut._free_handles(np.flatnonzero(before)[-1], outside=-1)
         if after.any():
             cut._free_handles(np.flatnonzero(after)[0], outside=1)
-        return cut._select(before)._join(stretch)._join(cut._select(after))
+        result = cut._select(before)._join(stretch)._join(cut._select(after))
+        for end, slope in slopes.items():
+            result._go_on(end, slope)
+        return result
 
     def _cut(self, frame: float, evaluate, outside: int) -> CurveKeys:
         """These keys and one at ``frame``; the curve keeps its shape on the side ``outside`` (-1 before, 1 after)."""
@@ -167,6 +174,26 @@ class CurveKeys:
         if not np.isin(kinds, (_LINEAR, _CONSTANT)).all():
             for side in ("left", "right"):
                 self.values[f"handle_{side}_type"][k] = _FREE
+
+    def _slopes_lost(self, first: float, last: float) -> dict[int, float]:
+        """The slopes of lines beyond end keys, 0 and -1, that follow from a neighbor that will not stay, when keys between
+        ``first`` and ``last`` are replaced and the curve is cut there."""
+        frames, kinds, lost = self.frames, self.values["interpolation"], {}
+        at_start = first - _AT <= frames[0] < first + 1 - _AT
+        at_end = frames[-1] > last - 1 + _AT and frames[-2] < last - _AT
+        on_line = kinds[-2] == _LINEAR and frames[-1] > last + _AT
+        for end, neighbor, loses in ((0, 1, at_start), (-1, -2, at_end and not on_line)):
+            if loses and kinds[end] == _LINEAR:
+                run, rise = self.values["co"][neighbor] - self.values["co"][end]
+                lost[end] = rise / run
+        return lost
+
+    def _go_on(self, end: int, slope: float) -> None:
+        """Let the line beyond the end key 0 or -1 follow from the key's outer handle."""
+        v, outward = self.values, 1 if end else -1
+        v["handle_right" if end else "handle_left"][end] = v["co"][end] + np.array([outward, outward * slope])
+        v["handle_left_type"][end] = v["handle_right_type"][end] = _FREE
+        v["interpolation"][end] = _BEZIER
 
     def _select(self, mask: np.ndarray) -> CurveKeys:
         return CurveKeys({name: array[mask] for name, array in self.values.items()})

@@ -41,6 +41,15 @@ def test_euler_angles_are_those_that_blender_picks(order, rng):
         np.testing.assert_allclose(made, rotations_from_channels(angles, order), atol=1e-5)
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("angle", [1e-5, 4e-4, 5e-3, -5e-3])
+def test_the_smallest_turns_are_kept_in_every_mode(mode, angle):
+    turn = Quaternion((0.6, 0.0, 0.8), angle)
+    near = {"QUATERNION": (1.0, 0, 0, 0), "AXIS_ANGLE": (0.0, 0, 1, 0)}.get(mode, (0.0, 0, 0))
+    again = channels.as_quaternion(mode, channels.values_in_mode(turn, mode, near))
+    np.testing.assert_allclose(again[1:], turn[1:], rtol=1e-3, atol=1e-8)
+
+
 def test_keys_in_every_mode_make_what_the_library_says(rng):
     motion = some_motion(frames=30)
     rig = armature.create_armature(motion.body)

@@ -326,6 +326,6 @@ def test_a_pose_that_is_not_keyed_outlasts_the_list(rig):
 def test_a_layer_survives_as_text():
     values = np.random.default_rng(0).normal(size=(3, 3))
     change = layers.Change("Head", "location", "XYZ", (False,) * 3, (0.0, 0.1, 0.2), values)
-    read = layers.Layer.from_text(layers.Layer(7, (1, 50), [change]).to_text())
-    assert (read.first, read.limits) == (7, (1, 50))
+    read = layers.Layer.from_text(layers.Layer(7, (1, 50), 3, [change]).to_text())
+    assert (read.first, read.limits, read.count) == (7, (1, 50), 3)
     np.testing.assert_array_equal(read.changes[0].values, values)

@@ -9,17 +9,24 @@ bpy = pytest.importorskip("bpy", reason="bpy is not installed here")
 from registered import data_folder, in_empty_file  # noqa: F401 (fixtures)
 
 from niki.body.skeleton import BONES, JOINTS
+from niki.meshes.dual_quaternions import dual_quaternions, skin_vertices, strongest_bones
 from niki.meshes.mannequin import mannequin
-from niki.meshes.posable import PosableSkin
 from niki.motion.motion import Motion
 from niki.review.blender_process import blender_module
 
-body, placing, preview, pulling, space = (
-    blender_module(n) for n in ("rig.body", "placement.placing", "pose.preview", "pose.pulling", "rig.space")
+body, placing, posture, preview, pulling, space = (
+    blender_module(n)
+    for n in (
+        "rig.body",
+        "placement.placing",
+        "rig.posture",
+        "pose.preview",
+        "pose.pulling",
+        "rig.space",
+    )
 )
 SAMPLE = Motion.load(ROOT / "samples/sample_truth.npz")
-WRIST, ANKLE = JOINTS.index("left_wrist"), JOINTS.index("left_ankle")
-posture = blender_module("rig.posture")
+WRIST = JOINTS.index("left_wrist")
 
 
 @pytest.fixture
@@ -72,15 +79,43 @@ def test_a_ghost_is_the_mesh_that_blender_shows_at_its_frame(rig, mode):
     bpy.context.view_layer.update()
     shown = preview.preview_of(rig, 30.0)
     skin = mannequin(shown.body, 0.02)
-    skin.weights = np.round(256 * skin.weights) / 256  # as they are given to Blender
-    skin.weights /= skin.weights.sum(1, keepdims=True)
-    mesh, posable = body.add_skin(rig, skin), PosableSkin(skin, shown.body)
+    bones, weights = strongest_bones(skin.weights)
+    skin.weights = np.zeros_like(skin.weights)
+    np.put_along_axis(skin.weights, bones, weights, 1)
+    mesh = body.add_skin(rig, skin)
+    carried, rest = strongest_bones(weights_in_blender(mesh)), space.to_blender(shown.body.rest_joints)
     assert list(shown.frames[shown.ghosts]) == [18, 22, 26, 34, 38, 42]
     for index in shown.ghosts[[0, 4]]:
-        ghost = space.to_blender(posable.vertices(*shown.ghost_pose(index)))
-        ghost = space.transform_points(shown.world(rig, index), ghost)
+        joints, world = (of_all[0] for of_all in shown.kinematics(np.array([index])))
+        moved = dual_quaternions(space.to_blender(joints), space.rotations_to_blender(world), rest)
+        ghost = skin_vertices(space.to_blender(skin.vertices), *carried, moved)
+        ghost = space.transform_points(shown.worlds(rig, [index])[0], ghost)
         go_to(int(shown.frames[index]))
-        np.testing.assert_allclose(ghost, evaluated_vertices(mesh), atol=3e-4)  # at 1.5 times its size
+        np.testing.assert_allclose(ghost, evaluated_vertices(mesh), atol=3e-5)
+
+
+def weights_in_blender(mesh):
+    """(V, 24) rounded, as Blender has them."""
+    weights = np.zeros((len(mesh.data.vertices), len(BONES)))
+    for vertex in mesh.data.vertices:
+        for group in vertex.groups:
+            weights[vertex.index, group.group] = group.weight
+    return weights / weights.sum(1, keepdims=True)
+
+
+def test_ghosts_beyond_the_reach_of_a_correction_stay(rig):
+    shown = preview.preview_of(rig, 30.0)
+    before, version = shown.kinematics(shown.ghosts)[0], shown.version
+    pull = pulling.Pull(rig)
+    pull.move_joints({"left_wrist": pull.start_positions()[WRIST] + [0, 0, 0.3]})
+    assert preview.preview_of(rig, 30.0) is shown
+    assert shown.version > version
+    moved = np.abs(shown.kinematics(shown.ghosts)[0] - before).max((1, 2))
+    assert (moved[[0, 5]] == 0).all()  # 12 frames away, with fades over 8
+    assert (moved[[2, 3]] > 0.03).all()
+    pull.restore()
+    preview.preview_of(rig, 30.0)
+    np.testing.assert_array_equal(shown.kinematics(shown.ghosts)[0], before)
 
 
 @pytest.mark.parametrize("mode", ["QUATERNION", "ZXY", "AXIS_ANGLE"])
@@ -96,12 +131,12 @@ def test_a_trail_is_what_propagate_makes(rig, mode):
     shown = preview.preview_of(rig, 30.0)
     preview.end()
     assert shown.corrected
-    path = shown.paths(rig, [WRIST, ANKLE])
-    assert np.abs(path - shown.paths(rig, [WRIST, ANKLE], before=True)).max() > 0.1
+    path = shown.paths(rig, range(len(JOINTS)))
+    assert np.abs(path - shown.paths(rig, range(len(JOINTS)), before=True)).max() > 0.1
     assert bpy.ops.niki.propagate() == {"FINISHED"}
-    for k in range(0, path.shape[1], 3):
+    for k in range(0, path.shape[1], 2):
         go_to(int(shown.frames[shown.trail][k]))
-        np.testing.assert_allclose(posture.joint_positions(rig)[[WRIST, ANKLE]], path[:, k], atol=5e-4)
+        np.testing.assert_allclose(posture.joint_positions(rig), path[:, k], atol=2e-5)
 
 
 def test_the_pose_stays_shown_as_a_correction_until_it_is_gone(rig):
@@ -152,6 +187,30 @@ def test_an_edited_key_is_seen(rig):
     go_to(30)
     after = preview.preview_of(rig, 30.0).paths(rig, [WRIST])
     assert abs(np.linalg.norm(after - before, axis=2) - 1).max() < 1e-3
+
+
+@pytest.mark.parametrize("change", ["undo", "redo", "load"])
+def test_poses_from_before_undo_redo_and_loading_are_not_shown(rig, tmp_path, change):
+    bpy.ops.ed.undo_push(message="first")
+    rig.niki_pose.fade_in += 1
+    bpy.ops.ed.undo_push(message="second")
+    if change == "redo":
+        bpy.ops.ed.undo()
+    file = str(tmp_path / "a.blend")
+    if change == "load":
+        bpy.ops.wm.save_as_mainfile(filepath=file)
+    name = bpy.context.object.name
+    before = preview.preview_of(bpy.context.object, 30.0)
+    assert preview.preview_of(bpy.context.object, 30.0) is before
+    preview.begin(bpy.context.object, 30.0)
+    {
+        "undo": bpy.ops.ed.undo,
+        "redo": bpy.ops.ed.redo,
+        "load": lambda: bpy.ops.wm.open_mainfile(filepath=file),
+    }[change]()
+    after = preview.preview_of(bpy.data.objects[name], 30.0)
+    assert after is not before
+    assert not after.corrected
 
 
 def test_an_animated_object_is_shown_where_it_will_be(rig):

@@ -248,3 +248,76 @@ def test_confidence_keeps_few_keys_and_the_doubtful_frames():
     assert bpy.ops.niki.reduce_keys() == {"FINISHED"}
     assert max(len(c.keyframe_points) for c in curves(rig, '["confidence"]')) < 12
     np.testing.assert_array_equal(confidence.doubtful_frames(rig, 0.5), before)
+
+
+def played(rig):
+    """(T, B, 3) where Blender puts the heads of all bones, at a few frames."""
+    places = []
+    for frame in range(12, 100, 7):
+        bpy.context.scene.frame_set(frame)
+        places.append([bone.head[:] for bone in rig.pose.bones])
+    return np.array(places)
+
+
+def shift(rig):
+    """The first key between two frames."""
+    for curve in animation.fcurves_of(rig):
+        for point in curve.keyframe_points:
+            point.co.x += 9.5
+        curve.update()
+
+
+def give_range(rig):
+    action = rig.animation_data.action
+    action.use_frame_range, action.frame_start, action.frame_end = True, 20, 50
+
+
+def add_slot(rig):
+    """Another object, animated by the same action over a longer range."""
+    action = rig.animation_data.action
+    if not hasattr(action, "slots"):
+        pytest.skip("actions have slots since Blender 4.4")
+    other = bpy.data.objects.new("other", None)
+    bpy.context.scene.collection.objects.link(other)
+    data = other.animation_data_create()
+    data.action, data.action_slot = action, action.slots.new(id_type="OBJECT", name="other")
+    for frame in (-30, 300):
+        other.keyframe_insert("location", frame=frame)
+
+
+@pytest.mark.parametrize("change", [shift, give_range, add_slot])
+def test_the_dense_track_plays_what_was_there(rig, change):
+    change(rig)
+    before = played(rig)
+    assert bpy.ops.niki.reduce_keys() == {"FINISHED"}
+    rig.animation_data.action, rig.animation_data.nla_tracks[-1].mute = None, False
+    np.testing.assert_allclose(played(rig), before, atol=1e-4)
+
+
+def test_a_reduced_range_keeps_the_confidence_outside_of_it(rig):
+    before = {c.data_path: [p.co[:] for p in c.keyframe_points] for c in curves(rig, '["confidence"]')}
+    assert bpy.ops.niki.bake(span="CUSTOM", first=40, last=50, reduce=True, use_current_action=True) == {
+        "FINISHED"
+    }
+    for curve in curves(rig, '["confidence"]'):
+        outside = [co for co in before[curve.data_path] if not 39 <= co[0] <= 51]
+        assert [p.co[:] for p in curve.keyframe_points if not 39 <= p.co.x <= 51] == outside
+
+
+def test_the_action_of_which_no_key_can_go_keeps_its_users(rig):
+    for curve in animation.fcurves_of(rig):
+        for point in curve.keyframe_points:
+            point.interpolation = "CONSTANT"
+    action = rig.animation_data.action
+    assert bpy.ops.niki.reduce_keys() == {"CANCELLED"}
+    assert (rig.animation_data.action, action.use_fake_user) == (action, False)
+
+
+def test_the_bound_holds_on_bones_that_are_scaled(rig, capfd):
+    rig.pose.bones["Pelvis"].scale = (3, 3, 3)
+    before = heads(rig)
+    bpy.ops.niki.reduce_keys(max_error=5)
+    error = np.linalg.norm(heads(rig) - before, axis=-1).max()
+    told = float(capfd.readouterr().out.split("max error ")[1].split(" mm")[0])
+    assert told <= 5.0
+    assert 1000 * error <= 1.1 * told  # without the scale in mind, it would be three times as much

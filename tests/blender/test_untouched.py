@@ -198,16 +198,20 @@ def set_by_neighbours(before, was, rig, first=None, last=None):
     stretch is given, of a handle of the key on either side of it, as far as the curve's shape is kept outside
     (:func:`check_shape`)."""
     block = curves_in(before[f'actions["{was}"]'], rig)
-    borders = {}
+    borders, ends = {}, {}
     for path in block:
         curve, _, frame = path.rpartition(".keyframe_points[")
         if curve and first is not None:
             at = float(frame.removesuffix("]"))
             low, high = borders.get(curve, (-np.inf, np.inf))
             borders[curve] = (max(low, at) if at < first else low, min(high, at) if at > last else high)
+            low, high = ends.get(curve, (at, at))
+            ends[curve] = (min(low, at), max(high, at))
 
     def fits(change):
-        found = re.fullmatch(r"action\.(.*)\.keyframe_points\[([-\d.e+]+)\]\.(handle_\w+)", change.path)
+        found = re.fullmatch(
+            r"action\.(.*)\.keyframe_points\[([-\d.e+]+)\]\.(handle_\w+|interpolation)", change.path
+        )
         if not found:
             return False
         curve, frame, member = found.groups()
@@ -215,6 +219,8 @@ def set_by_neighbours(before, was, rig, first=None, last=None):
         if key is None:
             return False
         bordering = ROTATION.match(curve) and float(frame) in borders.get(curve, ())
+        if member == "interpolation":  # of an end key, which says how the curve goes on beyond it
+            return bordering and float(frame) in ends[curve]
         return bordering or (member in ("handle_left", "handle_right") and key[f"{member}_type"] != _FREE)
 
     return fits
@@ -558,13 +564,14 @@ def hold():
     return taken
 
 
-CORRECTIONS = {
-    "propagate": (
-        propagate,
-        lambda: (bpy.context.scene.frame_current - 4, bpy.context.scene.frame_current + 4),
-    ),
-    "hold": (hold, lambda: (12 - 4, 18 + 4)),
-}
+def span():
+    """The frames that the latest correction says it changes, and one more to each side, where keys keep the shape."""
+    latest = hero().animation_data.action.niki_corrections[-1]
+    last = 18 if latest.kind == "HOLD" else latest.frame
+    return latest.frame - latest.fade_in - 1, last + latest.fade_out + 1
+
+
+CORRECTIONS = {"propagate": propagate, "hold": hold}
 
 
 @pytest.fixture(params=CORRECTIONS)
@@ -574,15 +581,13 @@ def correction(request):
 
 def test_a_correction_gives_the_armature_an_action_of_its_own_and_changes_nothing_else(file, correction):
     pose_mode()
-    correct, _ = correction
-    before = correct()
+    before = correction()
     check(before, allow(HERO_HAS_ANOTHER_ACTION, HERO_TURNS))
 
 
 def test_a_corrected_action_differs_in_the_corrected_frames_of_the_bones_alone(file, correction):
     pose_mode()
-    correct, span = correction
-    before = correct()
+    before = correction()
     promised = (
         only_keys_between(*span()),
         set_by_neighbours(before, ACTION, hero(), *span()),
@@ -596,14 +601,13 @@ def test_a_corrected_action_differs_in_the_corrected_frames_of_the_bones_alone(f
 def test_a_second_correction_leaves_those_who_use_the_first_one(file, correction):
     """Another armature and a strip have been given the corrected action; the next correction is of ours alone."""
     pose_mode()
-    correct, _ = correction
-    correct()
+    correction()
     twin, action = bpy.data.objects[TWIN], hero().animation_data.action
     twin.animation_data.action = action
     if user_scene.SLOTTED:
         twin.animation_data.action_slot = hero().animation_data.action_slot
     twin.animation_data.nla_tracks["takes"].strips[0].action = action
-    before = correct()
+    before = correction()
     corrected = rf'actions\["{re.escape(action.name)}"\]\.(users|use_fake_user)' if _alive(action) else "-"
     check(before, allow(HERO_HAS_ANOTHER_ACTION, HERO_TURNS, [corrected]))
 
@@ -617,7 +621,7 @@ def _alive(block):
 
 def test_a_correction_is_undone_whole(one_file, correction):
     pose_mode()
-    undone(None, correction[0])
+    undone(None, correction)
 
 
 def test_corrections_that_are_refused_change_nothing(file):

@@ -35,7 +35,7 @@ def test_a_body_that_is_not_moved_stands_as_it_stood():
     assert outcome.missed[0] < 0.1
     assert outcome.unbalanced == 0
     assert outcome.under < 2
-    assert outcome.jump < 0.1
+    assert outcome.jump[0] < 0.1
     assert outcome.slipped[0] < 0.1
     assert outcome.beyond == ()
 
@@ -50,6 +50,23 @@ def test_each_drag_starts_where_the_last_one_ended():
     outcome = made(up, down)
     assert len(outcome.missed) == 2
     np.testing.assert_allclose(POSER.joints(outcome.posture)[20], down.to["left_wrist"], atol=1e-3)
+
+
+def test_a_jump_is_measured_against_the_mouse():
+    outcome = made(Drag({"left_wrist": place("left_wrist", (0, 0.2, 0.1))}))
+    dragged, times = outcome.jump
+    assert dragged > 1000 * np.hypot(0.2, 0.1) / 20
+    assert times == pytest.approx(dragged / (1000 * np.hypot(0.2, 0.1) / 20))
+
+
+@pytest.mark.parametrize("pose", POSES, ids=lambda pose: pose.name)
+def test_a_small_move_of_the_mouse_moves_no_joint_far(pose):
+    outcome = make_pose(POSER, pose, moves=80)
+    assert outcome.jump[0] < 60
+    assert max(outcome.missed) < 0.5
+    assert outcome.under < 10
+    assert outcome.unbalanced < 0.5
+    assert outcome.beyond == ()
 
 
 @pytest.mark.parametrize(

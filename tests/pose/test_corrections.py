@@ -94,6 +94,26 @@ def test_a_foot_that_is_not_held_keeps_to_its_path():
     assert away.max() < 2e-3
 
 
+FEET = [
+    [JOINTS.index(f"{side}_{part}") for part in ("ankle", "foot", "big_toe")] for side in ("left", "right")
+]
+
+
+@pytest.mark.parametrize(("joint", "first", "last"), [("right_ankle", 60, 80), ("left_ankle", 20, 40)])
+def test_while_it_fades_the_other_foot_keeps_to_its_path_and_none_goes_lower_than_before(joint, first, last):
+    result, own = (m.solved_joints() for m in (pin_joint(SAMPLE, joint, first, last), SAMPLE))
+    other = FEET[0] if joint.startswith("right") else FEET[1]
+    assert np.abs(result - own)[:, other].max() < 2e-3
+    lowest = own[:, FEET, 1].min((0, 1))
+    assert (result[:, FEET, 1].min((0, 1)) > lowest - 2e-3).all()
+
+
+def test_no_joint_pops_when_a_foot_is_let_go():
+    result, own = (m.solved_joints() for m in (pin_joint(SAMPLE, "right_ankle", 60, 80), SAMPLE))
+    pops, usual = (np.linalg.norm(np.diff(x, 2, axis=0), axis=-1).max() for x in (result, own))
+    assert pops < usual + 0.01
+
+
 def test_a_change_fades_in_and_out_over_its_own_frames():
     change = spread_change(np.ones((3, 2)), before=6, after=8, fade_in=2, fade_out=5)
     np.testing.assert_array_equal(np.flatnonzero(change[:, 0]), np.arange(4, 14))

@@ -36,7 +36,7 @@ class MadePose:
         under: mm by which the skin is under the floor.
         unbalanced: cm from the center of mass to what touches the floor or a box, as seen from above; NaN if nothing does.
         beyond: joints more than three degrees beyond their limits.
-        jump: mm that a joint goes at most between two moves of the mouse.
+        jump: mm that a joint goes at most between two moves of the mouse, and how many times the mouse's move that is.
         slipped: mm that something goes that should stay, and which joint; "" if there is none.
     """
 
@@ -46,7 +46,7 @@ class MadePose:
     under: float
     unbalanced: float
     beyond: tuple[str, ...]
-    jump: float
+    jump: tuple[float, float]
     slipped: tuple[float, str]
 
 
@@ -56,16 +56,19 @@ def make_everyday_poses() -> list[MadePose]:
     return [make_pose(poser, pose) for pose in POSES]
 
 
-def make_pose(poser: Poser, pose: Everyday) -> MadePose:
-    """Drag a relaxed body into a pose. Each drag starts from the pose at its press, as in the tool."""
+def make_pose(poser: Poser, pose: Everyday, moves: int = _MOVES) -> MadePose:
+    """Drag a relaxed body into a pose. Each drag starts from the pose at its press, as in the tool, and takes as many
+    ``moves`` of the mouse."""
     posture = Posture(relaxed_rotations(), np.zeros(3))
-    missed, jump, slipped = [], 0.0, (0.0, "")
+    missed, jump, slipped = [], (0.0, 0.0), (0.0, "")
     for drag in pose.drags:
         before = poser.joints(posture)
-        path = list(_moves(poser, posture, drag))
+        path = list(_path(poser, posture, drag, moves))
         posture = path[-1]
         places = np.stack([before, *(poser.joints(p) for p in path)])
-        jump = max(jump, float(np.linalg.norm(np.diff(places, axis=0), axis=-1).max()))
+        furthest = 1000 * float(np.linalg.norm(np.diff(places, axis=0), axis=-1).max())
+        dragged = max(np.linalg.norm(to - before[JOINTS.index(joint)]) for joint, to in drag.to.items())
+        jump = max(jump, (furthest, furthest / max(1000 * float(dragged) / moves, 1e-9)))
         missed.append(1000 * max(posture.error[joint] for joint in drag.to))
         for joint in {*drag.still, *drag.pins}:
             j = JOINTS.index(joint)
@@ -75,15 +78,15 @@ def make_pose(poser: Poser, pose: Everyday) -> MadePose:
     return MadePose(
         pose, posture, tuple(missed), 1000 * max(0.0, -float(surface[:, 1].min())),
         100 * _off_balance(poser.joints(posture), surface, pose),
-        tuple(JOINTS[b] for b in np.flatnonzero(excess > _BEYOND)), 1000 * jump, slipped,
+        tuple(JOINTS[b] for b in np.flatnonzero(excess > _BEYOND)), jump, slipped,
     )  # fmt: skip
 
 
-def _moves(poser: Poser, start: Posture, drag: Drag):
+def _path(poser: Poser, start: Posture, drag: Drag, moves: int):
     """The pose at each move of the mouse."""
     places: dict[str, np.ndarray] = dict(zip(JOINTS, poser.joints(start), strict=True))
     pins = [Target(joint, places[joint], pinned=True) for joint in drag.pins]
-    for share in np.arange(1, _MOVES + 1) / _MOVES:
+    for share in np.arange(1, moves + 1) / moves:
         targets = [Target(j, places[j] + share * (np.array(to) - places[j])) for j, to in drag.to.items()]
         yield poser.solve(
             start,
@@ -122,7 +125,7 @@ def everyday_table(outcomes: list[MadePose]) -> str:
     """The outcomes as a Markdown table."""
     lines = [
         "| pose | drags | targets missed, mm | under the floor, mm | out of balance, cm | beyond limits"
-        " | greatest jump, mm | should stay but goes, mm |",
+        " | greatest jump, mm (times the mouse's move) | should stay but goes, mm |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for o in outcomes:
@@ -131,6 +134,6 @@ def everyday_table(outcomes: list[MadePose]) -> str:
         slipped = f"{o.slipped[0]:.0f} ({o.slipped[1]})" if o.slipped[0] >= 0.5 else "0"
         lines.append(
             f"| {o.pose.name} | {len(o.missed)} | {missed} | {o.under:.0f} | {balance} | {', '.join(o.beyond) or 'none'}"
-            f" | {o.jump:.0f} | {slipped} |"
+            f" | {o.jump[0]:.0f} ({o.jump[1]:.1f}) | {slipped} |"
         )
     return "\n".join(lines) + "\n"
