@@ -13,6 +13,7 @@ from ...niki.body.skeleton import BONES
 from ...niki.errors import NikiError
 from ...niki.motion.motion import Motion
 from ..interface.layout import CONTEXT
+from ..pose.last_pull import action_name, take_pulls_along
 from ..rig import unkeyed
 from ..rig.animation import action_range, bone_path, copy_action, fcurve_owner, fcurves_of
 from ..rig.armature import OnArmature, active_object
@@ -173,12 +174,14 @@ class NIKI_OT_bake(OnArmature, bpy.types.Operator):
         rig, name, reduced = self._rig, f"{self._rig.name} baked", None
         with unkeyed.keep_posed_by_hand(rig, bpy.context.scene) as (unkeyed_bones, changed):
             try:
+                was = action_name(rig)
                 copied = fcurve_owner(rig) is not None and (not self.use_current_action or _is_linked(rig))
                 if copied:
                     copy_action(rig, name)  # with every channel that is not baked
                 rig.niki_pose.follow_targets = False
                 dense = keys if not self.reduce else np.arange(last + 1)
                 action = bake_motion(rig, motion, self._range[0], name, dense, bones, new=False, keyed=keyed)
+                take_pulls_along(rig, was)
                 if self.reduce:
                     reduced = keep_dense_and_reduce(
                         rig, self.max_error, bones, self._range, self.step, overwrite=not copied

@@ -10,6 +10,7 @@ from bpy.props import BoolProperty, FloatProperty
 
 from ...niki.body.skeleton import BONES
 from ...niki.errors import NikiError
+from ..pose.last_pull import take_pulls_along
 from ..rig import unkeyed
 from ..rig.animation import (
     add_muted_track,
@@ -111,6 +112,7 @@ def keep_dense_and_reduce(
             dense.use_fake_user = fake_user
         bpy.data.actions.remove(kept if overwrite else wanted)
         return reduced
+    take_pulls_along(rig, dense.name)
     thin_confidence(rig, set(names), span)
     name = kept.name if overwrite else f"{kept.name} dense"
     add_muted_track(rig, kept, handle, name)
@@ -137,11 +139,10 @@ def untouched(reduced: Reduced) -> list[str]:
 
 
 def _scale(rig: bpy.types.Object) -> float:
-    """How much larger the object and its bones make what is on them."""
-    scales = [
-        rig.matrix_world.to_scale(),
-        *((rig.matrix_world @ b.matrix).to_scale() for b in rig.pose.bones),
-    ]
+    """How much larger the object and its bones make what hangs on them."""
+    world = rig.matrix_world
+    bones = [(world @ bone.matrix).to_scale() for bone in rig.pose.bones if bone.children]
+    scales = [world.to_scale(), *bones]
     return float(np.abs(np.array(scales)).max()) or 1.0
 
 

@@ -138,8 +138,9 @@ def _show_status(scene: bpy.types.Scene) -> None:
     text = status_of(scene)
     if text != _shown:
         _shown = text
-        for window in bpy.context.window_manager.windows:
-            window.workspace.status_text_set(text or None)
+        windows = bpy.context.window_manager.windows
+        for workspace in [window.workspace for window in windows] if text else bpy.data.workspaces:
+            workspace.status_text_set(text or None)  # the text may be in a workspace that was left
 
 
 @bpy.app.handlers.persistent

@@ -6,7 +6,8 @@ An armature has one pull per frame: several drags at a frame add up.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import bpy
@@ -56,13 +57,7 @@ def last_pull(rig: bpy.types.Object) -> LastPull | None:
 
 def pulls_of(rig: bpy.types.Object) -> list[LastPull]:
     """The pulls on the armature's present action, the latest last."""
-    if not rig.niki_pose.last_pull:
-        return []
-    try:
-        pulls = [_from_plain(plain) for plain in json.loads(rig.niki_pose.last_pull)]
-    except (ValueError, KeyError, TypeError):
-        return []
-    return [pull for pull in pulls if pull.action == action_name(rig) and pull.changed.keys() <= _bones(rig)]
+    return [pull for pull in _stored(rig) if _is_of_action(rig, pull) and pull.changed.keys() <= _bones(rig)]
 
 
 def remember_pull(
@@ -78,9 +73,11 @@ def remember_pull(
     It adds to what earlier drags did at the same frame. Keyed pulls at other frames are forgotten.
     """
     pull = LastPull(frame, action_name(rig), before, Channels.of(rig), dict(changed), keyed, replaced or {})
+    pull.keyed = keyed and not _misses_keys(rig, pull)
     others = []
     for earlier in pulls_of(rig):
         if earlier.frame == frame:
+            pull.keyed = pull.keyed and not _stays_unkeyed(rig, earlier, pull)
             _add_up(earlier, pull)
         elif not earlier.keyed:
             others.append(earlier)
@@ -88,19 +85,21 @@ def remember_pull(
         write_pulls(rig, [*others, pull])
 
 
-def forget_pull(rig: bpy.types.Object, frame: int | None = None) -> None:
-    """Forget the pull at ``frame``, default the latest one."""
-    pulls = pulls_of(rig)
-    if frame is None:
-        pulls = pulls[:-1]
-    write_pulls(rig, [pull for pull in pulls if pull.frame != frame])
-
-
 def write_pulls(rig: bpy.types.Object, pulls: list[LastPull]) -> None:
-    """Store the pulls of the armature in place of those before."""
+    """Store the pulls on the armature's present action in place of those before."""
+    pulls = [*(pull for pull in _stored(rig) if not _is_of_action(rig, pull)), *pulls]
     text = json.dumps([_to_plain(pull) for pull in pulls]) if pulls else ""
     if rig.niki_pose.last_pull != text:
         rig.niki_pose.last_pull = text
+
+
+def take_pulls_along(rig: bpy.types.Object, action: str) -> None:
+    """Remember the pulls on the action called ``action`` as pulls on the present one, which took its place."""
+    pulls = _stored(rig)
+    for pull in pulls:
+        if pull.action == action:
+            pull.action = action_name(rig)
+    write_pulls(rig, [pull for pull in pulls if _is_of_action(rig, pull)])
 
 
 def action_name(rig: bpy.types.Object) -> str:
@@ -121,12 +120,21 @@ def keys_at(rig: bpy.types.Object, changed: dict[str, list[str]], frame: float) 
 
 def is_lost_elsewhere(rig: bpy.types.Object, pull: LastPull) -> bool:
     """Whether leaving the frame loses the pose: the animation poses the pulled bones otherwise at that frame."""
-    curves = {(curve.data_path, curve.array_index): curve for curve in fcurves_of(rig)}
-    for path, index, value in unlocked_components(rig, pull.changed, pull.after):
-        curve = curves.get((path, index))
-        if curve and not curve.is_empty and abs(curve.evaluate(pull.frame) - value) > _SAME_VALUE:
-            return True
-    return False
+    return bool(_lost(rig, pull))
+
+
+def _lost(rig: bpy.types.Object, pull: LastPull) -> set[tuple[str, int]]:
+    """The (data path, array index) of what the animation has otherwise at the pull's frame."""
+    curves = {
+        (curve.data_path, curve.array_index): curve
+        for curve in fcurves_of(rig)
+        if not curve.is_empty and not curve.mute
+    }
+    return {
+        (path, index)
+        for path, index, value in unlocked_components(rig, pull.changed, pull.after)
+        if (path, index) in curves and abs(curves[path, index].evaluate(pull.frame) - value) > _SAME_VALUE
+    }
 
 
 def is_in_view(rig: bpy.types.Object, pull: LastPull) -> bool:
@@ -190,6 +198,37 @@ def _add_up(earlier: LastPull, pull: LastPull) -> None:
     pull.before, pull.replaced = earlier.before, pull.replaced | earlier.replaced
 
 
+def _misses_keys(rig: bpy.types.Object, pull: LastPull) -> bool:
+    """Whether keying left out animated channels that the pull changed, such as those outside a keying set."""
+    keys = keys_at(rig, pull.changed, pull.frame)
+    return any(keys[component] == pull.replaced.get(component) for component in _lost(rig, pull))
+
+
+def _stays_unkeyed(rig: bpy.types.Object, earlier: LastPull, keyed: LastPull) -> bool:
+    """Whether a keyed pull leaves bones of an earlier one at its frame unkeyed."""
+    others = {name: changed for name, changed in earlier.changed.items() if name not in keyed.changed}
+    return not earlier.keyed and is_lost_elsewhere(rig, replace(earlier, changed=others))
+
+
+def _stored(rig: bpy.types.Object) -> list[LastPull]:
+    try:
+        return [_from_plain(plain) for plain in _parsed(rig.niki_pose.last_pull)]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> list[dict[str, Any]]:
+    """Read at every frame change and move of the mouse."""
+    return json.loads(text) if text else []
+
+
+def _is_of_action(rig: bpy.types.Object, pull: LastPull) -> bool:
+    """Whether a pull was made on the armature's action: also before there was one, or before it was renamed."""
+    name = action_name(rig)
+    return pull.action in ("", name) or bool(name and pull.action not in bpy.data.actions)
+
+
 def _bones(rig: bpy.types.Object) -> set[str]:
     return set(rig.pose.bones.keys())
 
@@ -210,7 +249,9 @@ def _to_plain(pull: LastPull) -> dict[str, Any]:
 def _from_plain(plain: dict[str, Any]) -> LastPull:
     replaced = {(path, index): key for path, index, key in plain["replaced"]}
     before, after = (_channels(plain[name]) for name in ("before", "after"))
-    return LastPull(**{**plain, "before": before, "after": after, "replaced": replaced})
+    return LastPull(
+        **{**plain, "changed": dict(plain["changed"]), "before": before, "after": after, "replaced": replaced}
+    )
 
 
 def _channels(plain: dict[str, Any]) -> Channels:

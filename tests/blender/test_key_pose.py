@@ -1,5 +1,6 @@
 """With auto-keying off, a pulled pose can be keyed later, also after leaving its frame."""
 
+import numpy as np
 import pytest
 from conftest import ROOT
 
@@ -189,3 +190,77 @@ def test_a_pose_that_was_posed_by_hand_before_the_pull_is_not_lost_on_coming_bac
     go_to(60)
     go_to(30)
     assert not channels.Channels.of(rig).changed_since(posed)
+
+
+def lost(rig):
+    return key_pose.lost_frames(rig)
+
+
+def test_a_keyed_drag_leaves_an_unkeyed_one_at_its_frame_to_be_keyed(rig):
+    rig.niki_pose.pull_mode = "LIMB"
+    pull(rig)
+    bpy.context.scene.tool_settings.use_keyframe_insert_auto = True
+    posed = pull(rig, "right_wrist")
+    go_to(60)
+    assert lost(rig) == [30]
+    assert bpy.ops.niki.key_pose() == {"FINISHED"}
+    go_to(30)
+    assert not channels.Channels.of(rig).changed_since(posed)
+
+
+@pytest.mark.parametrize("auto", [True, False])
+def test_the_first_pulls_of_a_fresh_body_are_not_lost_when_it_gets_an_action(auto):
+    assert bpy.ops.niki.add_body() == {"FINISHED"}
+    rig = bpy.context.object
+    go_to(1)
+    posed = pull(rig)
+    go_to(20)
+    bpy.context.scene.tool_settings.use_keyframe_insert_auto = auto
+    pull(rig, "left_wrist", (0, 0, 0.2))
+    if not auto:
+        bpy.ops.niki.key_pose()
+    for name in posed.rotations:  # what animation shows elsewhere
+        rig.pose.bones[name].keyframe_insert(rig_property(rig, name), frame=20)
+    assert 1 in lost(rig)
+
+
+def rig_property(rig, name):
+    return channels.rotation_property(rig.pose.bones[name])
+
+
+def test_pulls_are_kept_with_their_action(rig):
+    pull(rig)
+    action = rig.animation_data.action
+    animation.assign_action(rig, action.copy())
+    go_to(60)
+    assert lost(rig) == []
+    pull(rig)
+    go_to(40)
+    assert lost(rig) == [60]
+    animation.assign_action(rig, action)
+    assert lost(rig) == [30]
+    action.name = "renamed"
+    assert lost(rig) == [30]
+
+
+@pytest.mark.parametrize("operator", ["reduce_keys", "bake"])
+def test_new_keys_leave_an_unkeyed_pull_to_be_keyed(rig, operator):
+    pull(rig)
+    there = pulling.Pull(rig).start_positions()[JOINTS.index("left_wrist")]
+    go_to(60)
+    assert getattr(bpy.ops.niki, operator)() == {"FINISHED"}
+    assert lost(rig) == [30]
+    bpy.ops.niki.key_pose()
+    go_to(30)
+    back = pulling.Pull(rig).start_positions()[JOINTS.index("left_wrist")]
+    np.testing.assert_allclose(back, there, atol=1e-3)
+
+
+def test_what_a_keying_set_leaves_out_waits_to_be_keyed(rig):
+    scene = bpy.context.scene
+    keying_set = scene.keying_sets.new()
+    keying_set.paths.add(rig, animation.bone_path("L_Elbow", "rotation_quaternion"))
+    scene.tool_settings.use_keyframe_insert_auto = scene.tool_settings.use_keyframe_insert_keyingset = True
+    pull(rig)
+    go_to(60)
+    assert lost(rig) == [30]

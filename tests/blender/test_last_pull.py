@@ -51,7 +51,7 @@ def test_drags_at_one_frame_add_up(rig):
     assert same(remembered.before, before)
     assert same(remembered.after, channels.Channels.of(rig))
     assert set(remembered.after.changed_since(before)) <= remembered.changed.keys()
-    memory.forget_pull(rig)
+    memory.write_pulls(rig, [])
     assert memory.last_pull(rig) is None
 
 
