@@ -119,6 +119,7 @@ class NIKI_PT_correct(SidebarPanel, bpy.types.Panel):
         active = action.niki_corrections[min(action.niki_correction_index, len(action.niki_corrections) - 1)]
         column = layout.column(align=True)
         column.active = not active.muted
+        column.label(text=f"{active.name}:")  # so that its fades are not taken for those of the next one
         column.prop(active, "fade_in")
         column.prop(active, "fade_out")
 

@@ -1,5 +1,7 @@
 """Settings of posing: on armatures, and on the empties that control them."""
 
+from typing import Any
+
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -16,7 +18,7 @@ from ...niki.pose.posing import FOLLOW
 from ..interface.layout import CONTEXT
 from .targets import remember_base, solve_targets
 
-_OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}  # else an overridden armature forgets them with the file
+_OVERRIDABLE: set[Any] = {"LIBRARY_OVERRIDABLE"}  # else an overridden armature forgets them with the file
 
 
 def _follow_targets_changed(settings, context):

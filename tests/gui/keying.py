@@ -19,6 +19,16 @@ class KeyingScenario:
 
     def run(self) -> None:
         """All of it; AssertionError where something is not as a user expects."""
+        self.start()
+        self.leave_and_key()
+        self.key_in_place()
+        self.key_what_was_left()
+        self.key_what_is_selected()
+        self.undo_the_pull()
+        self.with_auto_keying()
+
+    def start(self):
+        """The tool on a captured person."""
         w = self.window
         w.do("import sys; exec(" + repr(PROJECT.format(module=self._module)) + ", globals())")
         w.do("[bpy.data.objects.remove(o) for o in list(bpy.data.objects)]")
@@ -33,12 +43,6 @@ class KeyingScenario:
         w.do("bpy.context.scene.tool_settings.use_keyframe_insert_auto = False")
         w.settle()
         w.screenshot(self.output / "keying_2_armature_active.png")
-        self.leave_and_key()
-        self.key_in_place()
-        self.key_what_was_left()
-        self.key_what_is_selected()
-        self.undo_the_pull()
-        self.with_auto_keying()
 
     def leave_and_key(self):
         """A pose that was left is announced, keyed by the button, and there on coming back."""
