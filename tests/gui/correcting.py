@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from everyday import VIEW_CROP
 from keying import KeyingScenario
 
+PICTURE = "corrections.jpg"
+"""What the scenario makes for the manual."""
 CORRECTIONS = "bpy.context.object.animation_data.action.niki_corrections"
 
 
@@ -23,6 +26,7 @@ class CorrectingScenario(KeyingScenario):
         second = self.propagate(80)
         w.do("bpy.context.scene.tool_settings.use_keyframe_insert_auto = False")
         w.screenshot(self.output / "correcting_3_two.png")
+        w.screenshot(self.output / PICTURE, crop=w.do(VIEW_CROP))
         assert self.names() == ["Left Wrist, frame 40", "Left Wrist, frame 80"]
         self.is_at(40, first)
         self.is_at(80, second)
