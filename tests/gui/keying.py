@@ -39,7 +39,7 @@ class KeyingScenario:
         )
         w.do("bpy.context.scene.frame_set(40)")
         w.do("bpy.ops.view3d.view_axis(type='RIGHT'); bpy.ops.view3d.view_selected()")
-        w.do("bpy.ops.niki.pull_mode(); bpy.ops.ed.undo_push(message='tool')")
+        w.do("bpy.ops.niki.pull_mode('EXEC_DEFAULT', True)")
         w.do("bpy.context.scene.tool_settings.use_keyframe_insert_auto = False")
         w.settle()
         w.screenshot(self.output / "keying_2_armature_active.png")
